@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slow, readable float64 references: one module per model, each written from its formula."""
+
+from oracles.linear import Recursion, diffuse, line_operator, spread
+from oracles.numeric import RANGE, TOLERANCE, away_from_ties, rounded
+
+__all__ = [
+    "RANGE",
+    "TOLERANCE",
+    "Recursion",
+    "away_from_ties",
+    "diffuse",
+    "line_operator",
+    "rounded",
+    "spread",
+]

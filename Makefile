@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target works alone from a clean clone: it makes .venv, installs into it and runs.
+#   make demo       the main job on a synthetic clip           make test      the test suite
+#   make lint       ruff, mypy, cython-lint, clang-format      make bench     the speed table and plots
+#   make soak       the long tests at full size                make sanitize  ASan, UBSan, valgrind, qemu
+#   make wheel      wheel and sdist, built, repaired, audited and tried in a fresh environment
+#   make cross      the C library for the other platforms      make docs      the HTML documentation
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd)
+C_FILES := $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/embedding/*/*.c benchmarks/*.c)
+CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
+
+.PHONY: demo test lint lint-ruff lint-format lint-mypy lint-cython lint-c soak bench wheel sanitize cross docs clean
+
+# The stamp .venv/NAME says that vdcore is installed, editable, with the extra NAME.
+$(VENV)/%: $(BUILD_INPUTS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	touch $@
+
+demo: $(VENV)/dev
+	$(BIN)/vdcore demo
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+soak: $(VENV)/dev
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+bench: $(VENV)/bench
+	$(BIN)/python -m benchmarks
+
+lint: lint-ruff lint-format lint-mypy lint-cython lint-c
+
+lint-ruff: $(VENV)/dev
+	$(BIN)/ruff check .
+
+lint-format: $(VENV)/dev
+	$(BIN)/ruff format --check .
+
+lint-mypy: $(VENV)/dev
+	$(BIN)/mypy
+
+lint-cython: $(VENV)/dev
+	$(BIN)/cython-lint $(CYTHON_FILES)
+
+lint-c: $(VENV)/dev
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+wheel: $(VENV)/release
+	tools/wheel.sh $(BIN)/python
+
+sanitize: $(VENV)/dev
+	tools/sanitize.sh $(BIN)/python
+
+cross: $(VENV)/release
+	tools/cross.sh $(BIN)/python
+
+docs: $(VENV)/docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) build dist wheelhouse src/*.egg-info docs/_build demo
+	rm -f src/vdcore/_core.c src/vdcore/*.so src/vdcore/include/vdcore/vdcore.h

@@ -4,9 +4,10 @@
 import math
 
 import numpy as np
-import oracles
 import pytest
 from scipy import ndimage, signal
+
+import oracles
 
 SCIPY_MODE = {"reflect": "reflect", "nearest": "nearest", "constant": "constant", "renormalize": "constant"}
 SIGMAS = [0.0, 0.2, 0.5, 1.0, 2.3, (0.7, 3.0), (4.0, 0.0), 9.0]

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: every instruction set of this machine, one and two threads, real clips where they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support import BOUNDARIES, DTYPES, INSTRUCTION_SETS
+
+CLIPS = Path(__file__).resolve().parents[2] / "shared" / "clips"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the tests of real clips out where there are none."""
+    if not CLIPS.is_dir():
+        absent = [item for item in items if item.get_closest_marker("clips")]
+        items[:] = [item for item in items if item not in absent]
+        config.hook.pytest_deselected(items=absent)
+
+
+@pytest.fixture(params=INSTRUCTION_SETS)
+def instruction_set(request, monkeypatch):
+    """Diffusers made in the test use this instruction set."""
+    monkeypatch.setenv("VDCORE_CPU", request.param)
+    return request.param
+
+
+@pytest.fixture(params=[1, 2], ids=["1thread", "2threads"])
+def threads(request):
+    return request.param
+
+
+@pytest.fixture(params=DTYPES)
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=BOUNDARIES)
+def boundary(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def clips():
+    """The folder of the real clips."""
+    return CLIPS
+
+
+@pytest.fixture(
+    scope="session", params=["foreman_cif_10f.y4m", "vtest_200f.avi", "visp_mire2_120f_gray.ffv1.mkv"]
+)
+def clip_frames(request, clips):
+    """The first frames of a real clip, uint8, (T, H, W, 3)."""
+    import cv2
+
+    capture = cv2.VideoCapture(str(clips / request.param))
+    frames = [capture.read()[1] for _ in range(4)]
+    capture.release()
+    return np.stack(frames)

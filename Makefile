@@ -66,4 +66,4 @@ docs: $(VENV)/docs
 
 clean:
 	rm -rf $(VENV) build dist wheelhouse src/*.egg-info docs/_build demo
-	rm -f src/vdcore/_core.c src/vdcore/*.so src/vdcore/include/vdcore/vdcore.h
+	rm -rf src/vdcore/_core.c src/vdcore/*.so src/vdcore/include

@@ -16,6 +16,7 @@ CC, CFLAGS, CPPFLAGS, LDFLAGS
 
 import os
 import re
+import shutil
 import sysconfig
 import tempfile
 from pathlib import Path
@@ -82,9 +83,9 @@ class BuildExtension(build_ext):
         super().run()
         package = ROOT / "src" / "vdcore" if self.inplace else Path(self.build_lib, "vdcore")
         target = package / "include" / "vdcore"
-        self.mkpath(str(target))
+        target.mkdir(parents=True, exist_ok=True)
         for header in HEADERS.glob("*.h"):
-            self.copy_file(str(header), str(target / header.name))
+            shutil.copyfile(header, target / header.name)
 
 
 def relative(pattern):

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The C interface of an installed vdcore, for other Python extensions (C, C++, Cython, nanobind ...).
+ *
+ * Nothing is linked: the functions of vdcore.h come as a table of pointers in the capsule
+ * "vdcore._core._C_API". Include this file in place of vdcore.h, call vdcore_import() once in every source
+ * file that uses vdcore (its module init is the place) and use the functions by their usual names:
+ *
+ *     #include <Python.h>
+ *     #include <vdcore/vdcore_capi.h>
+ *
+ *     if (vdcore_import() < 0)
+ *         return NULL;                  // an ImportError says what does not fit
+ *     vd_params params;
+ *     vd_params_init(&params, sizeof params);
+ *
+ * The compiler finds the folder through `python -c "import vdcore; print(vdcore.get_include())"`.
+ *
+ * No function of the table touches Python: call them with the GIL released, on pointers and strides that
+ * you keep alive. Only vdcore_import() needs the GIL. Works under Py_LIMITED_API (3.2 and later).
+ *
+ * Versions: an extension runs with every vdcore whose ABI has the same major number and the same minor
+ * number or a greater one; any other is refused by vdcore_import(). Within a major number members are only
+ * ever appended to the table.
+ */
+#ifndef VDCORE_VDCORE_CAPI_H
+#define VDCORE_VDCORE_CAPI_H
+
+#include <Python.h>
+
+#include "vdcore.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VDCORE_CAPSULE_NAME "vdcore._core._C_API"
+
+/* The functions of vdcore.h, without the prefix vd_; abi_version stands first in every version. */
+typedef struct vd_api {
+    uint32_t abi_version; /* VD_ABI_MAJOR << 16 | VD_ABI_MINOR of the installed library */
+    uint32_t reserved;
+    const char *(*status_text)(vd_status status);
+    const char *(*version)(void);
+    vd_image (*image_contiguous)(void *data, vd_dtype dtype, int64_t height, int64_t width, int64_t channels);
+    vd_status (*blend)(const vd_image *frame, const vd_image *region, const vd_image *out, int32_t threads);
+    vd_status (*params_init)(vd_params *params, size_t struct_size);
+    vd_status (*diffuser_create)(vd_diffuser **diffuser, const vd_params *params);
+    vd_status (*diffuser_copy)(vd_diffuser **copy, vd_diffuser *diffuser);
+    void (*diffuser_destroy)(vd_diffuser *diffuser);
+    vd_status (*diffuser_push)(vd_diffuser *diffuser, const vd_frame *frame, const vd_image *out, int32_t *ready);
+    vd_status (*diffuser_push_many)(vd_diffuser *diffuser, size_t count, const vd_frame *frames,
+                                    const vd_image *outs, size_t *written, size_t *taken);
+    vd_status (*diffuser_flush)(vd_diffuser *diffuser, const vd_image *out, int32_t *ready);
+    vd_status (*diffuser_reset)(vd_diffuser *diffuser);
+    vd_status (*diffuser_save)(vd_diffuser *diffuser, void *buffer, size_t *size);
+    vd_status (*diffuser_load)(vd_diffuser **diffuser, const void *buffer, size_t size, int32_t threads);
+    vd_status (*diffuser_info)(vd_diffuser *diffuser, vd_info *info);
+    int32_t (*thread_count)(int32_t request);
+    int32_t (*has_openmp)(void);
+    int32_t (*instruction_sets)(const char **names, int32_t room);
+} vd_api;
+
+#ifdef VDCORE_CAPI_PROVIDER /* vdcore._core itself */
+
+static const vd_api vdcore_api = {
+    (uint32_t)VD_ABI_MAJOR << 16 | VD_ABI_MINOR,
+    0,
+    vd_status_text,
+    vd_version,
+    vd_image_contiguous,
+    vd_blend,
+    vd_params_init,
+    vd_diffuser_create,
+    vd_diffuser_copy,
+    vd_diffuser_destroy,
+    vd_diffuser_push,
+    vd_diffuser_push_many,
+    vd_diffuser_flush,
+    vd_diffuser_reset,
+    vd_diffuser_save,
+    vd_diffuser_load,
+    vd_diffuser_info,
+    vd_thread_count,
+    vd_has_openmp,
+    vd_instruction_sets,
+};
+
+#else /* everybody else */
+
+static const vd_api *vdcore_api = NULL;
+
+/* Import vdcore and check its version. 0, or -1 with an exception set (ImportError if it does not fit). */
+static inline int vdcore_import(void) {
+    const vd_api *api = (const vd_api *)PyCapsule_Import(VDCORE_CAPSULE_NAME, 0);
+    if (api == NULL)
+        return -1;
+    int major = (int)(api->abi_version >> 16), minor = (int)(api->abi_version & 0xFFFF);
+    if (major != VD_ABI_MAJOR || minor < VD_ABI_MINOR) {
+        PyErr_Format(PyExc_ImportError,
+                     "this extension was built for the vdcore C interface %d.%d, the installed vdcore provides "
+                     "%d.%d: %s",
+                     VD_ABI_MAJOR, VD_ABI_MINOR, major, minor,
+                     major == VD_ABI_MAJOR ? "upgrade vdcore" : "rebuild the extension against this vdcore");
+        return -1;
+    }
+    vdcore_api = api;
+    return 0;
+}
+
+#define vd_status_text (vdcore_api->status_text)
+#define vd_version (vdcore_api->version)
+#define vd_abi_version() (vdcore_api->abi_version)
+#define vd_image_contiguous (vdcore_api->image_contiguous)
+#define vd_blend (vdcore_api->blend)
+#define vd_params_init (vdcore_api->params_init)
+#define vd_diffuser_create (vdcore_api->diffuser_create)
+#define vd_diffuser_copy (vdcore_api->diffuser_copy)
+#define vd_diffuser_destroy (vdcore_api->diffuser_destroy)
+#define vd_diffuser_push (vdcore_api->diffuser_push)
+#define vd_diffuser_push_many (vdcore_api->diffuser_push_many)
+#define vd_diffuser_flush (vdcore_api->diffuser_flush)
+#define vd_diffuser_reset (vdcore_api->diffuser_reset)
+#define vd_diffuser_save (vdcore_api->diffuser_save)
+#define vd_diffuser_load (vdcore_api->diffuser_load)
+#define vd_diffuser_info (vdcore_api->diffuser_info)
+#define vd_thread_count (vdcore_api->thread_count)
+#define vd_has_openmp (vdcore_api->has_openmp)
+#define vd_instruction_sets (vdcore_api->instruction_sets)
+
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

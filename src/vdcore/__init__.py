@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spatio-temporal diffusion filtering of videos and image sequences.
+
+Every sample of a video spreads over its neighbours in space (Gaussian, `sigma` pixels) and over the frames
+that follow it (exponential, time constant `tau`); the output is the weighted mean of what arrives::
+
+    smooth = vdcore.diffuse(frames, sigma=1.5, tau=3)                   # an array (T, H, W[, C])
+    vdcore.diffuse_video("in.mp4", "out.mp4", sigma=1.5, tau=3)         # a file
+    diffuser = vdcore.Diffuser(sigma=1.5, tau=3); diffuser(frame)       # a stream, frame by frame
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vdcore import models
+from vdcore._core import build_info
+from vdcore._core import version as _version
+from vdcore.filter import Diffuser, DiffuserInfo, diffuse, diffuse_frame
+
+if TYPE_CHECKING:
+    from vdcore.video import VideoReport, diffuse_video
+
+__version__ = _version()
+
+__all__ = [
+    "Diffuser",
+    "DiffuserInfo",
+    "VideoReport",
+    "__version__",
+    "build_info",
+    "diffuse",
+    "diffuse_frame",
+    "diffuse_video",
+    "get_include",
+    "models",
+]
+
+_FROM_VIDEO = ("VideoReport", "diffuse_video")  # loaded on first use: they need OpenCV
+
+
+def get_include() -> str:
+    """Return the folder to put on a compiler's include path for ``<vdcore/vdcore_capi.h>``."""
+    return str(Path(__file__).parent / "include")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FROM_VIDEO:
+        return getattr(import_module("vdcore.video"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FROM_VIDEO})

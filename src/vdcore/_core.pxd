@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Declarations of vdcore.h. The header is the contract; see the comments there."""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+
+cdef extern from "vdcore/vdcore.h" nogil:
+    const int VD_ABI_MAJOR
+    const int VD_ABI_MINOR
+
+    ctypedef enum vd_status:
+        VD_OK
+        VD_ERROR_NULL
+        VD_ERROR_STRUCT_SIZE
+        VD_ERROR_PARAMETER
+        VD_ERROR_SHAPE
+        VD_ERROR_DTYPE
+        VD_ERROR_INFINITE
+        VD_ERROR_CONFIDENCE
+        VD_ERROR_COEFFICIENT
+        VD_ERROR_OVERFLOW
+        VD_ERROR_MEMORY
+        VD_ERROR_BUSY
+        VD_ERROR_STATE
+        VD_ERROR_OVERLAP
+        VD_ERROR_TIME
+
+    ctypedef enum vd_dtype:
+        VD_U8
+        VD_U16
+        VD_F32
+        VD_F64
+
+    ctypedef enum vd_boundary:
+        VD_BOUNDARY_RENORMALIZE
+        VD_BOUNDARY_REFLECT
+        VD_BOUNDARY_NEAREST
+        VD_BOUNDARY_CONSTANT
+
+    ctypedef enum vd_model:
+        VD_MODEL_GAUSSIAN
+
+    ctypedef enum vd_fill:
+        VD_FILL_PASS
+        VD_FILL_VALUE
+
+    ctypedef enum vd_dither:
+        VD_DITHER_OFF
+        VD_DITHER_ORDERED
+
+    const double VD_TOLERANCE_DEFAULT
+    const int32_t VD_THREADS_AUTO
+
+    ctypedef struct vd_image:
+        void *data
+        int32_t dtype
+        int32_t reserved
+        int64_t height
+        int64_t width
+        int64_t channels
+        int64_t row_stride
+        int64_t column_stride
+        int64_t channel_stride
+
+    ctypedef struct vd_params:
+        size_t struct_size
+        double sigma_y
+        double sigma_x
+        double tau
+        double truncate
+        double cval
+        double fill_value
+        double tolerance
+        double dt
+        int32_t model
+        int32_t normalize
+        int32_t boundary
+        int32_t fill
+        int32_t lookahead
+        int32_t dither
+        int32_t threads
+        int32_t reserved
+
+    ctypedef struct vd_diffuser:
+        pass
+
+    ctypedef struct vd_frame:
+        size_t struct_size
+        vd_image image
+        double dt
+        const vd_image *confidence
+        const vd_image *coefficients
+
+    ctypedef struct vd_info:
+        size_t struct_size
+        const char *instruction_set
+        const char *method
+        int32_t threads
+        int32_t levels
+        int32_t masked
+        int32_t pending
+        int64_t frames
+        double spatial_bound
+        double weight
+        uint64_t state_bytes
+        int32_t height
+        int32_t width
+        int32_t channels
+        int32_t dtype
+
+    const char *vd_status_text(vd_status status) noexcept
+    const char *vd_version() noexcept
+    uint32_t vd_abi_version() noexcept
+    vd_image vd_image_contiguous(
+        void *data, vd_dtype dtype, int64_t height, int64_t width, int64_t channels) noexcept
+    vd_status vd_blend(
+        const vd_image *frame, const vd_image *region, const vd_image *out, int32_t threads) noexcept
+    vd_status vd_params_init(vd_params *params, size_t struct_size) noexcept
+    vd_status vd_diffuser_create(vd_diffuser **diffuser, const vd_params *params) noexcept
+    vd_status vd_diffuser_copy(vd_diffuser **copy, vd_diffuser *diffuser) noexcept
+    void vd_diffuser_destroy(vd_diffuser *diffuser) noexcept
+    vd_status vd_diffuser_push(
+        vd_diffuser *diffuser, const vd_frame *frame, const vd_image *out, int32_t *ready) noexcept
+    vd_status vd_diffuser_push_many(
+        vd_diffuser *diffuser, size_t count, const vd_frame *frames, const vd_image *outs,
+        size_t *written, size_t *taken) noexcept
+    vd_status vd_diffuser_flush(vd_diffuser *diffuser, const vd_image *out, int32_t *ready) noexcept
+    vd_status vd_diffuser_reset(vd_diffuser *diffuser) noexcept
+    vd_status vd_diffuser_save(vd_diffuser *diffuser, void *buffer, size_t *size) noexcept
+    vd_status vd_diffuser_load(
+        vd_diffuser **diffuser, const void *buffer, size_t size, int32_t threads) noexcept
+    vd_status vd_diffuser_info(vd_diffuser *diffuser, vd_info *info) noexcept
+    int32_t vd_thread_count(int32_t request) noexcept
+    int32_t vd_has_openmp() noexcept
+    int32_t vd_instruction_sets(const char **names, int32_t room) noexcept

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy.typing as npt
+
+_Array = npt.NDArray[Any]
+
+_C_API: object
+BOUNDARIES: dict[str, int]
+MODELS: dict[str, int]
+DITHERS: dict[str | None, int]
+
+@final
+class Diffuser:
+    def __init__(
+        self,
+        sigma: tuple[float, float],
+        tau: float = 0,
+        *,
+        model: str = "gaussian",
+        normalize: bool = True,
+        boundary: str = "renormalize",
+        cval: float = 0,
+        truncate: float = 4,
+        fill: float | None = None,
+        lookahead: int = 0,
+        tolerance: float | None = None,
+        dt: float = 1,
+        threads: int | None = None,
+        dither: str | None = None,
+    ) -> None: ...
+    def push(
+        self,
+        frame: _Array,
+        out: _Array,
+        dt: float,
+        confidence: _Array | None = None,
+        coefficients: _Array | None = None,
+    ) -> bool: ...
+    def push_many(
+        self,
+        frames: Sequence[_Array] | _Array,
+        outs: Sequence[_Array] | _Array,
+        dts: Sequence[float] | _Array,
+        confidences: Sequence[_Array | None] | _Array | None = None,
+        coefficients: Sequence[_Array | None] | _Array | None = None,
+    ) -> int: ...
+    def flush(self, out: _Array) -> bool: ...
+    def reset(self) -> None: ...
+    def copy(self) -> Diffuser: ...
+    def save(self) -> bytes: ...
+    @staticmethod
+    def load(state: bytes, threads: int | None = None) -> Diffuser: ...
+    def info(self) -> dict[str, Any]: ...
+
+def blend(frame: _Array, region: _Array, out: _Array, threads: int | None = None) -> None: ...
+def version() -> str: ...
+def build_info() -> dict[str, Any]: ...

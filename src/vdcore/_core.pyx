@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C library for Python: buffer -> view, call without the GIL, status -> exception.
+
+What arguments mean is settled above (vdcore.filter, vdcore._arguments); arrays arrive here as NumPy arrays
+of any strides, with the right number of dimensions.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.pycapsule cimport PyCapsule_New
+
+
+cdef extern from *:
+    """
+    #define VDCORE_CAPI_PROVIDER
+    #include "vdcore/vdcore_capi.h"
+
+    #define VDCORE_TEXT_OF(x) #x
+    #define VDCORE_TEXT(x) VDCORE_TEXT_OF(x)
+    #if defined(__clang__)
+    #define VDCORE_COMPILER "clang " __clang_version__
+    #elif defined(__GNUC__)
+    #define VDCORE_COMPILER "gcc " __VERSION__
+    #elif defined(_MSC_VER)
+    #define VDCORE_COMPILER "msvc " VDCORE_TEXT(_MSC_VER)
+    #else
+    #define VDCORE_COMPILER "unknown"
+    #endif
+
+    #ifdef Py_LIMITED_API
+    #define VDCORE_LIMITED_API 1
+    #else
+    #define VDCORE_LIMITED_API 0
+    #endif
+    """
+    ctypedef struct vd_api:
+        pass
+    const vd_api vdcore_api
+    const char *VDCORE_CAPSULE_NAME
+    const char *VDCORE_COMPILER
+    const int VDCORE_LIMITED_API
+
+
+_C_API = PyCapsule_New(<void *>&vdcore_api, VDCORE_CAPSULE_NAME, NULL)
+
+BOUNDARIES = {
+    "renormalize": VD_BOUNDARY_RENORMALIZE,
+    "reflect": VD_BOUNDARY_REFLECT,
+    "nearest": VD_BOUNDARY_NEAREST,
+    "constant": VD_BOUNDARY_CONSTANT,
+}
+MODELS = {"gaussian": VD_MODEL_GAUSSIAN}
+DITHERS = {None: VD_DITHER_OFF, "ordered": VD_DITHER_ORDERED}
+
+cdef dict _DTYPES = {VD_U8: "uint8", VD_U16: "uint16", VD_F32: "float32", VD_F64: "float64"}
+
+cdef dict _EXCEPTIONS = {
+    VD_ERROR_DTYPE: TypeError,
+    VD_ERROR_OVERFLOW: OverflowError,
+    VD_ERROR_MEMORY: MemoryError,
+    VD_ERROR_BUSY: RuntimeError,
+}
+
+
+cdef int _check(vd_status status, str detail="") except -1:
+    """Raise what a status other than VD_OK stands for."""
+    if status == VD_OK:
+        return 0
+    raise _EXCEPTIONS.get(status, ValueError)(vd_status_text(status).decode() + detail)
+
+
+cdef str _values(str name, array):
+    return f"; {name} runs from {array.min()} to {array.max()}"
+
+
+cdef int _check_push(vd_status status, vd_diffuser *handle, frame, confidence, coefficients) except -1:
+    """The same for a push, with the values that are wrong."""
+    cdef vd_info info
+    cdef str detail = ""
+    if status in (VD_ERROR_SHAPE, VD_ERROR_DTYPE):
+        info.struct_size = sizeof(vd_info)
+        if vd_diffuser_info(handle, &info) == VD_OK and info.height:
+            detail = (f"; frame is {frame.shape} {frame.dtype}, the stream is (height {info.height}, "
+                      f"width {info.width}, channels {info.channels}) {_DTYPES[info.dtype]}")
+    elif status == VD_ERROR_INFINITE:
+        detail = _values("frame", frame)
+    elif status == VD_ERROR_CONFIDENCE:
+        detail = _values("confidence", confidence)
+    elif status == VD_ERROR_COEFFICIENT and coefficients is not None:
+        detail = _values("coefficients", coefficients)
+    return _check(status, detail)
+
+
+@cython.final
+@cython.internal
+cdef class View:
+    """An array of shape (H, W) or (H, W, C) as a vd_image; the buffer is held while the object lives."""
+    cdef Py_buffer buffer
+    cdef vd_image image
+
+    def __cinit__(self, array, bint writable=False):
+        PyObject_GetBuffer(array, &self.buffer, PyBUF_RECORDS if writable else PyBUF_RECORDS_RO)
+        if not 2 <= self.buffer.ndim <= 3:
+            raise ValueError(f"an image has 2 or 3 dimensions, got {self.buffer.ndim}")
+        cdef const Py_ssize_t *shape = self.buffer.shape
+        cdef const Py_ssize_t *strides = self.buffer.strides
+        self.image.data = self.buffer.buf
+        self.image.dtype = _dtype(self.buffer.format)
+        self.image.height = shape[0]
+        self.image.width = shape[1]
+        self.image.row_stride = strides[0]
+        self.image.column_stride = strides[1]
+        self.image.channels = shape[2] if self.buffer.ndim == 3 else 1
+        self.image.channel_stride = strides[2] if self.buffer.ndim == 3 else self.buffer.itemsize
+        if writable:
+            self.refuse_overlap()
+
+    cdef int refuse_overlap(self) except -1:
+        """Refuse an output in which two samples may share memory, such as one with a zero stride."""
+        cdef Py_ssize_t span = self.buffer.itemsize
+        for stride, length in sorted([(abs(self.buffer.strides[i]), self.buffer.shape[i])
+                                      for i in range(self.buffer.ndim)]):
+            if length > 1 and stride < span:
+                raise ValueError("the samples of out overlap each other")
+            span += stride * (length - 1)
+        return 0
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.buffer)  # does nothing where no buffer was got
+
+
+cdef int32_t _dtype(const char *format) except -1:
+    """The vd_dtype of a buffer in native byte order; "=" marks samples that are not aligned."""
+    cdef const char *code = format + 1 if format[0] in b"@=" else format
+    if code[0] != 0 and code[1] == 0:
+        if code[0] == b"B":
+            return VD_U8
+        if code[0] == b"H":
+            return VD_U16
+        if code[0] == b"f":
+            return VD_F32
+        if code[0] == b"d":
+            return VD_F64
+    raise TypeError(f"samples must be uint8, uint16, float32 or float64, got format {format.decode()!r}")
+
+
+cdef View _optional(array):
+    return None if array is None else View(array)
+
+
+cdef void _fill(vd_frame *item, View frame, double dt, View confidence, View coefficients) noexcept:
+    item.struct_size = sizeof(vd_frame)
+    item.image = frame.image
+    item.dt = dt
+    item.confidence = NULL if confidence is None else &confidence.image
+    item.coefficients = NULL if coefficients is None else &coefficients.image
+
+
+cdef int32_t _threads(threads) except? -1:
+    return VD_THREADS_AUTO if threads is None else threads
+
+
+@cython.final
+cdef class Diffuser:
+    """A vd_diffuser. The pointer stays the same from construction to deallocation."""
+    cdef vd_diffuser *handle
+
+    def __cinit__(self, sigma=None, double tau=0, *, str model="gaussian", bint normalize=True,
+                  str boundary="renormalize", double cval=0, double truncate=4, fill=None,
+                  int32_t lookahead=0, tolerance=None, double dt=1, threads=None, dither=None):
+        cdef vd_params params
+        if sigma is None:  # copy and load bring a handle of their own
+            return
+        _check(vd_params_init(&params, sizeof(vd_params)))
+        params.sigma_y, params.sigma_x = sigma
+        params.tau = tau
+        params.model = MODELS[model]
+        params.normalize = normalize
+        params.boundary = BOUNDARIES[boundary]
+        params.cval = cval
+        params.truncate = truncate
+        params.fill = VD_FILL_PASS if fill is None else VD_FILL_VALUE
+        params.fill_value = 0 if fill is None else fill
+        params.lookahead = lookahead
+        params.tolerance = VD_TOLERANCE_DEFAULT if tolerance is None else tolerance
+        params.dt = dt
+        params.threads = _threads(threads)
+        params.dither = DITHERS[dither]
+        _check(vd_diffuser_create(&self.handle, &params))
+
+    def __dealloc__(self):
+        vd_diffuser_destroy(self.handle)
+
+    def push(self, frame, out, double dt, confidence=None, coefficients=None):
+        """Take one frame; True if out was written, False while the lookahead queue is filling."""
+        cdef View frame_view = View(frame)
+        cdef View confidence_view = _optional(confidence)
+        cdef View coefficients_view = _optional(coefficients)
+        cdef View out_view = View(out, True)
+        cdef vd_frame item
+        cdef int32_t ready = 0
+        cdef vd_status status
+        _fill(&item, frame_view, dt, confidence_view, coefficients_view)
+        with nogil:
+            status = vd_diffuser_push(self.handle, &item, &out_view.image, &ready)
+        _check_push(status, self.handle, frame, confidence, coefficients)
+        return ready != 0
+
+    def push_many(self, frames, outs, dts, confidences=None, coefficients=None):
+        """The same as that many pushes; the number of outs written.
+
+        frames, outs, dts and, unless None, confidences and coefficients are sequences of one length; an
+        entry of the last two may be None.
+        """
+        cdef Py_ssize_t count = len(frames)
+        cdef Py_ssize_t i
+        cdef size_t written = 0
+        cdef size_t taken = 0
+        cdef vd_status status
+        cdef View frame_view, out_view, confidence_view, coefficients_view
+        if not count == len(outs) == len(dts):
+            raise ValueError(f"{count} frames, {len(outs)} outs and {len(dts)} dts")
+        confidences = [None] * count if confidences is None else confidences
+        coefficients = [None] * count if coefficients is None else coefficients
+        cdef list views = []
+        cdef vd_frame *items = <vd_frame *>PyMem_Calloc(count, sizeof(vd_frame))
+        cdef vd_image *images = <vd_image *>PyMem_Calloc(count, sizeof(vd_image))
+        try:
+            if items == NULL or images == NULL:
+                raise MemoryError
+            for i in range(count):
+                frame_view = View(frames[i])
+                out_view = View(outs[i], True)
+                confidence_view = _optional(confidences[i])
+                coefficients_view = _optional(coefficients[i])
+                views.append((frame_view, out_view, confidence_view, coefficients_view))
+                _fill(&items[i], frame_view, dts[i], confidence_view, coefficients_view)
+                images[i] = out_view.image
+            with nogil:
+                status = vd_diffuser_push_many(self.handle, count, items, images, &written, &taken)
+            if status != VD_OK:
+                i = min(<Py_ssize_t>taken, count - 1)
+                _check_push(status, self.handle, frames[i], confidences[i], coefficients[i])
+        finally:
+            PyMem_Free(items)
+            PyMem_Free(images)
+        return written
+
+    def flush(self, out):
+        """Write the next frame of the lookahead queue; False when none is left."""
+        cdef View out_view = View(out, True)
+        cdef int32_t ready = 0
+        cdef vd_status status
+        with nogil:
+            status = vd_diffuser_flush(self.handle, &out_view.image, &ready)
+        _check(status, f"; out is {out.shape} {out.dtype}")
+        return ready != 0
+
+    def reset(self):
+        """Forget every frame, the shape and the dtype."""
+        cdef vd_status status
+        with nogil:
+            status = vd_diffuser_reset(self.handle)
+        _check(status)
+
+    def copy(self):
+        """An independent diffuser with the same state."""
+        cdef Diffuser twin = Diffuser.__new__(Diffuser)
+        cdef vd_status status
+        with nogil:
+            status = vd_diffuser_copy(&twin.handle, self.handle)
+        _check(status)
+        return twin
+
+    def save(self):
+        """The state as bytes."""
+        cdef size_t size = 0
+        cdef vd_status status
+        _check(vd_diffuser_save(self.handle, NULL, &size))
+        cdef bytes state = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size)
+        cdef char *buffer = PyBytes_AsString(state)
+        with nogil:
+            status = vd_diffuser_save(self.handle, buffer, &size)
+        _check(status)
+        return state[:size]
+
+    @staticmethod
+    def load(bytes state not None, threads=None):
+        """A diffuser that goes on where the saved one stood."""
+        cdef Diffuser diffuser = Diffuser.__new__(Diffuser)
+        cdef const char *buffer = PyBytes_AsString(state)
+        cdef size_t size = len(state)
+        cdef int32_t thread_count = _threads(threads)
+        cdef vd_status status
+        with nogil:
+            status = vd_diffuser_load(&diffuser.handle, buffer, size, thread_count)
+        _check(status)
+        return diffuser
+
+    def info(self):
+        """vd_info as a dict."""
+        cdef vd_info info
+        info.struct_size = sizeof(vd_info)
+        _check(vd_diffuser_info(self.handle, &info))
+        return {
+            "instruction_set": info.instruction_set.decode(),
+            "method": info.method.decode(),
+            "threads": info.threads,
+            "levels": info.levels,
+            "masked": info.masked != 0,
+            "pending": info.pending,
+            "frames": info.frames,
+            "spatial_bound": info.spatial_bound,
+            "weight": info.weight,
+            "state_bytes": info.state_bytes,
+            "shape": (info.height, info.width, info.channels) if info.height else None,
+            "dtype": _DTYPES[info.dtype] if info.height else None,
+        }
+
+
+def blend(frame, region, out, threads=None):
+    """out = frame + region * (out - frame), in place; frame and out have one shape and dtype."""
+    cdef View frame_view = View(frame)
+    cdef View region_view = View(region)
+    cdef View out_view = View(out, True)
+    cdef int32_t thread_count = _threads(threads)
+    cdef vd_status status
+    with nogil:
+        status = vd_blend(&frame_view.image, &region_view.image, &out_view.image, thread_count)
+    if status == VD_ERROR_CONFIDENCE:
+        _check(status, _values("region", region))
+    _check(status)
+
+
+def version():
+    """The version of the library, such as "0.1.0"."""
+    return vd_version().decode()
+
+
+def build_info():
+    """How the library was built and what it finds here."""
+    cdef const char *names[16]
+    cdef int32_t count = vd_instruction_sets(names, 16)
+    return {
+        "version": version(),
+        "abi": f"{vd_abi_version() >> 16}.{vd_abi_version() & 0xFFFF}",
+        "compiler": VDCORE_COMPILER.decode(),
+        "limited_api": VDCORE_LIMITED_API != 0,
+        "openmp": vd_has_openmp() != 0,
+        "threads": vd_thread_count(VD_THREADS_AUTO),
+        "instruction_sets": tuple([names[i].decode() for i in range(count)]),
+        "instruction_set": Diffuser((0, 0)).info()["instruction_set"],
+    }

@@ -1,0 +1,768 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The filter on arrays: its parameters, the stream object `Diffuser`, `diffuse` and `diffuse_frame`."""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vdcore import _core, models
+from vdcore._arguments import (
+    FACTOR_DTYPES,
+    Array,
+    Region,
+    apart,
+    as_factors,
+    as_frame,
+    as_frames,
+    as_output,
+    as_samples,
+    as_weights,
+    channels_last,
+    frame_range,
+    integer,
+    number,
+    per_frame,
+    resolve_region,
+    time_stamps,
+)
+
+__all__ = ["Diffuser", "DiffuserInfo", "FilterParameters", "diffuse", "diffuse_frame", "filter_parameters"]
+
+Sigma = float | tuple[float, float]
+Boundary = Literal["renormalize", "reflect", "nearest", "constant"]
+TimeUnit = Literal["frames", "seconds"]
+Dither = Literal["ordered"]
+
+_USUAL_STEP = {"frames": 1.0, "seconds": 1 / 30}  # sizes the state; steps may be of any length
+_BATCH = 16  # frames per call in `diffuse`: enough to share passes over the state, few enough for Ctrl-C
+_STATE = struct.Struct("<8sII")  # magic, length and CRC-32 of the JSON that follows; then vd_diffuser_save
+_MAGIC = b"vdcore\x00\x01"
+
+
+@dataclass(frozen=True)
+class FilterParameters:
+    """Valid filter parameters, as `filter_parameters` makes them."""
+
+    sigma: tuple[float, float]
+    tau: float
+    model: models.Model
+    normalize: bool
+    boundary: str
+    cval: float
+    truncate: float
+    fill: float | None
+    lookahead: int
+    tolerance: float | None
+    time_unit: str
+    threads: int | None
+    dither: str | None
+
+
+def filter_parameters(
+    sigma: Sigma,
+    tau: float,
+    *,
+    model: str | models.Model = "gaussian",
+    normalize: bool = True,
+    boundary: Boundary = "renormalize",
+    cval: float = 0.0,
+    truncate: float = 4.0,
+    fill: float | None = None,
+    lookahead: int = 0,
+    tolerance: float | None = None,
+    time_unit: TimeUnit = "frames",
+    threads: int | None = None,
+    dither: Dither | None = None,
+) -> FilterParameters:
+    """Return the parameters, checked; see `Diffuser` for what they mean.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The message names the argument, its value and what is allowed.
+    """
+    pair = sigma if isinstance(sigma, tuple | list | np.ndarray) else (sigma, sigma)
+    if len(pair) != 2:
+        raise ValueError(f"sigma must be one number or (sigma_y, sigma_x), got {sigma!r}")
+    return FilterParameters(
+        sigma=(number(pair[0], "sigma", 0), number(pair[1], "sigma", 0)),
+        tau=number(tau, "tau", 0, infinite=True),
+        model=models.resolve(model),
+        normalize=_flag(normalize, "normalize"),
+        boundary=_choice(boundary, "boundary", tuple(_core.BOUNDARIES)),
+        cval=number(cval, "cval"),
+        truncate=number(truncate, "truncate", 0),
+        fill=None if fill is None else _fill(fill),
+        lookahead=integer(lookahead, "lookahead", 0),
+        tolerance=None if tolerance is None else number(tolerance, "tolerance", 0, strict=True),
+        time_unit=_choice(time_unit, "time_unit", tuple(_USUAL_STEP)),
+        threads=None if threads is None else integer(threads, "threads", 1),
+        dither=None if dither is None else _choice(dither, "dither", ("ordered",)),
+    )
+
+
+def _choice(value: object, name: str, allowed: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return value
+
+
+def _flag(value: object, name: str) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def _fill(value: float) -> float:
+    return value if isinstance(value, float) and value != value else number(value, "fill")  # NaN is allowed
+
+
+@dataclass(frozen=True)
+class DiffuserInfo:
+    """What a `Diffuser` chose and holds.
+
+    Attributes
+    ----------
+    instruction_set : str
+        "scalar", "avx2", "avx512" or "neon".
+    method : str
+        "none" before the first frame, then "fixed", "float", "double" or "pyramid".
+    threads : int
+        Threads that a large frame is shared by.
+    levels : int
+        Halvings of the resolution that the pyramid uses, else 0.
+    masked : bool
+        Whether a confidence or NaN was seen.
+    pending : int
+        Frames in the lookahead queue.
+    frames : int
+        Frames taken since creation or reset.
+    spatial_bound : float
+        Proved bound of the spatial method's error, as a fraction of the range.
+    weight : float
+        Accumulated weight D away from masks.
+    state_bytes : int
+        Memory held by the state and the queue.
+    shape : tuple of int or None
+        (height, width, channels) of the stream, None before the first frame.
+    dtype : str or None
+        dtype of the stream, None before the first frame.
+    """
+
+    instruction_set: str
+    method: str
+    threads: int
+    levels: int
+    masked: bool
+    pending: int
+    frames: int
+    spatial_bound: float
+    weight: float
+    state_bytes: int
+    shape: tuple[int, int, int] | None
+    dtype: str | None
+
+
+class Diffuser:
+    r"""Spatio-temporal diffusion filter of a stream of frames.
+
+    Frame after frame, the diffuser returns
+
+    .. math::
+
+        u(x, t) = \frac{\sum_i m_i f_i G(x - x_i) e^{-(t - t_i) / \tau}}
+                       {\sum_i m_i G(x - x_i) e^{-(t - t_i) / \tau}},
+        \qquad G(d) = e^{-d^2 / 2 \sigma^2},
+
+    the sum running over all samples f_i of all frames so far, each with its confidence m_i in [0, 1] (1 by
+    default). The recursion N <- a N + G * (m f), D <- a D + G * m, with a = exp(-dt / tau) and u = N / D, is
+    this formula exactly: neither memory nor work per frame depends on tau or on the length of the video.
+
+    Parameters
+    ----------
+    sigma : float or (float, float)
+        Spatial standard deviation in pixels, >= 0 and finite, or (sigma_y, sigma_x). 0 = no spreading.
+    tau : float
+        Time constant, >= 0, in `time_unit`. 0 = no memory, inf = running mean.
+    model : str or model of `vdcore.models`, optional
+        What decides how strongly a sample counts.
+    normalize : bool, optional
+        True: the weighted mean u = N / D. False ("raw mode"): the sum u = N as written, with `coefficients`
+        of any sign; integer frames then give float32.
+    boundary : {"renormalize", "reflect", "nearest", "constant"}, optional
+        Beyond the edges: no samples, d c b a | a b c d | d c b a, a a a a | a b c d | d d d d, or `cval`.
+    cval : float, optional
+        The value beyond the edges for ``boundary="constant"``, in the unit of the samples.
+    truncate : float, optional
+        The kernel ends at int(truncate * sigma + 0.5) pixels.
+    fill : float or None, optional
+        The value of samples that no source has ever reached; None keeps that of the frame. NaN is allowed
+        for float frames.
+    lookahead : int, optional
+        Future frames in the two-sided time kernel exp(-abs(t - t_i) / tau). Output comes that much later.
+    tolerance : float or None, optional
+        Bound of the error before rounding, > 0, as a fraction of the range (255, 65535 or 1). None is 1e-3
+        for uint8, 1e-5 for uint16 and float32, 1e-12 for float64.
+    time_unit : {"frames", "seconds"}, optional
+        Unit of `tau` and of every `dt`.
+    threads : int or None, optional
+        Threads to use, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors that
+        this process may use. The result does not depend on it.
+    dither : {None, "ordered"}, optional
+        "ordered" rounds integer output against an 8 x 8 threshold pattern, against banding.
+
+    Attributes
+    ----------
+    parameters : FilterParameters
+        The parameters, checked.
+    info : DiffuserInfo
+        What the diffuser chose and holds.
+
+    Notes
+    -----
+    A diffuser serves one thread at a time: a call that arrives while another is running raises RuntimeError
+    and changes nothing. The global interpreter lock is released while a frame is computed.
+
+    A new diffuser, or one just reset, has seen nothing: its first output is the first frame smoothed in space
+    alone, and the smoothing in time sets in over the next `tau` frames. Without `lookahead` only the past
+    counts, so that the output lags behind motion by about `tau`.
+
+    Every array that NumPy can view is taken as it is, with any strides: anything with the buffer protocol,
+    ``__array_interface__``, ``__array__`` or DLPack on the CPU. Frames are uint8 (range 255), uint16 (65535),
+    float32 or float64 (1); NaN marks a missing sample (m = 0) and infinities are refused.
+
+    References
+    ----------
+    .. [1] H. Knutsson and C.-F. Westin, "Normalized and differential convolution", CVPR 1993.
+    .. [2] T. Lindeberg, "Scale-space for discrete signals", IEEE TPAMI 12(3), 1990.
+
+    Examples
+    --------
+    >>> diffuser = vdcore.Diffuser(sigma=1.5, tau=3)
+    >>> for frame in camera:
+    ...     show(diffuser(frame))
+    """
+
+    def __init__(
+        self,
+        sigma: Sigma,
+        tau: float,
+        *,
+        model: str | models.Model = "gaussian",
+        normalize: bool = True,
+        boundary: Boundary = "renormalize",
+        cval: float = 0.0,
+        truncate: float = 4.0,
+        fill: float | None = None,
+        lookahead: int = 0,
+        tolerance: float | None = None,
+        time_unit: TimeUnit = "frames",
+        threads: int | None = None,
+        dither: Dither | None = None,
+    ) -> None:
+        parameters = filter_parameters(
+            sigma,
+            tau,
+            model=model,
+            normalize=normalize,
+            boundary=boundary,
+            cval=cval,
+            truncate=truncate,
+            fill=fill,
+            lookahead=lookahead,
+            tolerance=tolerance,
+            time_unit=time_unit,
+            threads=threads,
+            dither=dither,
+        )
+        self._adopt(parameters, new_core(parameters), None)
+
+    def _adopt(self, parameters: FilterParameters, core: _core.Diffuser, ndim: int | None) -> None:
+        self.parameters = parameters
+        self._core = core
+        self._ndim = ndim  # dimensions of the last frame, for flush; None before the first
+
+    def __call__(
+        self,
+        frame: object,
+        dt: float | None = None,
+        *,
+        confidence: object = None,
+        coefficients: object = None,
+        out: Any = None,
+        dtype: npt.DTypeLike | None = None,
+    ) -> Array | None:
+        """Take one frame and return one.
+
+        Parameters
+        ----------
+        frame : array_like, shape (H, W) or (H, W, C)
+            uint8, uint16, float32 or float64; the same shape and dtype in every call.
+        dt : float, optional
+            Time since the last frame in `time_unit`, >= 0. 1 by default for frames; for seconds it must be
+            given from the second frame on. Not used for the first frame.
+        confidence : array_like, optional
+            How far each pixel or sample counts, shape (H, W) or that of the frame: bool, float in [0, 1], or
+            uint8 where 255 is 1.
+        coefficients : array_like, optional
+            In raw mode, a factor of any sign for each pixel or sample, shape (H, W) or that of the frame,
+            float32 or float64.
+        out : array, optional
+            Where to write the result, of the frame's shape; dtype as below. It may be the frame itself or
+            share memory with it in any way.
+        dtype : dtype, optional
+            That of the frame (in raw mode float32 for integer frames) by default; or float32 or float64.
+
+        Returns
+        -------
+        ndarray or None
+            The frame's shape; `out` itself if it was given. With lookahead, the frame `lookahead` calls ago,
+            and None while there is none.
+
+        Raises
+        ------
+        ValueError, TypeError
+            An argument is wrong. The diffuser and `out` are then as before.
+        RuntimeError
+            Another thread is using this diffuser.
+        """
+        samples = as_frame(frame)
+        result = as_output(out, dtype, samples.shape, samples.dtype, self.parameters.normalize)
+        weights = None if confidence is None else as_weights(confidence, "confidence", samples.shape)
+        factors = None if coefficients is None else as_factors(coefficients, "coefficients", samples.shape)
+        step = self._steps(dt, 1)[0]
+        ready = self._core.push(samples, result, step, apart(weights, result), apart(factors, result))
+        self._ndim = samples.ndim
+        if not ready:
+            return None
+        return result if out is None else out
+
+    def push_many(
+        self,
+        frames: object,
+        dt: float | Sequence[float] | npt.NDArray[Any] | None = None,
+        *,
+        confidence: object = None,
+        coefficients: object = None,
+        out: Any = None,
+        dtype: npt.DTypeLike | None = None,
+    ) -> Array:
+        """Take several frames at once: the same bits as frame by frame, in less time.
+
+        Parameters
+        ----------
+        frames : array_like, shape (T, H, W) or (T, H, W, C), or iterable of frames
+            Channels are always last.
+        dt : float or sequence of T floats, optional
+            As in a call, for all frames or for each.
+        confidence, coefficients : array_like or sequence, optional
+            As in a call; one of shape (H, W) for all frames, or T of them.
+        out : array, optional
+            Where to write, of the shape of `frames`. It may be `frames` itself unless there is lookahead, and
+            must share no memory with it otherwise.
+        dtype : dtype, optional
+            As in a call.
+
+        Returns
+        -------
+        ndarray, shape (N, H, W) or (N, H, W, C)
+            The frames that became ready, N <= T of them; a view of `out` if it was given.
+
+        Raises
+        ------
+        ValueError, TypeError
+            An argument is wrong. The frames before the one at fault have been taken.
+        RuntimeError
+            Another thread is using this diffuser.
+        """
+        stack = as_frames(frames)
+        if stack.ndim not in (3, 4):
+            raise ValueError(f"frames must have shape (T, H, W) or (T, H, W, C), got {stack.shape}")
+        result = as_output(out, dtype, stack.shape, stack.dtype, self.parameters.normalize)
+        weights = per_frame(confidence, "confidence", stack, result, as_weights)
+        factors = per_frame(coefficients, "coefficients", stack, result, as_factors)
+        steps = self._steps(dt, len(stack))
+        written = self._core.push_many(stack, result, steps, weights, factors)
+        self._ndim = stack.ndim - 1
+        return result[:written]
+
+    def _steps(self, dt: Any, count: int) -> list[float]:
+        """Return `count` time steps."""
+        if dt is None:
+            if self.parameters.time_unit == "frames":
+                return [1.0] * count
+            if count > 1 or self.info.frames > 0:
+                raise ValueError('dt must be given with time_unit="seconds": the time since the last frame')
+            return [0.0]
+        if np.ndim(dt) == 0:
+            return [number(dt, "dt", 0)] * count
+        if len(dt) != count:
+            raise ValueError(f"dt must be a number or one per frame, got {len(dt)} for {count} frames")
+        return [number(step, "dt", 0) for step in dt]
+
+    def flush(self, out: Any = None, *, dtype: npt.DTypeLike | None = None) -> Iterator[Array]:
+        """Yield the frames still in the lookahead queue, one by one.
+
+        Parameters
+        ----------
+        out : array, optional
+            Where to write each of them in turn.
+        dtype : dtype, optional
+            As in a call.
+
+        Yields
+        ------
+        ndarray
+            The next frame; `out` itself if it was given.
+
+        Notes
+        -----
+        Afterwards the memory in time stands as after the last frame; a further frame continues the stream.
+        """
+        while (info := self.info).pending and info.shape is not None:
+            shape = info.shape[: self._ndim]
+            result = as_output(out, dtype, shape, np.dtype(info.dtype), self.parameters.normalize)
+            if not self._core.flush(result):
+                break
+            yield result if out is None else out
+
+    def reset(self) -> None:
+        """Forget every frame, the shape and the dtype; keep the parameters."""
+        self._core.reset()
+        self._ndim = None
+
+    @property
+    def info(self) -> DiffuserInfo:
+        """What the diffuser chose and holds."""
+        return DiffuserInfo(**self._core.info())
+
+    def copy(self) -> Self:
+        """Return an independent diffuser with the same parameters and state."""
+        twin = object.__new__(type(self))
+        twin._adopt(self.parameters, self._core.copy(), self._ndim)
+        return twin
+
+    def state(self) -> bytes:
+        """Return the parameters and the complete state, for `restore` and `from_state`.
+
+        They can be read by the same version of vdcore on every machine of the same byte order.
+        """
+        values = asdict(self.parameters) | {"model": self.parameters.model.name, "ndim": self._ndim}
+        header = json.dumps(values).encode()
+        return _STATE.pack(_MAGIC, len(header), zlib.crc32(header)) + header + self._core.save()
+
+    def restore(self, state: bytes) -> None:
+        """Go on where the diffuser that gave `state` stood, with its parameters; `threads` stays.
+
+        Raises
+        ------
+        ValueError
+            The state is damaged, cut short or of another version. This diffuser is then as before.
+        """
+        parameters, core, ndim = _read_state(state, self.parameters.threads)
+        self._core.reset()  # raises if another thread is using it
+        self._adopt(parameters, core, ndim)
+
+    @classmethod
+    def from_state(cls, state: bytes, threads: int | None = None) -> Self:
+        """Return a new diffuser that goes on where the one that gave `state` stood.
+
+        Parameters
+        ----------
+        state : bytes
+            What `state` returned, perhaps in another process.
+        threads : int or None, optional
+            As for `Diffuser`.
+
+        Raises
+        ------
+        ValueError
+            The state is damaged, cut short or of another version.
+        """
+        diffuser = object.__new__(cls)
+        diffuser._adopt(*_read_state(state, threads))
+        return diffuser
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_state, (self.state(), self.parameters.threads)
+
+    def __repr__(self) -> str:
+        values = asdict(self.parameters) | {"model": self.parameters.model}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+
+
+def new_core(parameters: FilterParameters) -> _core.Diffuser:
+    """Return a diffuser of the C library."""
+    values = asdict(parameters) | {"model": parameters.model.name}
+    return _core.Diffuser(dt=_USUAL_STEP[values.pop("time_unit")], **values)
+
+
+def _read_state(state: bytes, threads: int | None) -> tuple[FilterParameters, _core.Diffuser, int | None]:
+    data = memoryview(state).tobytes()
+    try:
+        magic, length, checksum = _STATE.unpack_from(data)
+    except struct.error:
+        raise ValueError(f"state is what Diffuser.state() returns, got {len(data)} bytes") from None
+    header, rest = data[_STATE.size : _STATE.size + length], data[_STATE.size + length :]
+    if magic != _MAGIC or zlib.crc32(header) != checksum:
+        raise ValueError("state is damaged, cut short, or not what this version's Diffuser.state() returns")
+    values = json.loads(header) | {"threads": threads}
+    ndim = values.pop("ndim")
+    return filter_parameters(**values), _core.Diffuser.load(rest, threads), ndim
+
+
+def diffuse(
+    frames: object,
+    sigma: Sigma,
+    tau: float,
+    *,
+    model: str | models.Model = "gaussian",
+    normalize: bool = True,
+    boundary: Boundary = "renormalize",
+    cval: float = 0.0,
+    truncate: float = 4.0,
+    fill: float | None = None,
+    lookahead: int = 0,
+    tolerance: float | None = None,
+    time_unit: TimeUnit = "frames",
+    threads: int | None = None,
+    dither: Dither | None = None,
+    times: object = None,
+    region: Region = None,
+    sources: Region = None,
+    coefficients: object = None,
+    start: float | None = None,
+    stop: float | None = None,
+    channel_axis: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    out: Any = None,
+) -> Array:
+    r"""Filter a video in memory by spatio-temporal diffusion.
+
+    Every sample spreads over its neighbours in space and over the frames that follow it,
+
+    .. math::
+
+        u(x, t) = \frac{\sum_i m_i f_i e^{-|x - x_i|^2 / 2 \sigma^2} e^{-(t - t_i) / \tau}}
+                       {\sum_i m_i e^{-|x - x_i|^2 / 2 \sigma^2} e^{-(t - t_i) / \tau}}.
+
+    Parameters
+    ----------
+    frames : array_like, shape (T, H, W) or (T, H, W, C), or iterable of frames
+        uint8 (range 255), uint16 (65535), float32 or float64 (1); NaN is a missing sample.
+    sigma : float or (float, float)
+        Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
+    tau : float
+        Time constant in `time_unit`. 0 = no memory, inf = running mean.
+    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, time_unit, threads, dither
+        See `Diffuser`.
+    times : array_like, shape (T,), optional
+        Time of every frame in `time_unit`, not decreasing; required for seconds. Frame numbers by default.
+    region : (x, y, width, height), array, callable or iterable, optional
+        Where the output is changed; elsewhere the frames pass through untouched. A rectangle in pixels; a
+        mask of shape (H, W): bool, float in [0, 1] or uint8 where 255 is 1, blended at soft edges; a callable
+        of (index, time) that returns one of those, or None for everywhere; or an iterable or an array of
+        shape (T, H, W) that gives one per frame.
+    sources : the same forms, optional
+        Which samples send out information, and how much they count: the confidence m.
+    coefficients : array_like, shape (H, W), (T, H, W) or that of `frames`, optional
+        In raw mode (``normalize=False``), a factor of any sign for every sample, float32 or float64.
+    start, stop : float, optional
+        Only frames with start <= t < stop are filtered, in `time_unit`. The others pass through untouched and
+        do not enter the state.
+    channel_axis : int, optional
+        Which axis holds the channels. By default the last of four axes. Three axes are then one colour
+        picture; without it they are a grey video, and refused where the last is 3 or 4 long.
+    dtype : dtype, optional
+        That of the frames (in raw mode float32 for integer frames) by default; or float32 or float64.
+    out : array, optional
+        Where to write, of the shape of `frames`: an array apart from `frames`, or `frames` itself.
+
+    Returns
+    -------
+    ndarray
+        Shape of `frames`; `out` itself if it was given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The message names the argument, its value and what is allowed.
+
+    See Also
+    --------
+    Diffuser : the same, frame by frame.
+    diffuse_video : the same, from file to file.
+
+    References
+    ----------
+    .. [1] H. Knutsson and C.-F. Westin, "Normalized and differential convolution", CVPR 1993.
+
+    Examples
+    --------
+    >>> smooth = vdcore.diffuse(video, sigma=1.5, tau=3)
+    """
+    parameters = filter_parameters(
+        sigma,
+        tau,
+        model=model,
+        normalize=normalize,
+        boundary=boundary,
+        cval=cval,
+        truncate=truncate,
+        fill=fill,
+        lookahead=lookahead,
+        tolerance=tolerance,
+        time_unit=time_unit,
+        threads=threads,
+        dither=dither,
+    )
+    given = as_frames(frames)
+    axis = channels_last(given, channel_axis)
+    result = as_output(out, dtype, given.shape, given.dtype, parameters.normalize)
+    source, target = _as_video(given, axis), _as_video(result, axis)
+    in_place = _same_view(source, target)
+    if not in_place and np.shares_memory(source, target):
+        raise ValueError("out must be frames itself or share no memory with it")
+
+    if coefficients is not None:
+        coefficients = as_samples(coefficients, "coefficients", FACTOR_DTYPES)
+        if coefficients.shape == given.shape:
+            coefficients = _as_video(coefficients, axis)
+    factors = per_frame(coefficients, "coefficients", source, target, as_factors)
+
+    count, height, width = source.shape[:3]
+    stamps = time_stamps(times, count, time_unit)
+    steps = np.diff(stamps, prepend=stamps[0])
+    inside = frame_range(start, stop, time_unit)
+    chosen = [i for i in range(count) if inside.contains(i, stamps[i])]
+    first, last = (chosen[0], chosen[-1] + 1) if chosen else (0, 0)
+    for outside in (slice(0, first), slice(last, count)):
+        np.copyto(target[outside], source[outside], casting="same_kind")
+
+    weights_at = resolve_region(apart(sources, result), height, width, "sources")
+    region_at = resolve_region(apart(region, result), height, width)
+
+    def blend(index: int, original: Array) -> None:
+        mask = region_at(index, float(stamps[index]))
+        if mask is not None:
+            _core.blend(original.astype(target.dtype, copy=False), mask, target[index], parameters.threads)
+
+    core = new_core(parameters)
+    # in place, inputs and originals that are still needed would be overwritten
+    ahead = in_place and (parameters.lookahead > 0 or region is not None)
+    ready = first
+    for begin in range(first, last, _BATCH):
+        end = min(begin + _BATCH, last)
+        batch, reached = slice(begin, end), slice(ready, ready + end - begin)
+        inputs, originals = source[batch], source[reached]
+        if ahead:
+            inputs, originals = inputs.copy(), originals.copy()
+        written = core.push_many(
+            inputs,
+            target[reached],
+            steps[batch],
+            None if sources is None else [weights_at(i, float(stamps[i])) for i in range(begin, end)],
+            None if factors is None else factors[batch],
+        )
+        for index, original in enumerate(originals[:written], ready):
+            blend(index, original)
+        ready += written
+    for index in range(ready, last):
+        original = source[index].copy() if ahead else source[index]
+        core.flush(target[index])
+        blend(index, original)
+    return result if out is None else out
+
+
+def _as_video(array: Array, channel_axis: int | None) -> Array:
+    """Return a view of shape (T, H, W) or (T, H, W, C)."""
+    if channel_axis is None:
+        return array
+    moved = np.moveaxis(array, channel_axis, -1)
+    return moved[None] if moved.ndim == 3 else moved
+
+
+def _same_view(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.strides == b.strides and a.ctypes.data == b.ctypes.data
+
+
+def diffuse_frame(
+    frame: object,
+    sigma: Sigma,
+    *,
+    model: str | models.Model = "gaussian",
+    normalize: bool = True,
+    boundary: Boundary = "renormalize",
+    cval: float = 0.0,
+    truncate: float = 4.0,
+    fill: float | None = None,
+    tolerance: float | None = None,
+    threads: int | None = None,
+    dither: Dither | None = None,
+    confidence: object = None,
+    coefficients: object = None,
+    channel_axis: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    out: Any = None,
+) -> Array:
+    r"""Smooth one frame in space: the normalized convolution with a Gaussian.
+
+    .. math:: u(x) = \sum_i m_i f_i e^{-|x - x_i|^2 / 2 \sigma^2} / \sum_i m_i e^{-|x - x_i|^2 / 2 \sigma^2}
+
+    Parameters
+    ----------
+    frame : array_like, shape (H, W) or (H, W, C)
+        uint8 (range 255), uint16 (65535), float32 or float64 (1); NaN is a missing sample.
+    sigma : float or (float, float)
+        Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
+    model, normalize, boundary, cval, truncate, fill, tolerance, threads, dither
+        See `Diffuser`.
+    confidence, coefficients : array_like, optional
+        See `Diffuser.__call__`.
+    channel_axis : int, optional
+        Which of three axes holds the channels, the last by default.
+    dtype, out
+        See `Diffuser.__call__`.
+
+    Returns
+    -------
+    ndarray
+        Shape of `frame`; `out` itself if it was given.
+
+    References
+    ----------
+    .. [1] H. Knutsson and C.-F. Westin, "Normalized and differential convolution", CVPR 1993.
+    """
+    diffuser = Diffuser(
+        sigma,
+        0,
+        model=model,
+        normalize=normalize,
+        boundary=boundary,
+        cval=cval,
+        truncate=truncate,
+        fill=fill,
+        tolerance=tolerance,
+        threads=threads,
+        dither=dither,
+    )
+    given = as_frame(frame)
+    result = as_output(out, dtype, given.shape, given.dtype, diffuser.parameters.normalize)
+    source, target = given, result
+    if channel_axis is not None:
+        axis = channels_last(given, channel_axis)
+        source, target = _as_video(given, axis)[0], _as_video(result, axis)[0]
+    diffuser(source, confidence=confidence, coefficients=coefficients, out=target)
+    return result if out is None else out

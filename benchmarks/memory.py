@@ -19,28 +19,28 @@ import sys, warnings, vdcore
 from vdcore.video import PassThrough, filter_video
 
 warnings.simplefilter("ignore")
-path, out, lookahead = sys.argv[1], sys.argv[2], int(sys.argv[3])
-if lookahead < 0:
-    filter_video(path, out, lambda info: PassThrough())
+path, out, *options = sys.argv[1:]
+if options:
+    sigma, tau, lookahead = options
+    vdcore.diffuse_video(path, out, float(sigma), float(tau), lookahead=int(lookahead))
 else:
-    vdcore.diffuse_video(path, out, {sigma}, {tau}, lookahead=lookahead)
+    filter_video(path, out, lambda info: PassThrough())
 for line in open("/proc/self/status"):
     if line.startswith("VmHWM"):
         print(line.split()[1])
 """
 
 
-def peak_bytes(clip: Path, lookahead: int, sigma: float = 2) -> int:
-    """Peak of the resident memory of diffuse_video, or of a pass-through if lookahead is negative."""
-    program = PROGRAM.format(sigma=sigma, tau=TAU)
-    command = [sys.executable, "-c", program, str(clip), str(clip.with_name("out.mp4")), str(lookahead)]
+def peak_bytes(clip: Path, *options: float) -> int:
+    """Peak of diffuse_video with the options sigma, tau and lookahead, or without any of a pass-through."""
+    out = clip.with_name("out.mp4")
+    command = [sys.executable, "-c", PROGRAM, str(clip), str(out), *map(str, options)]
     return 1024 * int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def run(tiny: bool, folder: Path) -> list[Row]:
     size, length = (TINY, 10) if tiny else (HD, 50)
     work = f"memory, 720p file to file, {length} frames"
-    growth_work = f"memory, {4 * length} frames"
     against = "the same pipeline with a pass-through"
     if not Path("/proc/self/status").exists():
         return [Row(work, against, "", "needs Linux' /proc")]
@@ -49,7 +49,8 @@ def run(tiny: bool, folder: Path) -> list[Row]:
         short = make_clip(Path(scratch, "short.mp4"), size, length)
         long = make_clip(Path(scratch, "long.mp4"), size, 4 * length)
         passing = peak_bytes(short, -1)
-        causal, ahead, grown = peak_bytes(short, 0), peak_bytes(short, LOOKAHEAD), peak_bytes(long, 0)
+        small, large = peak_bytes(short, 2, TAU, 0), peak_bytes(short, 20, TAU, 0)
+        ahead, grown = peak_bytes(short, 2, TAU, LOOKAHEAD), peak_bytes(long, 2, TAU, 0)
 
     def row(work: str, against: str, extra_bytes: int, at_most: int) -> Row:
         frames = extra_bytes / frame_bytes
@@ -58,7 +59,8 @@ def run(tiny: bool, folder: Path) -> list[Row]:
         )
 
     return [
-        row(work, against, causal - passing, 12),
-        row(f"{work}, lookahead {LOOKAHEAD}", against, ahead - passing, 12 + LOOKAHEAD),
-        row(growth_work, f"{length} frames", grown - causal, 1),
+        row(f"{work}, sigma 2", against, small - passing, 12),
+        row(f"{work}, sigma 20", against, large - passing, 12),
+        row(f"{work}, sigma 2, lookahead {LOOKAHEAD}", against, ahead - passing, 12 + LOOKAHEAD),
+        row(f"memory, 720p file to file, {4 * length} frames, sigma 2", f"{length} frames", grown - small, 1),
     ]

@@ -276,7 +276,9 @@ class _RegionSequence:
 
 
 def _is_rectangle(region: Region) -> bool:
-    return isinstance(region, tuple | list | np.ndarray) and len(region) == 4 and isinstance(region[0], Real)
+    """Whether `region` is a sequence of numbers."""
+    flat = isinstance(region, tuple | list) or isinstance(region, np.ndarray) and region.ndim == 1
+    return flat and len(region) > 0 and isinstance(region[0], Real)
 
 
 def _weights(region: Region, height: int, width: int, name: str) -> Array | None:
@@ -288,8 +290,8 @@ def _weights(region: Region, height: int, width: int, name: str) -> Array | None
         if mask.dtype in FACTOR_DTYPES and not (0 <= mask.min() and mask.max() <= 1):
             raise ValueError(f"{name} must lie in [0, 1], got values from {mask.min()} to {mask.max()}")
         return mask
-    if not all(isinstance(side, Integral) for side in region):
-        raise TypeError(f"{name} must be four integers (x, y, width, height), got {region!r}")
+    if len(region) != 4 or not all(isinstance(side, Integral) for side in region):
+        raise ValueError(f"{name} must be four integers (x, y, width, height), got {region!r}")
     left, top, columns, rows = map(int, region)
     if columns < 1 or rows < 1:
         raise ValueError(f"{name} must be (x, y, width, height) with width and height >= 1, got {region!r}")

@@ -315,8 +315,10 @@ cdef class Diffuser:
             "spatial_bound": info.spatial_bound,
             "weight": info.weight,
             "state_bytes": info.state_bytes,
-            "shape": (info.height, info.width, info.channels) if info.height else None,
-            "dtype": _DTYPES[info.dtype] if info.height else None,
+            "height": info.height,
+            "width": info.width,
+            "channels": info.channels,
+            "dtype": _DTYPES.get(info.dtype),
         }
 
 

@@ -149,8 +149,8 @@ class DiffuserInfo:
         Accumulated weight D away from masks.
     state_bytes : int
         Memory held by the state and the queue.
-    shape : tuple of int or None
-        (height, width, channels) of the stream, None before the first frame.
+    height, width, channels : int
+        Shape of the stream, 0 before the first frame.
     dtype : str or None
         dtype of the stream, None before the first frame.
     """
@@ -165,7 +165,9 @@ class DiffuserInfo:
     spatial_bound: float
     weight: float
     state_bytes: int
-    shape: tuple[int, int, int] | None
+    height: int
+    width: int
+    channels: int
     dtype: str | None
 
 
@@ -336,7 +338,7 @@ class Diffuser:
         result = as_output(out, dtype, samples.shape, samples.dtype, self.parameters.normalize)
         weights = None if confidence is None else as_weights(confidence, "confidence", samples.shape)
         factors = None if coefficients is None else as_factors(coefficients, "coefficients", samples.shape)
-        step = self._steps(dt, 1)[0]
+        step = self._steps(None, 1)[0] if dt is None else number(dt, "dt", 0)
         ready = self._core.push(samples, result, step, apart(weights, result), apart(factors, result))
         self._ndim = samples.ndim
         if not ready:
@@ -425,8 +427,8 @@ class Diffuser:
         -----
         Afterwards the memory in time stands as after the last frame; a further frame continues the stream.
         """
-        while (info := self.info).pending and info.shape is not None:
-            shape = info.shape[: self._ndim]
+        while (info := self.info).pending:
+            shape = (info.height, info.width, info.channels)[: self._ndim]
             result = as_output(out, dtype, shape, np.dtype(info.dtype), self.parameters.normalize)
             if not self._core.flush(result):
                 break
@@ -723,7 +725,7 @@ def diffuse_frame(
 
     Parameters
     ----------
-    frame : array_like, shape (H, W) or (H, W, C)
+    frame : array_like, shape (H, W), or (H, W, C) with ``channel_axis=-1``
         uint8 (range 255), uint16 (65535), float32 or float64 (1); NaN is a missing sample.
     sigma : float or (float, float)
         Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
@@ -732,7 +734,7 @@ def diffuse_frame(
     confidence, coefficients : array_like, optional
         See `Diffuser.__call__`.
     channel_axis : int, optional
-        Which of three axes holds the channels, the last by default.
+        Which axis holds the channels; must be given for three axes.
     dtype, out
         See `Diffuser.__call__`.
 
@@ -759,10 +761,10 @@ def diffuse_frame(
         dither=dither,
     )
     given = as_frame(frame)
+    if channel_axis is None and given.ndim == 3:
+        raise ValueError(f"channel_axis must be given for a frame of three axes, got shape {given.shape}")
+    axis = None if channel_axis is None else channels_last(given, channel_axis)
     result = as_output(out, dtype, given.shape, given.dtype, diffuser.parameters.normalize)
-    source, target = given, result
-    if channel_axis is not None:
-        axis = channels_last(given, channel_axis)
-        source, target = _as_video(given, axis)[0], _as_video(result, axis)[0]
+    source, target = (array if axis is None else np.moveaxis(array, axis, -1) for array in (given, result))
     diffuser(source, confidence=confidence, coefficients=coefficients, out=target)
     return result if out is None else out

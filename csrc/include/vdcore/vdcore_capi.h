@@ -48,7 +48,8 @@ typedef struct vd_api {
     vd_status (*diffuser_create)(vd_diffuser **diffuser, const vd_params *params);
     vd_status (*diffuser_copy)(vd_diffuser **copy, vd_diffuser *diffuser);
     void (*diffuser_destroy)(vd_diffuser *diffuser);
-    vd_status (*diffuser_push)(vd_diffuser *diffuser, const vd_frame *frame, const vd_image *out, int32_t *ready);
+    vd_status (*diffuser_push)(vd_diffuser *diffuser, const vd_frame *frame, const vd_image *out,
+                               int32_t *ready);
     vd_status (*diffuser_push_many)(vd_diffuser *diffuser, size_t count, const vd_frame *frames,
                                     const vd_image *outs, size_t *written, size_t *taken);
     vd_status (*diffuser_flush)(vd_diffuser *diffuser, const vd_image *out, int32_t *ready);
@@ -97,11 +98,12 @@ static inline int vdcore_import(void) {
         return -1;
     int major = (int)(api->abi_version >> 16), minor = (int)(api->abi_version & 0xFFFF);
     if (major != VD_ABI_MAJOR || minor < VD_ABI_MINOR) {
-        PyErr_Format(PyExc_ImportError,
-                     "this extension was built for the vdcore C interface %d.%d, the installed vdcore provides "
-                     "%d.%d: %s",
-                     VD_ABI_MAJOR, VD_ABI_MINOR, major, minor,
-                     major == VD_ABI_MAJOR ? "upgrade vdcore" : "rebuild the extension against this vdcore");
+        PyErr_Format(
+            PyExc_ImportError,
+            "this extension was built for the vdcore C interface %d.%d, the installed vdcore provides "
+            "%d.%d: %s",
+            VD_ABI_MAJOR, VD_ABI_MINOR, major, minor,
+            major == VD_ABI_MAJOR ? "upgrade vdcore" : "rebuild the extension against this vdcore");
         return -1;
     }
     vdcore_api = api;

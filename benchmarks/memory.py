@@ -48,7 +48,7 @@ def run(tiny: bool, folder: Path) -> list[Row]:
     with tempfile.TemporaryDirectory() as scratch:
         short = make_clip(Path(scratch, "short.mp4"), size, length)
         long = make_clip(Path(scratch, "long.mp4"), size, 4 * length)
-        passing = peak_bytes(short, -1)
+        passing = peak_bytes(short)
         small, large = peak_bytes(short, 2, TAU, 0), peak_bytes(short, 20, TAU, 0)
         ahead, grown = peak_bytes(short, 2, TAU, LOOKAHEAD), peak_bytes(long, 2, TAU, 0)
 

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which instruction sets the processor and the operating system support. */
+#ifndef VD_CPU_H
+#define VD_CPU_H
+
+enum { VD_CPU_AVX2 = 1, VD_CPU_AVX512 = 2, VD_CPU_NEON = 4 };
+
+/* The flags this machine can run; asks the processor each time (nothing is kept). */
+unsigned vd_cpu_flags(void);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vdcore: spatio-temporal diffusion of image sequences, C interface.
+ *
+ * A diffuser takes frames f(y, x, channel) one after the other and computes
+ *
+ *     u(x, t) = sum_i c_i(x) exp(-|x - x_i|^2 / (2 sigma^2)) exp(-(t - t_i) / tau),   t_i <= t,
+ *
+ * by default divided by the same sum with every sample replaced by 1 (normalized convolution).
+ * Work and memory per frame do not depend on tau or on the number of frames pushed before.
+ *
+ * Rules that hold for the whole interface
+ * - Ownership: images are views, the caller owns their samples; the library never keeps a pointer to
+ *   them after a call returns. A vd_diffuser is made by vd_diffuser_create, _copy or _load and must be
+ *   given back to vd_diffuser_destroy exactly once.
+ * - Threads: the library has no global state. Different diffusers may be used from different threads
+ *   at the same time. One diffuser serves one call at a time: a second call that arrives while one is
+ *   running does nothing and returns VD_ERROR_BUSY.
+ * - Fork: a child process that inherits diffusers may go on using them; it then works serially.
+ * - Errors: a call that does not return VD_OK has not changed the diffuser and has not written to its
+ *   outputs (vd_diffuser_push_many: the frames before the failing one are done and counted).
+ * - Memory: push allocates on the first frame, on the first frame that has missing samples, confidence
+ *   or strides the kernels cannot read directly, and once more only if time steps much shorter than
+ *   vd_params.dt make the accumulated weight outgrow the chosen state; never otherwise.
+ * - Structures: `struct_size` comes first and is set by the caller (the _init functions do it). New
+ *   members are only ever appended, and a shorter structure of an older caller is accepted.
+ */
+#ifndef VDCORE_VDCORE_H
+#define VDCORE_VDCORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VD_VERSION_MAJOR 0
+#define VD_VERSION_MINOR 1
+#define VD_VERSION_PATCH 0
+#define VD_VERSION_STRING "0.1.0"
+
+/* Version of the function table and the structures below. The high half changes when something a
+ * compiled caller relies on changes or goes away; the low half grows when something is added. */
+#define VD_ABI_MAJOR 1
+#define VD_ABI_MINOR 0
+
+#if defined(_WIN32) && defined(VD_BUILD_SHARED)
+#define VD_API __declspec(dllexport)
+#elif defined(__GNUC__) && defined(VD_BUILD_SHARED)
+#define VD_API __attribute__((visibility("default")))
+#else
+#define VD_API
+#endif
+
+typedef enum vd_status {
+    VD_OK = 0,
+    VD_ERROR_NULL = 1,        /* a required pointer is NULL */
+    VD_ERROR_STRUCT_SIZE = 2, /* struct_size is not one this library knows */
+    VD_ERROR_PARAMETER = 3,   /* a parameter is outside its range (negative, NaN, infinite) */
+    VD_ERROR_SHAPE = 4,       /* an image has another shape than the stream, or an empty one */
+    VD_ERROR_DTYPE = 5,       /* an image has a sample type that does not fit here */
+    VD_ERROR_INFINITE = 6,    /* the frame holds an infinite sample (NaN means missing and is allowed) */
+    VD_ERROR_CONFIDENCE = 7,  /* a confidence or region value is outside [0, 1], or NaN */
+    VD_ERROR_COEFFICIENT = 8, /* a coefficient is not finite, or coefficients came in normalized mode */
+    VD_ERROR_OVERFLOW = 9,    /* a size does not fit the address space */
+    VD_ERROR_MEMORY = 10,     /* out of memory */
+    VD_ERROR_BUSY = 11,       /* another call is using this diffuser */
+    VD_ERROR_STATE = 12,      /* the saved state is damaged, cut short, or of another version */
+    VD_ERROR_TIME = 13,       /* a time step is negative, NaN or infinite */
+    VD_STATUS_COUNT = 14
+} vd_status;
+
+/* One English sentence, without a full stop, for any value; never NULL. */
+VD_API const char *vd_status_text(vd_status status);
+
+/* "0.1.0" */
+VD_API const char *vd_version(void);
+
+/* VD_ABI_MAJOR << 16 | VD_ABI_MINOR of the library. */
+VD_API uint32_t vd_abi_version(void);
+
+typedef enum vd_dtype {
+    VD_U8 = 1,  /* uint8_t, range 255 */
+    VD_U16 = 2, /* uint16_t, range 65535 */
+    VD_F32 = 3, /* float, range 1 */
+    VD_F64 = 4  /* double, range 1 */
+} vd_dtype;
+
+/*
+ * A view of samples in memory. Strides are in bytes, of any sign, and need not be aligned to the
+ * sample size; one plane of a planar picture is just an image with one channel. Height, width and
+ * channels are at least 1.
+ */
+typedef struct vd_image {
+    void *data;
+    int32_t dtype; /* a vd_dtype */
+    int32_t reserved;
+    int64_t height, width, channels;
+    int64_t row_stride, column_stride, channel_stride;
+} vd_image;
+
+/* The view of a C-contiguous (height, width, channels) array. */
+VD_API vd_image vd_image_contiguous(void *data, vd_dtype dtype, int64_t height, int64_t width, int64_t channels);
+
+/*
+ * out = frame + region * (out - frame), per sample, for the (height, width) or (height, width,
+ * channels) region in [0, 1] (VD_U8: 255 is 1; VD_F32; VD_F64). Where the region is 0 the sample of
+ * the frame is copied bit for bit, where it is 1 out is left as it is. frame and out have one shape and
+ * one dtype. VD_ERROR_CONFIDENCE if a region value is not in [0, 1]; out is then not touched.
+ */
+VD_API vd_status vd_blend(const vd_image *frame, const vd_image *region, const vd_image *out, int32_t threads);
+
+typedef enum vd_boundary {
+    VD_BOUNDARY_RENORMALIZE = 0, /* the sum runs over the samples that exist */
+    VD_BOUNDARY_REFLECT = 1,     /* d c b a | a b c d | d c b a */
+    VD_BOUNDARY_NEAREST = 2,     /* a a a a | a b c d | d d d d */
+    VD_BOUNDARY_CONSTANT = 3     /* cval outside */
+} vd_boundary;
+
+typedef enum vd_model {
+    VD_MODEL_GAUSSIAN = 0 /* c_i is the confidence of the source: the linear model */
+} vd_model;
+
+typedef enum vd_fill {
+    VD_FILL_PASS = 0, /* samples that no source has ever reached keep the frame's value */
+    VD_FILL_VALUE = 1 /* they become fill_value */
+} vd_fill;
+
+typedef enum vd_dither {
+    VD_DITHER_OFF = 0,
+    VD_DITHER_ORDERED = 1 /* integer output is rounded against an 8 x 8 threshold pattern (Bayer 1973) */
+} vd_dither;
+
+#define VD_TOLERANCE_DEFAULT (-1.0) /* 1e-3 for VD_U8, 1e-5 for VD_U16 and VD_F32, 1e-12 for VD_F64 */
+#define VD_THREADS_AUTO (-1)        /* see vd_thread_count */
+
+typedef struct vd_params {
+    size_t struct_size; /* sizeof(vd_params) */
+    double sigma_y;     /* spatial standard deviation in pixels, >= 0, finite; 0 = no spreading */
+    double sigma_x;
+    double tau;          /* time constant in the unit of dt, >= 0; 0 = no memory, INFINITY = running mean */
+    double truncate;     /* the kernel ends at int(truncate * sigma + 0.5) pixels, >= 0, finite */
+    double cval;         /* finite; only for VD_BOUNDARY_CONSTANT */
+    double fill_value;   /* only for VD_FILL_VALUE; may be NaN for float output */
+    double tolerance;    /* > 0, fraction of the dtype's range, or VD_TOLERANCE_DEFAULT */
+    double dt;           /* the usual time between frames, > 0; sizes the state, see Memory above */
+    int32_t model;       /* a vd_model */
+    int32_t normalize;   /* 1: weighted mean; 0: the sum as written (integer frames need float output) */
+    int32_t boundary;    /* a vd_boundary */
+    int32_t fill;        /* a vd_fill */
+    int32_t lookahead;   /* future frames in the two-sided time kernel, 0 = causal */
+    int32_t dither;      /* a vd_dither */
+    int32_t threads;     /* >= 1, or VD_THREADS_AUTO */
+    int32_t reserved;
+} vd_params;
+
+/* Defaults: sigma 0, tau 0, truncate 4, dt 1, normalize 1, renormalize, pass, causal, automatic. */
+VD_API vd_status vd_params_init(vd_params *params, size_t struct_size);
+
+typedef struct vd_diffuser vd_diffuser;
+
+/*
+ * A diffuser for any one stream; the shape and dtype of the stream are those of its first frame.
+ * VD_ERROR_PARAMETER if a parameter is outside its range. *diffuser is NULL unless VD_OK.
+ * The environment variable VDCORE_CPU (scalar, avx2, avx512, neon) limits the instruction set.
+ */
+VD_API vd_status vd_diffuser_create(vd_diffuser **diffuser, const vd_params *params);
+
+/* An independent diffuser with the same parameters and state. */
+VD_API vd_status vd_diffuser_copy(vd_diffuser **copy, vd_diffuser *diffuser);
+
+/* NULL is allowed. */
+VD_API void vd_diffuser_destroy(vd_diffuser *diffuser);
+
+/*
+ * What goes into one push besides the frame.
+ *
+ * dt            time since the last frame, in the unit of tau, finite and >= 0; not used for the first
+ * confidence    NULL, or how far each sample counts, in [0, 1]: VD_U8 (255 is 1), VD_F32 or VD_F64 of
+ *               shape (height, width, 1) or the frame's. Values below 1e-20 count as 0.
+ * coefficients  NULL, or in raw mode (normalize = 0) a factor of any sign per sample: VD_F32 or VD_F64
+ *               of shape (height, width, 1) or the frame's.
+ */
+typedef struct vd_frame {
+    size_t struct_size; /* sizeof(vd_frame) */
+    vd_image image;
+    double dt;
+    const vd_image *confidence;
+    const vd_image *coefficients;
+} vd_frame;
+
+/*
+ * Take one frame and write one frame.
+ *
+ * frame  VD_U8, VD_U16, VD_F32 or VD_F64, always of the first frame's shape and dtype. In float frames
+ *        NaN is a missing sample; infinity is refused.
+ * out    the frame's shape; the frame's dtype (normalized mode), VD_F32 or VD_F64. It may be the frame
+ *        itself or overlap it in any way.
+ * ready  set to 1 if out was written, to 0 if the lookahead queue is still filling (out is then not
+ *        touched). May be NULL when lookahead is 0.
+ */
+VD_API vd_status vd_diffuser_push(vd_diffuser *diffuser, const vd_frame *frame, const vd_image *out, int32_t *ready);
+
+/*
+ * The same as `count` pushes, in order, with the same bits, but faster: the state is read and written once for several
+ * frames. outs[0 .. *written - 1] are written, in order; outs has room for count frames. A frame may share memory with any
+ * output: it counts as it is when its turn has come. *taken (may be NULL) is the number of frames that entered the state.
+ */
+VD_API vd_status vd_diffuser_push_many(vd_diffuser *diffuser, size_t count, const vd_frame *frames,
+                                       const vd_image *outs, size_t *written, size_t *taken);
+
+/* Write the next frame still in the lookahead queue: *ready is 1, or 0 when none is left. After the
+ * last one the time memory stands as after the last push; a further push continues the stream. */
+VD_API vd_status vd_diffuser_flush(vd_diffuser *diffuser, const vd_image *out, int32_t *ready);
+
+/* Forget every frame, the shape and the dtype; keep the parameters. */
+VD_API vd_status vd_diffuser_reset(vd_diffuser *diffuser);
+
+/*
+ * The complete state and the parameters as bytes, for machines of the same byte order.
+ * With buffer NULL only *size is set (to the bytes needed); else *size is the room on entry and the
+ * bytes written on return; VD_ERROR_OVERFLOW if the room is too small.
+ */
+VD_API vd_status vd_diffuser_save(vd_diffuser *diffuser, void *buffer, size_t *size);
+
+/* A new diffuser that goes on where the saved one stood; threads as in vd_params. */
+VD_API vd_status vd_diffuser_load(vd_diffuser **diffuser, const void *buffer, size_t size, int32_t threads);
+
+/* What the library chose, for reports and tests. */
+typedef struct vd_info {
+    size_t struct_size;          /* sizeof(vd_info) */
+    const char *instruction_set; /* "scalar", "avx2", "avx512", "neon" */
+    const char *method;          /* "none" before the first frame; "fixed", "float", "double", "pyramid" */
+    int32_t threads;
+    int32_t levels;       /* halvings of the resolution that the pyramid uses, else 0 */
+    int32_t masked;       /* 1 once a confidence or NaN was seen */
+    int32_t pending;      /* frames in the lookahead queue */
+    int64_t frames;       /* frames taken since creation or reset */
+    double spatial_bound; /* proved bound of the spatial method's error, fraction of the range */
+    double weight;        /* accumulated weight D away from masks */
+    uint64_t state_bytes; /* memory held by the state and the queue */
+    int32_t height, width, channels, dtype; /* of the stream; 0 before the first frame */
+} vd_info;
+
+VD_API vd_status vd_diffuser_info(vd_diffuser *diffuser, vd_info *info);
+
+/*
+ * Threads that a request stands for: the request if >= 1; for VD_THREADS_AUTO the environment variable
+ * VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors this process may use (affinity and
+ * cgroup quota). Always >= 1; 1 in a build without OpenMP.
+ */
+VD_API int32_t vd_thread_count(int32_t request);
+
+/* 1 if built with OpenMP. */
+VD_API int32_t vd_has_openmp(void);
+
+/* Names of the instruction sets that are built in and that this machine can run, best last, at most
+ * `room` of them; returns how many there are. The environment variable VDCORE_CPU does not matter. */
+VD_API int32_t vd_instruction_sets(const char **names, int32_t room);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

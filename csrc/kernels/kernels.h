@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The row kernels: everything that runs once per sample, one table of functions per instruction set.
+ *
+ * Contract for every kernel
+ * - It works on plain rows of samples (channels interleaved); `step` is the distance in samples between
+ *   horizontal neighbours, that is the number of channels. n or (begin, end) may have any value, no
+ *   pointer needs any alignment beyond its type's.
+ * - It gives the same bits in every table: integers, or IEEE operations without contraction in the order
+ *   that rows_scalar.c, the reference, writes down (hence -ffp-contract=off; no fast-math).
+ * - Rows do not overlap unless it says so. No threads, no allocation, no state.
+ *
+ * Fixed point: a sample v in [0, 255] is held as the 16-bit number 256 v. A filter pass multiplies by
+ * 16-bit weights (65536 = 1) and keeps the high half of each product, which loses 0 to 1 units; `bias` adds
+ * back the expected loss. All sums stay below 2^16 because the weights add up to at most 1.
+ */
+#ifndef VD_KERNELS_H
+#define VD_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a scan for values that are not finite found. */
+enum { VD_SCAN_FINITE = 0, VD_SCAN_NAN = 1, VD_SCAN_INFINITE = 2 };
+
+/* One pass of a symmetric filter, for one real type: for the 2 radius + 1 rows around rows[radius], i in [begin, end),
+ *
+ *     out[i] = (sum_{j = radius..1} weights[j] (rows[radius - j][i] + rows[radius + j][i])
+ *               + weights[0] rows[radius][i]) - correction[i]
+ *
+ * The horizontal kernels do the same with rows[radius + j] = row + j step. Correction is what makes constants exact:
+ * the caller runs the same kernel on a constant row and passes the rounding error found there. */
+#define VD_REAL_KERNELS(T, S)                                                                                   \
+    void (*vertical_##S)(T * out, const T *const *rows, const T *weights, int radius, const T *correction,      \
+                         size_t begin, size_t end);                                                             \
+    void (*horizontal_##S)(T * out, const T *row, size_t step, const T *weights, int radius,                    \
+                           const T *correction, size_t n);                                                      \
+    /* state += (value - state) * gain; out = state. out may be value. */                                       \
+    void (*update_##S)(T * out, T * state, const T *value, T gain, size_t n);                                   \
+    int (*scan_##S)(const T *row, size_t n);
+
+typedef struct vd_kernels {
+    const char *name;
+
+    /* 8-bit rows -> fixed point; weights[0] belongs to the centre, weights[j] to the mean of a pair. */
+    void (*fixed_vertical)(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius,
+                           uint16_t bias, size_t begin, size_t end);
+    void (*fixed_horizontal)(uint16_t *out, const uint16_t *row, size_t step, const uint16_t *weights, int radius,
+                             uint16_t bias, size_t n);
+    /* state = round((state (32768 - gain) + value gain) / 32768), 0 < gain < 32768 */
+    void (*fixed_update)(uint16_t *state, const uint16_t *value, int gain, size_t n);
+    /* out = rint(row / 256), ties to even, at most 255 */
+    void (*fixed_to_u8)(uint8_t *out, const uint16_t *row, size_t n);
+    /* out = floor((row + threshold) / 256), at most 255, threshold in [0, 255] */
+    void (*fixed_to_u8_dither)(uint8_t *out, const uint16_t *row, const uint16_t *threshold, size_t n);
+    void (*fixed_to_f32)(float *out, const uint16_t *row, size_t n);
+    /* min(65280, rint(256 max(0, row))) */
+    void (*fixed_from_f32)(uint16_t *out, const float *row, size_t n);
+
+    VD_REAL_KERNELS(float, f32)
+    VD_REAL_KERNELS(double, f64)
+    /* the same update with the state kept in double */
+    void (*update_wide)(float *out, double *state, const float *value, double gain, size_t n);
+    void (*u8_to_f32)(float *out, const uint8_t *row, size_t n);
+    void (*u16_to_f32)(float *out, const uint16_t *row, size_t n);
+    /* rint, ties to even, clipped to the type's range */
+    void (*f32_to_u8)(uint8_t *out, const float *row, size_t n);
+    void (*f32_to_u16)(uint16_t *out, const float *row, size_t n);
+
+    /* The binomial pyramid, weights 1 4 6 4 1. */
+    /* (r0 + 4 r1 + 6 r2 + 4 r3 + r4) / 16 of five rows */
+    void (*reduce_vertical_u8)(float *out, const uint8_t *const *rows, size_t n);
+    void (*reduce_vertical_f32)(float *out, const float *const *rows, size_t n);
+    /* out[k] = (even[k - 1] + 4 odd[k - 1] + 6 even[k] + 4 odd[k] + even[k + 1]) / 16, in pixels of step samples */
+    void (*reduce_horizontal)(float *out, const float *even, const float *odd, size_t step, size_t n);
+    /* even[k] = (row[k - 1] + 6 row[k] + row[k + 1]) / 8, odd[k] = (row[k] + row[k + 1]) / 2 */
+    void (*expand_horizontal)(float *even, float *odd, const float *row, size_t step, size_t n);
+    /* (w0 r0 + w1 r1) + w2 r2 */
+    void (*expand_vertical)(float *out, const float *const *rows, const float *weights, size_t n);
+    /* the same as fixed point */
+    void (*expand_vertical_fixed)(uint16_t *out, const float *const *rows, const float *weights, size_t n);
+} vd_kernels;
+
+/* Each returns NULL when the instruction set is not built in; none of them asks the processor. */
+const vd_kernels *vd_kernels_scalar(void);
+const vd_kernels *vd_kernels_avx2(void);
+const vd_kernels *vd_kernels_avx512(void);
+const vd_kernels *vd_kernels_neon(void);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only place that knows OpenMP, processors and environment variables about threads. */
+#ifndef VD_PARALLEL_H
+#define VD_PARALLEL_H
+
+#include <stdint.h>
+
+/* One block [begin, end) of a loop, run by the thread with this number. */
+typedef void vd_block_function(void *context, int64_t begin, int64_t end, int thread);
+
+/* Runs the loop [0, count) as at most `threads` contiguous blocks, each on a thread of its own. Serial in a child
+ * process made by fork, where the OpenMP runtime may not have survived. */
+void vd_parallel_blocks(int threads, int64_t count, vd_block_function *function, void *context);
+
+#endif

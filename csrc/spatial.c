@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Separable filtering of a frame, row by row.
+ *
+ * Direct methods. u(y, x) = sum_dx w(dx) sum_dy w(dy) f(y + dy, x + dx), each sum divided at the edges by the share of
+ * the weights that lies inside (VD_BOUNDARY_RENORMALIZE). In float, what the kernels make of a constant picture differs
+ * from the constant by a few units in the last place; that difference is worked out once per frame for a value that
+ * occurs in it and taken away everywhere, which makes constants exact and costs one subtraction a pass.
+ *
+ * Fixed point (8-bit). With r + 1 products per pass, each losing 0 to 1 units of 1/256 grey level and half a unit put back
+ * for each, the error is below (r + 1) / 2 units a pass, twice that in the outermost columns, whose sums are scaled by up
+ * to 2 after rounding; rounding the weights to 16 bits adds half their summed errors. `bound` is the sum of these. Sums fit
+ * 16 bits as the weights of a pass add up to at most 65536 and bias is far below 255.
+ *
+ * The pyramid's error is proved in pyramid.c; its float arithmetic adds about 1e-6 of the range.
+ *
+ * Tried and rejected: the horizontal pass first with a ring of filtered rows (needs overlapping bands of rows for each
+ * thread, and 2 r + 1 rows of 16 bits instead of 8 in the cache).
+ */
+#include "spatial.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image.h"
+#include "parallel.h"
+
+#define REAL float
+#define SUFFIX f32
+#include "spatial_template.h"
+
+#define REAL double
+#define SUFFIX f64
+#include "spatial_template.h"
+
+/* ---- fixed point, 8 bits ---- */
+
+/* 65536 w[j] / inside (the centre) and 131072 w[j] / inside (pairs), the rounding error carried on from tap to tap so that
+ * the sum stays right. Returns the summed rounding errors. */
+static double fixed_weights(uint16_t *fixed, const double *weights, int64_t radius, double inside)
+{
+    double carry = 0, error = 0;
+    for (int64_t j = radius; j >= 0; j--) {
+        double exact = (j == 0 ? 65536 : 131072) * weights[j] / inside, wanted = exact + carry;
+        double rounded = floor(wanted + 0.5);
+        rounded = rounded > 65535 ? 65535 : rounded < 0 ? 0 : rounded;
+        fixed[j] = (uint16_t)rounded;
+        carry = wanted - rounded;
+        error += fabs(rounded - exact);
+    }
+    return error / 65536;
+}
+
+/* The bound of the fixed-point method's error, as a fraction of the range; fills the tables of weights. Out of memory or a
+ * picture so small that the edges' factors exceed 2.1 make it infinite. */
+static double init_fixed(vd_spatial *s)
+{
+    bool open = s->boundary == VD_BOUNDARY_RENORMALIZE;
+    size_t taps_y = (size_t)s->y.radius + 1, taps_x = (size_t)s->x.radius + 1;
+    double inside_y = 1, inside_x = 1;
+    for (int64_t y = 0; open && y < s->height; y++)
+        inside_y = fmin(inside_y, s->y.inside[y]);
+    for (int64_t x = 0; open && x < s->width; x++)
+        inside_x = fmin(inside_x, s->x.inside[x]);
+    if (inside_y < 1 / 2.1 || inside_x < 1 / 2.1 || taps_y + taps_x > 256)
+        return INFINITY;
+    s->fixed_edge = open ? s->y.radius : 0;
+    s->fixed_y = malloc(((size_t)s->fixed_edge + 1) * taps_y * sizeof(uint16_t));
+    s->fixed_x = malloc(taps_x * sizeof(uint16_t));
+    s->fixed_gain = malloc((size_t)s->width * sizeof(uint16_t));
+    if (s->fixed_y == NULL || s->fixed_x == NULL || s->fixed_gain == NULL)
+        return INFINITY;
+    double coefficients = 0;
+    for (int64_t distance = 0; distance <= s->fixed_edge; distance++) {
+        /* A row this far from one edge; of a picture so small that the other edge cuts too, the share inside is the
+         * same or less, and the row's own table is made for it below. */
+        double inside = open ? s->y.inside[distance < s->height ? distance : s->height - 1] : 1;
+        coefficients = fmax(coefficients,
+                            fixed_weights(s->fixed_y + (size_t)distance * taps_y, s->y.weights, s->y.radius, inside));
+    }
+    coefficients += fixed_weights(s->fixed_x, s->x.weights, s->x.radius, 1) / inside_x;
+    for (int64_t x = 0; x < s->width; x++)
+        s->fixed_gain[x] = (uint16_t)(open ? floor(16384 / s->x.inside[x] + 0.5) : 16384);
+    double rounding = (s->y.radius > 0 ? (double)taps_y / 2 : 0) + (s->x.radius > 0 ? (double)taps_x / 2 + 0.5 : 0);
+    return coefficients / 2 + (rounding / inside_x + 1) / 65280;
+}
+
+static void fixed_direct_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out)
+{
+    vd_scratch *scratch = s->scratch + thread;
+    int radius_y = (int)s->y.radius, radius_x = (int)s->x.radius;
+    int64_t channels = s->channels, margin = radius_x * channels;
+    uint16_t *row = radius_x == 0 ? out : (uint16_t *)scratch->padded + margin;
+    if (radius_y == 0) {
+        const uint8_t *from = (const uint8_t *)(s->plane.data + y * s->plane.stride);
+        for (int64_t i = 0; i < s->samples; i++)
+            row[i] = (uint16_t)(from[i] << 8);
+        /* 255 is 65280, the same as 255 << 8. */
+    } else {
+        const uint8_t **rows = (const uint8_t **)scratch->rows;
+        for (int j = -radius_y; j <= radius_y; j++) {
+            int64_t at = vd_boundary_index(y + j, s->height, s->boundary);
+            rows[radius_y + j] =
+                at >= 0 ? (const uint8_t *)(s->plane.data + at * s->plane.stride) : s->plane.outside;
+        }
+        int64_t distance = y < s->height - 1 - y ? y : s->height - 1 - y;
+        if (distance > s->fixed_edge)
+            distance = s->fixed_edge;
+        s->kernels->fixed_vertical(row, rows, s->fixed_y + distance * (radius_y + 1), radius_y,
+                                   (uint16_t)((radius_y + 1) / 2), 0, (size_t)s->samples);
+    }
+    if (radius_x == 0)
+        return;
+    uint16_t outside[64], *beyond = channels <= 64 ? outside : scratch->value;
+    for (int64_t c = 0; c < channels; c++)
+        beyond[c] = (uint16_t)(((const uint8_t *)s->plane.outside)[c] << 8);
+    for (int64_t x = -radius_x; x < s->width + radius_x; x = x == -1 ? s->width : x + 1) {
+        int64_t at = vd_boundary_index(x, s->width, s->boundary);
+        memcpy(row + x * channels, at >= 0 ? row + at * channels : beyond, (size_t)channels * sizeof *row);
+    }
+    s->kernels->fixed_horizontal(out, row, (size_t)channels, s->fixed_x, radius_x, (uint16_t)((radius_x + 1) / 2),
+                                 (size_t)s->samples);
+    if (s->boundary != VD_BOUNDARY_RENORMALIZE)
+        return;
+    int64_t edge = radius_x < s->width ? radius_x : s->width;
+    for (int64_t x = 0; x < s->width; x++) {
+        if (x == edge && s->width - edge > edge)
+            x = s->width - edge;
+        for (int64_t i = x * channels; i < (x + 1) * channels; i++) {
+            uint32_t scaled = ((uint32_t)out[i] * s->fixed_gain[x] + 8192) >> 14;
+            out[i] = (uint16_t)(scaled > 65280 ? 65280 : scaled);
+        }
+    }
+}
+
+/* ---- the pyramid ---- */
+
+static vd_status init_pyramid_images(vd_spatial *s)
+{
+    for (int l = 1; l <= s->levels; l++) {
+        size_t analysis = (size_t)vd_range_size(s->pyramid_y.analysis[l]) * (size_t)vd_range_size(s->pyramid_x.analysis[l]);
+        size_t synthesis =
+            (size_t)vd_range_size(s->pyramid_y.synthesis[l]) * (size_t)vd_range_size(s->pyramid_x.synthesis[l]);
+        s->analysis[l] = malloc(analysis * (size_t)s->channels * sizeof(float));
+        s->synthesis[l] = malloc(synthesis * (size_t)s->channels * sizeof(float));
+        if (s->analysis[l] == NULL || s->synthesis[l] == NULL)
+            return VD_ERROR_MEMORY;
+    }
+    return VD_OK;
+}
+
+static float *image_row(const vd_spatial *s, float *image, vd_range range_y, vd_range range_x, int64_t y)
+{
+    return image + (y - range_y.low) * vd_range_size(range_x) * s->channels;
+}
+
+/* The pixels of `row`, which starts at an even index, dealt out to even and odd. */
+static void split_pixels(float *even, float *odd, const float *row, int64_t pairs, int64_t channels)
+{
+    size_t size = (size_t)channels * sizeof(float);
+    switch (channels) {
+    case 1:
+        for (int64_t k = 0; k < pairs; k++) {
+            even[k] = row[2 * k];
+            odd[k] = row[2 * k + 1];
+        }
+        break;
+    case 3:
+        for (int64_t k = 0; k < pairs; k++) {
+            memcpy(even + 3 * k, row + 6 * k, 3 * sizeof(float));
+            memcpy(odd + 3 * k, row + 6 * k + 3, 3 * sizeof(float));
+        }
+        break;
+    default:
+        for (int64_t k = 0; k < pairs; k++) {
+            memcpy(even + k * channels, row + 2 * k * channels, size);
+            memcpy(odd + k * channels, row + (2 * k + 1) * channels, size);
+        }
+    }
+}
+
+/* The other way round. */
+static void merge_pixels(float *row, const float *even, const float *odd, int64_t pairs, int64_t channels)
+{
+    size_t size = (size_t)channels * sizeof(float);
+    switch (channels) {
+    case 1:
+        for (int64_t k = 0; k < pairs; k++) {
+            row[2 * k] = even[k];
+            row[2 * k + 1] = odd[k];
+        }
+        break;
+    case 3:
+        for (int64_t k = 0; k < pairs; k++) {
+            memcpy(row + 6 * k, even + 3 * k, 3 * sizeof(float));
+            memcpy(row + 6 * k + 3, odd + 3 * k, 3 * sizeof(float));
+        }
+        break;
+    default:
+        for (int64_t k = 0; k < pairs; k++) {
+            memcpy(row + 2 * k * channels, even + k * channels, size);
+            memcpy(row + (2 * k + 1) * channels, odd + k * channels, size);
+        }
+    }
+}
+
+/* Row k of level 1 from the frame. */
+static void reduce_frame_row(const vd_spatial *s, int64_t k, vd_scratch *scratch, float *out)
+{
+    int64_t channels = s->channels;
+    vd_range fine = s->pyramid_x.analysis[0], coarse = s->pyramid_x.analysis[1];
+    float *row = (float *)scratch->padded - fine.low * channels; /* row[0]: the picture's first pixel */
+    const void *rows[5];
+    bool empty = true;
+    for (int j = 0; j < 5; j++) {
+        int64_t at = vd_boundary_index(2 * k - 2 + j, s->height, s->boundary);
+        rows[j] = at >= 0 ? s->plane.data + at * s->plane.stride : s->plane.outside;
+        empty = empty && at < 0;
+    }
+    if (empty && s->boundary == VD_BOUNDARY_RENORMALIZE) {
+        memset(out, 0, (size_t)(vd_range_size(coarse) * channels) * sizeof(float));
+        return;
+    }
+    if (s->dtype == VD_U8)
+        s->kernels->reduce_vertical_u8(row, (const uint8_t *const *)rows, (size_t)s->samples);
+    else {
+        const float *reference = s->reference_row;
+        s->kernels->reduce_vertical_f32(row, (const float *const *)rows, (size_t)s->samples);
+        for (int64_t i = 0; i < s->samples; i++)
+            row[i] -= reference[i];
+    }
+    for (int64_t x = fine.low; x <= fine.high; x = x == -1 ? s->width : x + 1) {
+        if (x >= 0 && x < s->width)
+            continue;
+        int64_t at = vd_boundary_index(x, s->width, s->boundary);
+        for (int64_t c = 0; c < channels; c++)
+            row[x * channels + c] = at >= 0                                    ? row[at * channels + c]
+                                    : s->boundary == VD_BOUNDARY_RENORMALIZE   ? 0
+                                    : s->dtype == VD_U8                        ? (float)s->cval
+                                                                               : (float)(s->cval - s->reference[c]);
+    }
+    int64_t pairs = vd_range_size(fine) / 2; /* fine.high is even: the last pixel stays over */
+    split_pixels(scratch->even, scratch->odd, row + fine.low * channels, pairs, channels);
+    memcpy(scratch->even + pairs * channels, row + fine.high * channels, (size_t)channels * sizeof(float));
+    s->kernels->reduce_horizontal(out, scratch->even + channels, scratch->odd + channels, (size_t)channels,
+                                  (size_t)(vd_range_size(coarse) * channels));
+}
+
+static void reduce_frame_block(void *context, int64_t begin, int64_t end, int thread)
+{
+    const vd_spatial *s = context;
+    vd_range range_y = s->pyramid_y.analysis[1], range_x = s->pyramid_x.analysis[1];
+    for (int64_t k = range_y.low + begin; k < range_y.low + end; k++)
+        reduce_frame_row(s, k, s->scratch + thread, image_row(s, s->analysis[1], range_y, range_x, k));
+}
+
+typedef struct level_context {
+    const vd_spatial *spatial;
+    int level;
+} level_context;
+
+/* Rows of analysis level + 1 from analysis level >= 1. */
+static void reduce_block(void *context, int64_t begin, int64_t end, int thread)
+{
+    const level_context *l = context;
+    const vd_spatial *s = l->spatial;
+    vd_scratch *scratch = s->scratch + thread;
+    vd_range fine_y = s->pyramid_y.analysis[l->level], fine_x = s->pyramid_x.analysis[l->level];
+    vd_range coarse_y = s->pyramid_y.analysis[l->level + 1], coarse_x = s->pyramid_x.analysis[l->level + 1];
+    int64_t width = vd_range_size(fine_x), channels = s->channels, pairs = width / 2;
+    float *row = scratch->padded;
+    for (int64_t k = coarse_y.low + begin; k < coarse_y.low + end; k++) {
+        const float *rows[5];
+        for (int j = 0; j < 5; j++)
+            rows[j] = image_row(s, s->analysis[l->level], fine_y, fine_x, 2 * k - 2 + j);
+        s->kernels->reduce_vertical_f32(row, rows, (size_t)(width * channels));
+        split_pixels(scratch->even, scratch->odd, row, pairs, channels);
+        memcpy(scratch->even + pairs * channels, row + (width - 1) * channels, (size_t)channels * sizeof(float));
+        s->kernels->reduce_horizontal(image_row(s, s->analysis[l->level + 1], coarse_y, coarse_x, k),
+                                      scratch->even + channels, scratch->odd + channels, (size_t)channels,
+                                      (size_t)(vd_range_size(coarse_x) * channels));
+    }
+}
+
+static void filter_coarsest_block(void *context, int64_t begin, int64_t end, int thread)
+{
+    const vd_spatial *s = context;
+    vd_scratch *scratch = s->scratch + thread;
+    int l = s->levels, radius_y = s->pyramid_y.radius, radius_x = s->pyramid_x.radius;
+    vd_range from_y = s->pyramid_y.analysis[l], from_x = s->pyramid_x.analysis[l];
+    vd_range to_y = s->pyramid_y.synthesis[l], to_x = s->pyramid_x.synthesis[l];
+    const float **rows = (const float **)scratch->rows;
+    float *row = scratch->padded;
+    for (int64_t k = to_y.low + begin; k < to_y.low + end; k++) {
+        for (int j = -radius_y; j <= radius_y; j++)
+            rows[radius_y + j] = image_row(s, s->analysis[l], from_y, from_x, k + j);
+        s->kernels->vertical_f32(row, rows, s->pyramid_y.weights, radius_y, s->zero_row, 0,
+                                 (size_t)(vd_range_size(from_x) * s->channels));
+        s->kernels->horizontal_f32(image_row(s, s->synthesis[l], to_y, to_x, k), row + radius_x * s->channels,
+                                   (size_t)s->channels, s->pyramid_x.weights, radius_x, s->zero_row,
+                                   (size_t)(vd_range_size(to_x) * s->channels));
+    }
+}
+
+/* A row of level `to` >= 0 at full width from a row of level `to` + 1, both over their synthesis ranges. */
+static void expand_row(const vd_spatial *s, int to, const float *coarse, vd_scratch *scratch, float *out)
+{
+    int64_t channels = s->channels;
+    vd_range fine = s->pyramid_x.synthesis[to], range = s->pyramid_x.synthesis[to + 1];
+    int64_t pixels = vd_range_size(range) - 2; /* all but the outermost have both neighbours */
+    s->kernels->expand_horizontal(scratch->even, scratch->odd, coarse + channels, (size_t)channels,
+                                  (size_t)(pixels * channels));
+    /* even[0] is index 2 (range.low + 1) = fine.low or fine.low - 1 */
+    int64_t first = 2 * (range.low + 1), skip = fine.low - first, width = vd_range_size(fine);
+    const float *even = scratch->even, *odd = scratch->odd;
+    if (skip == 1) {
+        memcpy(out, odd, (size_t)channels * sizeof(float));
+        out += channels;
+        even += channels;
+        odd += channels;
+        width--;
+    }
+    merge_pixels(out, even, odd, width / 2, channels);
+    if (width % 2 == 1)
+        memcpy(out + (width - 1) * channels, even + width / 2 * channels, (size_t)channels * sizeof(float));
+}
+
+/* The rows and weights of level l + 1 that make row y of level l. */
+static void expansion_rows(int64_t y, int64_t at[3], float weights[3], float gain)
+{
+    int64_t k = y >= 0 ? y / 2 : -((1 - y) / 2);
+    bool even = y % 2 == 0;
+    at[0] = even ? k - 1 : k;
+    at[1] = even ? k : k + 1;
+    at[2] = k + 1;
+    weights[0] = (even ? 0.125f : 0.5f) * gain;
+    weights[1] = (even ? 0.75f : 0.5f) * gain;
+    weights[2] = (even ? 0.125f : 0.0f) * gain;
+}
+
+/* Rows of synthesis level >= 1 from level + 1. */
+static void expand_block(void *context, int64_t begin, int64_t end, int thread)
+{
+    const level_context *l = context;
+    const vd_spatial *s = l->spatial;
+    vd_scratch *scratch = s->scratch + thread;
+    vd_range to_y = s->pyramid_y.synthesis[l->level], to_x = s->pyramid_x.synthesis[l->level];
+    vd_range from_y = s->pyramid_y.synthesis[l->level + 1], from_x = s->pyramid_x.synthesis[l->level + 1];
+    for (int64_t y = to_y.low + begin; y < to_y.low + end; y++) {
+        int64_t at[3];
+        float weights[3];
+        const float *rows[3];
+        expansion_rows(y, at, weights, 1);
+        for (int j = 0; j < 3; j++)
+            rows[j] = image_row(s, s->synthesis[l->level + 1], from_y, from_x, at[j]);
+        s->kernels->expand_vertical(scratch->coarse, rows, weights, (size_t)(vd_range_size(from_x) * s->channels));
+        expand_row(s, l->level, scratch->coarse, scratch, image_row(s, s->synthesis[l->level], to_y, to_x, y));
+    }
+}
+
+/* Row k of level 1 at the frame's width, kept while the rows of the frame that need it pass by. */
+static const float *expanded_row(const vd_spatial *s, int64_t k, vd_scratch *scratch)
+{
+    int slot = (int)(((k % 3) + 3) % 3);
+    float *row = scratch->expanded[slot];
+    if (scratch->expanded_at[slot] == k)
+        return row;
+    scratch->expanded_at[slot] = k;
+    vd_range range_y = s->pyramid_y.synthesis[1], range_x = s->pyramid_x.synthesis[1];
+    expand_row(s, 0, image_row(s, s->synthesis[1], range_y, range_x, k), scratch, row);
+    int64_t edge = s->pyramid_x.edge, channels = s->channels;
+    for (int64_t x = 0; x < s->width && edge > 0; x++) {
+        if (x == edge && s->width - edge > edge)
+            x = s->width - edge;
+        for (int64_t c = 0; c < channels; c++)
+            row[x * channels + c] *= s->pyramid_x.inverse[x];
+    }
+    return row;
+}
+
+static void pyramid_rows(const vd_spatial *s, int64_t y, vd_scratch *scratch, const float *rows[3], float weights[3])
+{
+    int64_t at[3];
+    expansion_rows(y, at, weights, s->pyramid_y.inverse[y]);
+    for (int j = 0; j < 3; j++)
+        rows[j] = expanded_row(s, at[j], scratch);
+}
+
+static void run_pyramid(vd_spatial *s)
+{
+    level_context context = {s, 0};
+    int levels = s->levels;
+    vd_parallel_blocks(s->threads, vd_range_size(s->pyramid_y.analysis[1]), reduce_frame_block, s);
+    for (context.level = 1; context.level < levels; context.level++)
+        vd_parallel_blocks(s->threads, vd_range_size(s->pyramid_y.analysis[context.level + 1]), reduce_block, &context);
+    vd_parallel_blocks(s->threads, vd_range_size(s->pyramid_y.synthesis[levels]), filter_coarsest_block, s);
+    for (context.level = levels - 1; context.level >= 1; context.level--)
+        vd_parallel_blocks(s->threads, vd_range_size(s->pyramid_y.synthesis[context.level]), expand_block, &context);
+    for (int t = 0; t < s->threads; t++)
+        for (int j = 0; j < 3; j++)
+            s->scratch[t].expanded_at[j] = INT64_MIN;
+}
+
+/* ---- the plan ---- */
+
+/* The pyramid with the most levels whose bound keeps the tolerance, if any. */
+static vd_status try_pyramid(vd_spatial *s, double truncate, double allowed, bool *found)
+{
+    double sigma = s->y.sigma < s->x.sigma ? s->y.sigma : s->x.sigma;
+    int levels = 0;
+    *found = false;
+    while (levels < VD_PYRAMID_MAX_LEVELS && ldexp(sigma, -levels) >= 3.5)
+        levels++;
+    for (; levels >= 1; levels--) {
+        vd_status status = vd_pyramid_axis_init(&s->pyramid_y, &s->y, truncate, s->boundary, levels);
+        if (status == VD_OK && s->pyramid_y.bound <= allowed) {
+            status = vd_pyramid_axis_init(&s->pyramid_x, &s->x, truncate, s->boundary, levels);
+            if (status == VD_OK && s->pyramid_y.bound + s->pyramid_x.bound <= allowed) {
+                s->levels = levels;
+                s->bound = s->pyramid_y.bound + s->pyramid_x.bound;
+                *found = true;
+                return init_pyramid_images(s);
+            }
+            vd_pyramid_axis_free(&s->pyramid_x);
+        }
+        vd_pyramid_axis_free(&s->pyramid_y);
+        if (status != VD_OK)
+            return status;
+    }
+    return VD_OK;
+}
+
+static float *to_f32(const double *values, int64_t n)
+{
+    float *copy = malloc((size_t)n * sizeof(float));
+    for (int64_t i = 0; copy != NULL && i < n; i++)
+        copy[i] = (float)values[i];
+    return copy;
+}
+
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static vd_status init_rows(vd_spatial *s)
+{
+    size_t row = (size_t)s->samples * sizeof(double);
+    int64_t taps = 2 * s->y.radius + 1, expanded = 0;
+    size_t padded = ((size_t)s->width + 2 * (size_t)s->x.radius) * (size_t)s->channels * sizeof(double), longest = row;
+    if (s->method == VD_METHOD_PYRAMID) {
+        int64_t widest = largest(vd_range_size(s->pyramid_x.analysis[0]), vd_range_size(s->pyramid_x.analysis[1]));
+        size_t needed = (size_t)((widest + 1) * s->channels) * sizeof(float);
+        padded = padded > needed ? padded : needed;
+        longest = longest > needed ? longest : needed;
+        expanded = (widest / 2 + 4) * s->channels;
+        taps = largest(taps, 2 * s->pyramid_y.radius + 1);
+    }
+    void **rows[] = {&s->reference_row, &s->outside_row, &s->correction_y, &s->correction_x, &s->correction_edge};
+    s->reference = calloc((size_t)s->channels, sizeof(double));
+    s->scratch = calloc((size_t)s->threads, sizeof(vd_scratch));
+    s->zero_row = calloc(1, longest);
+    if (s->reference == NULL || s->scratch == NULL || s->zero_row == NULL)
+        return VD_ERROR_MEMORY;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if ((*rows[i] = calloc(1, row)) == NULL)
+            return VD_ERROR_MEMORY;
+    for (int t = 0; t < s->threads; t++) {
+        vd_scratch *scratch = s->scratch + t;
+        scratch->rows = malloc((size_t)taps * sizeof(void *));
+        scratch->padded = malloc(padded);
+        scratch->weights = malloc(((size_t)s->y.radius + 1) * sizeof(double));
+        void **own[] = {&scratch->correction, &scratch->samples, &scratch->value, &scratch->second, &scratch->output};
+        bool complete = scratch->rows != NULL && scratch->padded != NULL && scratch->weights != NULL;
+        for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+            complete = (*own[i] = malloc(row)) != NULL && complete;
+        if (s->method == VD_METHOD_PYRAMID) {
+            float **more[] = {&scratch->even, &scratch->odd, &scratch->coarse};
+            for (int j = 0; j < 3; j++) {
+                complete = (*more[j] = malloc((size_t)expanded * sizeof(float))) != NULL && complete;
+                complete = (scratch->expanded[j] = malloc((size_t)s->samples * sizeof(float))) != NULL && complete;
+            }
+        }
+        if (!complete)
+            return VD_ERROR_MEMORY;
+    }
+    return VD_OK;
+}
+
+vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_kernels *kernels, int threads, int32_t dtype,
+                          int64_t height, int64_t width, int64_t channels)
+{
+    memset(s, 0, sizeof *s);
+    s->kernels = kernels;
+    s->boundary = params->boundary;
+    s->dtype = dtype;
+    s->height = height;
+    s->width = width;
+    s->channels = channels;
+    s->samples = width * channels;
+    s->cval = params->cval;
+    s->threads = threads;
+    vd_status status = vd_axis_init(&s->y, height, params->sigma_y, params->truncate, params->boundary);
+    if (status == VD_OK)
+        status = vd_axis_init(&s->x, width, params->sigma_x, params->truncate, params->boundary);
+    if (status != VD_OK)
+        return status;
+
+    double tolerance = params->tolerance;
+    /* 8-bit rows outside the picture can hold only 8-bit values. */
+    bool fits_u8 = dtype == VD_U8 && (params->boundary != VD_BOUNDARY_CONSTANT ||
+                                      (params->cval >= 0 && params->cval <= 255 && params->cval == floor(params->cval)));
+    bool pyramid = false;
+    s->method = dtype == VD_F64 ? VD_METHOD_DOUBLE : VD_METHOD_FLOAT;
+    if (params->normalize && dtype != VD_F64 && (dtype != VD_U8 || fits_u8)) {
+        status = try_pyramid(s, params->truncate, 0.85 * tolerance, &pyramid);
+        if (status != VD_OK)
+            return status;
+    }
+    if (pyramid)
+        s->method = VD_METHOD_PYRAMID;
+    else if (params->normalize && fits_u8) {
+        double bound = init_fixed(s);
+        if (bound <= 0.85 * tolerance) {
+            s->method = VD_METHOD_FIXED;
+            s->bound = bound;
+        }
+    }
+    if (s->method == VD_METHOD_FLOAT) {
+        s->weights_f32_y = to_f32(s->y.weights, s->y.radius + 1);
+        s->weights_f32_x = to_f32(s->x.weights, s->x.radius + 1);
+        if (s->weights_f32_y == NULL || s->weights_f32_x == NULL)
+            return VD_ERROR_MEMORY;
+        s->bound = 1e-6;
+    } else if (s->method == VD_METHOD_DOUBLE)
+        s->bound = 1e-14;
+    return init_rows(s);
+}
+
+void vd_spatial_free(vd_spatial *s)
+{
+    for (int t = 0; s->scratch != NULL && t < s->threads; t++) {
+        vd_scratch *scratch = s->scratch + t;
+        void *own[] = {(void *)scratch->rows, scratch->padded, scratch->weights,     scratch->correction,
+                       scratch->samples,      scratch->value,  scratch->second,      scratch->output,
+                       scratch->even,         scratch->odd,    scratch->coarse,      scratch->expanded[0],
+                       scratch->expanded[1],  scratch->expanded[2]};
+        for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+            free(own[i]);
+    }
+    for (int l = 1; l <= s->levels; l++) {
+        free(s->analysis[l]);
+        free(s->synthesis[l]);
+    }
+    void *rows[] = {s->scratch,       s->reference,     s->reference_row,   s->outside_row,
+                    s->zero_row,      s->correction_y,  s->correction_x,    s->correction_edge,
+                    s->weights_f32_y, s->weights_f32_x, s->fixed_y,         s->fixed_x,
+                    s->fixed_gain};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        free(rows[i]);
+    vd_pyramid_axis_free(&s->pyramid_y);
+    vd_pyramid_axis_free(&s->pyramid_x);
+    vd_axis_free(&s->y);
+    vd_axis_free(&s->x);
+    memset(s, 0, sizeof *s);
+}
+
+int32_t vd_spatial_plane_dtype(const vd_spatial *s)
+{
+    if (s->method == VD_METHOD_DOUBLE)
+        return VD_F64;
+    return s->method != VD_METHOD_FLOAT && s->dtype == VD_U8 ? VD_U8 : VD_F32;
+}
+
+bool vd_spatial_gives_fixed(const vd_spatial *s)
+{
+    return vd_spatial_plane_dtype(s) == VD_U8;
+}
+
+/* A row whose every sample is cval, or the channel's reference, in the plane's type. */
+static void fill_outside(const vd_spatial *s, bool reference)
+{
+    int32_t dtype = vd_spatial_plane_dtype(s);
+    for (int64_t i = 0; i < s->samples; i++) {
+        double value = reference ? s->reference[i % s->channels] : s->cval;
+        if (dtype == VD_U8)
+            ((uint8_t *)s->outside_row)[i] = (uint8_t)value;
+        else if (dtype == VD_F32)
+            ((float *)s->outside_row)[i] = (float)value;
+        else
+            ((double *)s->outside_row)[i] = value;
+    }
+}
+
+void vd_spatial_begin(vd_spatial *s, const void *data, int64_t stride, const double *reference)
+{
+    bool open = s->boundary == VD_BOUNDARY_RENORMALIZE;
+    s->plane.data = data;
+    s->plane.stride = stride;
+    s->plane.outside = open ? s->zero_row : s->outside_row;
+    memcpy(s->reference, reference, (size_t)s->channels * sizeof *reference);
+    switch (s->method) {
+    case VD_METHOD_DOUBLE:
+        if (!open)
+            fill_outside(s, false);
+        prepare_corrections_f64(s, s->y.weights, s->x.weights);
+        break;
+    case VD_METHOD_FLOAT:
+        if (!open)
+            fill_outside(s, false);
+        prepare_corrections_f32(s, s->weights_f32_y, s->weights_f32_x);
+        break;
+    case VD_METHOD_FIXED:
+        if (!open)
+            fill_outside(s, false);
+        break;
+    case VD_METHOD_PYRAMID:
+        if (s->dtype != VD_U8) {
+            for (int64_t i = 0; i < s->samples; i++)
+                ((float *)s->reference_row)[i] = (float)s->reference[i % s->channels];
+            /* Samples that do not exist are zero once the reference is taken away. */
+            fill_outside(s, open);
+            s->plane.outside = s->outside_row;
+        } else if (!open)
+            fill_outside(s, false);
+        run_pyramid(s);
+        break;
+    }
+}
+
+void vd_spatial_fixed_row(vd_spatial *s, int64_t y, int thread, uint16_t *out)
+{
+    if (s->method == VD_METHOD_FIXED) {
+        fixed_direct_row(s, y, thread, out);
+        return;
+    }
+    const float *rows[3];
+    float weights[3];
+    pyramid_rows(s, y, s->scratch + thread, rows, weights);
+    s->kernels->expand_vertical_fixed(out, rows, weights, (size_t)s->samples);
+}
+
+void vd_spatial_row(vd_spatial *s, int64_t y, int thread, void *out)
+{
+    if (s->method == VD_METHOD_DOUBLE)
+        mean_row_f64(s, s->y.weights, s->x.weights, y, thread, out);
+    else if (s->method == VD_METHOD_FLOAT)
+        mean_row_f32(s, s->weights_f32_y, s->weights_f32_x, y, thread, out);
+    else {
+        const float *rows[3], *reference = s->reference_row;
+        float weights[3], *row = out;
+        pyramid_rows(s, y, s->scratch + thread, rows, weights);
+        s->kernels->expand_vertical(row, rows, weights, (size_t)s->samples);
+        for (int64_t i = 0; i < s->samples; i++)
+            row[i] += reference[i];
+    }
+}
+
+void vd_spatial_sum_row(const vd_spatial *s, const vd_plane *plane, int64_t y, int thread, double *out)
+{
+    double *row = filter_vertically_f64(s, plane, s->y.weights, y, thread, false);
+    filter_horizontally_f64(s, row, plane->outside, s->x.weights, s->zero_row, out);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The spatial part of the linear model: from the rows of a frame to rows of G * f, by the fastest method that keeps the
+ * tolerance. Methods, in the order of preference:
+ *
+ *     pyramid   wide kernels at reduced resolution (pyramid.c), float
+ *     fixed     8-bit frames, 16-bit fixed point, direct
+ *     float     8- and 16-bit and float frames, direct
+ *     double    double frames, direct
+ *
+ * and beside them, always in double, the direct sums that masks and raw mode need.
+ */
+#ifndef VD_SPATIAL_H
+#define VD_SPATIAL_H
+
+#include <stdbool.h>
+
+#include "gaussian.h"
+#include "kernels/kernels.h"
+#include "pyramid.h"
+
+typedef enum vd_method { VD_METHOD_FIXED, VD_METHOD_FLOAT, VD_METHOD_DOUBLE, VD_METHOD_PYRAMID } vd_method;
+
+/* Rows of one type, and what lies outside the picture: a row whose first pixel also stands left and right of it. */
+typedef struct vd_plane {
+    const char *data;
+    int64_t stride; /* bytes */
+    const void *outside;
+} vd_plane;
+
+/* Rows that belong to one thread. All hold any sample type. */
+typedef struct vd_scratch {
+    const void **rows; /* pointers to the rows under the vertical kernel */
+    void *padded;      /* a row with a margin of the kernel's radius on both sides */
+    void *weights;     /* vertical weights scaled for a row near the edge */
+    void *correction;
+    void *samples; /* [samples] each from here on: a row of the frame */
+    void *value;   /* what the spatial filter gives */
+    void *second;  /* the filtered confidence */
+    void *output;
+    float *expanded[3];     /* the pyramid's last rows at full width */
+    int64_t expanded_at[3]; /* which rows these are */
+    float *even, *odd, *coarse;
+} vd_scratch;
+
+typedef struct vd_spatial {
+    const vd_kernels *kernels;
+    vd_method method;
+    int32_t boundary, dtype;
+    int64_t height, width, channels, samples; /* samples of one row */
+    double cval, bound;
+    int levels, threads;
+    vd_axis y, x;
+
+    float *weights_f32_y, *weights_f32_x;
+    uint16_t *fixed_y, *fixed_x;   /* weights; fixed_y: a row of radius + 1 for each distance to the edge that matters */
+    int64_t fixed_edge;            /* rows on each side with weights of their own */
+    uint16_t *fixed_gain;          /* [width], 16384 / share of the weights inside */
+    vd_pyramid_axis pyramid_y, pyramid_x;
+    float *analysis[VD_PYRAMID_MAX_LEVELS + 1], *synthesis[VD_PYRAMID_MAX_LEVELS + 1]; /* from 1 on */
+
+    /* rows of the frame at hand, valid after vd_spatial_begin */
+    double *reference; /* [channels] a value that occurs in the frame: constants pass through exactly */
+    void *reference_row, *outside_row, *zero_row;
+    void *correction_y, *correction_x, *correction_edge;
+    vd_plane plane;
+
+    vd_scratch *scratch; /* [threads] */
+} vd_spatial;
+
+/* Chooses the method for frames of this shape and dtype. */
+vd_status vd_spatial_init(vd_spatial *spatial, const vd_params *params, const vd_kernels *kernels, int threads, int32_t dtype,
+                          int64_t height, int64_t width, int64_t channels);
+void vd_spatial_free(vd_spatial *spatial);
+
+/* The sample type of the plane that vd_spatial_begin takes: VD_U8 (fixed point, and the pyramid of 8-bit frames), VD_F32
+ * or VD_F64. */
+int32_t vd_spatial_plane_dtype(const vd_spatial *spatial);
+
+/* Whether rows come as fixed point (vd_spatial_fixed_row) rather than as VD_F32 or VD_F64 (vd_spatial_row). */
+bool vd_spatial_gives_fixed(const vd_spatial *spatial);
+
+/* Makes a frame without missing samples the one that rows are asked of. */
+void vd_spatial_begin(vd_spatial *spatial, const void *data, int64_t stride, const double *reference);
+
+/* Row y of the normalized G * f; rows of one thread should be asked for in order. */
+void vd_spatial_fixed_row(vd_spatial *spatial, int64_t y, int thread, uint16_t *out);
+void vd_spatial_row(vd_spatial *spatial, int64_t y, int thread, void *out);
+
+/* Row y of sum_d G(d) / total * plane, in double, with no division and only what the plane says outside. */
+void vd_spatial_sum_row(const vd_spatial *spatial, const vd_plane *plane, int64_t y, int thread, double *out);
+
+#endif

@@ -22,7 +22,6 @@ cdef extern from "vdcore/vdcore.h" nogil:
         VD_ERROR_MEMORY
         VD_ERROR_BUSY
         VD_ERROR_STATE
-        VD_ERROR_OVERLAP
         VD_ERROR_TIME
 
     ctypedef enum vd_dtype:

@@ -1,2 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The row kernels for NEON. */
 #include "kernels.h"
-const vd_kernels *vd_kernels_neon(void) { return NULL; }
+
+#if defined(__aarch64__) || defined(_M_ARM64)
+#include <string.h>
+
+#include "simd_neon.h"
+#define TABLE_NAME "neon"
+#include "rows_template.h"
+
+const vd_kernels *vd_kernels_neon(void)
+{
+    return &table;
+}
+#else
+const vd_kernels *vd_kernels_neon(void)
+{
+    return NULL;
+}
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Template: the row kernels in vectors. Include one simd_*.h first, which provides
+ *
+ *     VD_TARGET         the function attribute that allows the instruction set
+ *     NH, NF, ND        lanes of vh (uint16_t), vf (float), vd (double)
+ *     load_x, store_x, set_x, add_x, sub_x, mul_x for x = h, f, d; no alignment
+ *     mean_h            (a + b + 1) >> 1;  multiply_high_h  a b >> 16;  add_saturated_h;  high_byte_h  a >> 8;  odd_bit_h  a & 1
+ *     load_bytes_high   2 NH bytes, each times 256, in two vectors in any order that store_pair puts right again
+ *     store_bytes       2 NH values below 256, in order, as bytes
+ *     update_h          see fixed_update
+ *     clip_f            to [0, high], NaN to 0;  store_f_u8, store_f_u16  rint of values in range
+ *     load_f_u8, load_f_u16, load_d_f32, store_d_f32  conversions
+ *     not_finite_f, not_finite_d  whether any lane is infinite or NaN
+ *     sum_of_bytes      NF sums r0 + 4 r1 + 6 r2 + 4 r3 + r4
+ *
+ * and define TABLE_NAME. What is left of a row after whole vectors goes to the scalar kernels. The order of operations is
+ * that of rows_scalar.c.
+ */
+#ifndef TABLE_NAME
+#error "define TABLE_NAME before including rows_template.h"
+#endif
+
+VD_TARGET static void fixed_vertical(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius,
+                                     uint16_t bias, size_t begin, size_t end)
+{
+    size_t i = begin;
+    for (; i + 2 * NH <= end; i += 2 * NH) {
+        vh a, b, w = set_h(weights[0]);
+        load_bytes_high(rows[radius] + i, &a, &b);
+        vh sum_a = add_h(set_h(bias), multiply_high_h(a, w)), sum_b = add_h(set_h(bias), multiply_high_h(b, w));
+        for (int j = 1; j <= radius; j++) {
+            vh a2, b2;
+            w = set_h(weights[j]);
+            load_bytes_high(rows[radius - j] + i, &a, &b);
+            load_bytes_high(rows[radius + j] + i, &a2, &b2);
+            sum_a = add_h(sum_a, multiply_high_h(mean_h(a, a2), w));
+            sum_b = add_h(sum_b, multiply_high_h(mean_h(b, b2), w));
+        }
+        store_pair(out + i, sum_a, sum_b);
+    }
+    vd_kernels_scalar()->fixed_vertical(out, rows, weights, radius, bias, i, end);
+}
+
+VD_TARGET static void fixed_horizontal(uint16_t *out, const uint16_t *row, size_t step, const uint16_t *weights, int radius,
+                                       uint16_t bias, size_t n)
+{
+    size_t i = 0;
+    for (; i + 2 * NH <= n; i += 2 * NH) {
+        const uint16_t *centre = row + i;
+        vh w = set_h(weights[0]);
+        vh sum_a = add_h(set_h(bias), multiply_high_h(load_h(centre), w));
+        vh sum_b = add_h(set_h(bias), multiply_high_h(load_h(centre + NH), w));
+        for (int j = 1; j <= radius; j++) {
+            const uint16_t *left = centre - (size_t)j * step, *right = centre + (size_t)j * step;
+            w = set_h(weights[j]);
+            sum_a = add_h(sum_a, multiply_high_h(mean_h(load_h(left), load_h(right)), w));
+            sum_b = add_h(sum_b, multiply_high_h(mean_h(load_h(left + NH), load_h(right + NH)), w));
+        }
+        store_h(out + i, sum_a);
+        store_h(out + i + NH, sum_b);
+    }
+    vd_kernels_scalar()->fixed_horizontal(out + i, row + i, step, weights, radius, bias, n - i);
+}
+
+VD_TARGET static void fixed_update(uint16_t *state, const uint16_t *value, int gain, size_t n)
+{
+    size_t i = 0;
+    for (; i + NH <= n; i += NH)
+        store_h(state + i, update_h(load_h(state + i), load_h(value + i), 32768 - gain, gain));
+    vd_kernels_scalar()->fixed_update(state + i, value + i, gain, n - i);
+}
+
+VD_OP vh rounded_byte(vh x)
+{
+    return high_byte_h(add_saturated_h(add_h(odd_bit_h(high_byte_h(x)), set_h(127)), x));
+}
+
+VD_TARGET static void fixed_to_u8(uint8_t *out, const uint16_t *row, size_t n)
+{
+    size_t i = 0;
+    for (; i + 2 * NH <= n; i += 2 * NH)
+        store_bytes(out + i, rounded_byte(load_h(row + i)), rounded_byte(load_h(row + i + NH)));
+    vd_kernels_scalar()->fixed_to_u8(out + i, row + i, n - i);
+}
+
+VD_OP vh raised_byte(const uint16_t *row, const uint16_t *threshold)
+{
+    return high_byte_h(add_saturated_h(load_h(row), load_h(threshold)));
+}
+
+VD_TARGET static void fixed_to_u8_dither(uint8_t *out, const uint16_t *row, const uint16_t *threshold, size_t n)
+{
+    size_t i = 0;
+    for (; i + 2 * NH <= n; i += 2 * NH)
+        store_bytes(out + i, raised_byte(row + i, threshold + i), raised_byte(row + i + NH, threshold + i + NH));
+    vd_kernels_scalar()->fixed_to_u8_dither(out + i, row + i, threshold + i, n - i);
+}
+
+VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF)
+        store_f(out + i, mul_f(load_f_u16(row + i), set_f(1.0f / 256)));
+    vd_kernels_scalar()->fixed_to_f32(out + i, row + i, n - i);
+}
+
+VD_TARGET static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF)
+        store_f_u16(out + i, clip_f(mul_f(load_f(row + i), set_f(256)), 65280));
+    vd_kernels_scalar()->fixed_from_f32(out + i, row + i, n - i);
+}
+
+#define REAL_KERNELS(T, S, V, N, x)                                                                             \
+    VD_TARGET static void vertical_##S(T *out, const T *const *rows, const T *weights, int radius,              \
+                                       const T *correction, size_t begin, size_t end)                           \
+    {                                                                                                           \
+        size_t i = begin;                                                                                       \
+        for (; i + 2 * N <= end; i += 2 * N) {                                                                  \
+            V sum_a = set_##x(0), sum_b = sum_a;                                                                \
+            for (int j = radius; j >= 1; j--) {                                                                 \
+                const T *above = rows[radius - j] + i, *below = rows[radius + j] + i;                           \
+                V w = set_##x(weights[j]);                                                                      \
+                sum_a = add_##x(sum_a, mul_##x(w, add_##x(load_##x(above), load_##x(below))));                  \
+                sum_b = add_##x(sum_b, mul_##x(w, add_##x(load_##x(above + N), load_##x(below + N))));          \
+            }                                                                                                   \
+            const T *centre = rows[radius] + i;                                                                 \
+            V w = set_##x(weights[0]);                                                                          \
+            sum_a = add_##x(sum_a, mul_##x(w, load_##x(centre)));                                               \
+            sum_b = add_##x(sum_b, mul_##x(w, load_##x(centre + N)));                                           \
+            store_##x(out + i, sub_##x(sum_a, load_##x(correction + i)));                                       \
+            store_##x(out + i + N, sub_##x(sum_b, load_##x(correction + i + N)));                               \
+        }                                                                                                       \
+        vd_kernels_scalar()->vertical_##S(out, rows, weights, radius, correction, i, end);                      \
+    }                                                                                                           \
+                                                                                                                \
+    VD_TARGET static void horizontal_##S(T *out, const T *row, size_t step, const T *weights, int radius,       \
+                                         const T *correction, size_t n)                                         \
+    {                                                                                                           \
+        size_t i = 0;                                                                                           \
+        for (; i + 2 * N <= n; i += 2 * N) {                                                                    \
+            V sum_a = set_##x(0), sum_b = sum_a;                                                                \
+            const T *centre = row + i;                                                                          \
+            for (int j = radius; j >= 1; j--) {                                                                 \
+                const T *left = centre - (size_t)j * step, *right = centre + (size_t)j * step;                  \
+                V w = set_##x(weights[j]);                                                                      \
+                sum_a = add_##x(sum_a, mul_##x(w, add_##x(load_##x(left), load_##x(right))));                   \
+                sum_b = add_##x(sum_b, mul_##x(w, add_##x(load_##x(left + N), load_##x(right + N))));           \
+            }                                                                                                   \
+            V w = set_##x(weights[0]);                                                                          \
+            sum_a = add_##x(sum_a, mul_##x(w, load_##x(centre)));                                               \
+            sum_b = add_##x(sum_b, mul_##x(w, load_##x(centre + N)));                                           \
+            store_##x(out + i, sub_##x(sum_a, load_##x(correction + i)));                                       \
+            store_##x(out + i + N, sub_##x(sum_b, load_##x(correction + i + N)));                               \
+        }                                                                                                       \
+        vd_kernels_scalar()->horizontal_##S(out + i, row + i, step, weights, radius, correction + i, n - i);    \
+    }                                                                                                           \
+                                                                                                                \
+    VD_TARGET static void update_##S(T *out, T *state, const T *value, T gain, size_t n)                        \
+    {                                                                                                           \
+        size_t i = 0;                                                                                           \
+        for (; i + N <= n; i += N) {                                                                            \
+            V s = load_##x(state + i);                                                                          \
+            V u = add_##x(s, mul_##x(sub_##x(load_##x(value + i), s), set_##x(gain)));                          \
+            store_##x(state + i, u);                                                                            \
+            store_##x(out + i, u);                                                                              \
+        }                                                                                                       \
+        vd_kernels_scalar()->update_##S(out + i, state + i, value + i, gain, n - i);                            \
+    }                                                                                                           \
+                                                                                                                \
+    VD_TARGET static int scan_##S(const T *row, size_t n)                                                       \
+    {                                                                                                           \
+        size_t i = 0;                                                                                           \
+        int found = VD_SCAN_FINITE;                                                                             \
+        for (; i + N <= n; i += N)                                                                              \
+            if (not_finite_##x(load_##x(row + i)))                                                              \
+                found |= vd_kernels_scalar()->scan_##S(row + i, N);                                             \
+        return found | vd_kernels_scalar()->scan_##S(row + i, n - i);                                           \
+    }
+
+REAL_KERNELS(float, f32, vf, NF, f)
+REAL_KERNELS(double, f64, vd, ND, d)
+
+VD_TARGET static void update_wide(float *out, double *state, const float *value, double gain, size_t n)
+{
+    size_t i = 0;
+    for (; i + ND <= n; i += ND) {
+        vd s = load_d(state + i);
+        vd u = add_d(s, mul_d(sub_d(load_d_f32(value + i), s), set_d(gain)));
+        store_d(state + i, u);
+        store_d_f32(out + i, u);
+    }
+    vd_kernels_scalar()->update_wide(out + i, state + i, value + i, gain, n - i);
+}
+
+VD_TARGET static void u8_to_f32(float *out, const uint8_t *row, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF)
+        store_f(out + i, load_f_u8(row + i));
+    vd_kernels_scalar()->u8_to_f32(out + i, row + i, n - i);
+}
+
+VD_TARGET static void u16_to_f32(float *out, const uint16_t *row, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF)
+        store_f(out + i, load_f_u16(row + i));
+    vd_kernels_scalar()->u16_to_f32(out + i, row + i, n - i);
+}
+
+VD_TARGET static void f32_to_u8(uint8_t *out, const float *row, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF)
+        store_f_u8(out + i, clip_f(load_f(row + i), 255));
+    vd_kernels_scalar()->f32_to_u8(out + i, row + i, n - i);
+}
+
+VD_TARGET static void f32_to_u16(uint16_t *out, const float *row, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF)
+        store_f_u16(out + i, clip_f(load_f(row + i), 65535));
+    vd_kernels_scalar()->f32_to_u16(out + i, row + i, n - i);
+}
+
+VD_TARGET static void reduce_vertical_u8(float *out, const uint8_t *const *rows, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF)
+        store_f(out + i, mul_f(sum_of_bytes(rows, i), set_f(0.0625f)));
+    const uint8_t *rest[5] = {rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i, rows[4] + i};
+    vd_kernels_scalar()->reduce_vertical_u8(out + i, rest, n - i);
+}
+
+VD_TARGET static void reduce_vertical_f32(float *out, const float *const *rows, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF) {
+        vf c = load_f(rows[2] + i);
+        vf outer = add_f(sub_f(load_f(rows[0] + i), c), sub_f(load_f(rows[4] + i), c));
+        vf inner = add_f(sub_f(load_f(rows[1] + i), c), sub_f(load_f(rows[3] + i), c));
+        store_f(out + i, add_f(c, mul_f(add_f(outer, mul_f(set_f(4), inner)), set_f(0.0625f))));
+    }
+    const float *rest[5] = {rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i, rows[4] + i};
+    vd_kernels_scalar()->reduce_vertical_f32(out + i, rest, n - i);
+}
+
+VD_TARGET static void reduce_horizontal(float *out, const float *even, const float *odd, size_t step, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF) {
+        vf outer = add_f(load_f(even + i - step), load_f(even + i + step));
+        vf inner = add_f(load_f(odd + i - step), load_f(odd + i));
+        vf sum = add_f(add_f(outer, mul_f(set_f(4), inner)), mul_f(set_f(6), load_f(even + i)));
+        store_f(out + i, mul_f(sum, set_f(0.0625f)));
+    }
+    vd_kernels_scalar()->reduce_horizontal(out + i, even + i, odd + i, step, n - i);
+}
+
+VD_TARGET static void expand_horizontal(float *even, float *odd, const float *row, size_t step, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF) {
+        vf centre = load_f(row + i), right = load_f(row + i + step);
+        vf sum = add_f(add_f(load_f(row + i - step), right), mul_f(set_f(6), centre));
+        store_f(even + i, mul_f(sum, set_f(0.125f)));
+        store_f(odd + i, mul_f(add_f(centre, right), set_f(0.5f)));
+    }
+    vd_kernels_scalar()->expand_horizontal(even + i, odd + i, row + i, step, n - i);
+}
+
+VD_OP vf expanded_vector(const float *const *rows, const float *w, size_t i)
+{
+    vf sum = add_f(mul_f(set_f(w[0]), load_f(rows[0] + i)), mul_f(set_f(w[1]), load_f(rows[1] + i)));
+    return add_f(sum, mul_f(set_f(w[2]), load_f(rows[2] + i)));
+}
+
+VD_TARGET static void expand_vertical(float *out, const float *const *rows, const float *weights, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF)
+        store_f(out + i, expanded_vector(rows, weights, i));
+    const float *rest[3] = {rows[0] + i, rows[1] + i, rows[2] + i};
+    vd_kernels_scalar()->expand_vertical(out + i, rest, weights, n - i);
+}
+
+VD_TARGET static void expand_vertical_fixed(uint16_t *out, const float *const *rows, const float *weights, size_t n)
+{
+    size_t i = 0;
+    for (; i + NF <= n; i += NF)
+        store_f_u16(out + i, clip_f(mul_f(expanded_vector(rows, weights, i), set_f(256)), 65280));
+    const float *rest[3] = {rows[0] + i, rows[1] + i, rows[2] + i};
+    vd_kernels_scalar()->expand_vertical_fixed(out + i, rest, weights, n - i);
+}
+
+#include "table.h"

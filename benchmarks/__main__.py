@@ -4,6 +4,7 @@
 import argparse
 import importlib
 from pathlib import Path
+from time import perf_counter
 
 from .timing import Row, machine, to_markdown
 
@@ -33,8 +34,9 @@ def main(arguments: list[str] | None = None) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     for question in options.questions or QUESTIONS:
-        print(f"{question} ...", flush=True)
+        start = perf_counter()
         rows += importlib.import_module(f".{question}", __package__).run(options.tiny, options.output)
+        print(f"{question}: {perf_counter() - start:.0f} s", flush=True)
     how = "Tiny inputs, once: no figure means anything." if options.tiny else "Medians of interleaved runs."
     report = f"# Speed\n\n{machine()}\n\n{how}\n\n{to_markdown(rows)}"
     (options.output / "speed.md").write_text(report)

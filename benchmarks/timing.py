@@ -106,5 +106,9 @@ def machine() -> str:
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
     processor = next((line.split(":")[1].strip() for line in lines if "model name" in line), processor)
-    build = ", ".join(f"{name}: {value}" for name, value in vdcore.build_info().items())
-    return f"{processor}, {usable_processors()} processors, {platform.system()}; vdcore {build}"
+    build = vdcore.build_info()
+    return (
+        f"{processor}, {usable_processors()} processors, {platform.system()};"
+        f" vdcore {build['version']}, {build['compiler']}, instruction set {build['instruction_set']},"
+        f" OpenMP {'on' if build['openmp'] else 'off'}; one thread unless said"
+    )

@@ -27,7 +27,7 @@ def run(tiny: bool, folder: Path) -> list[Row]:
         functions = {"pass": lambda: filter_video(clip, out, lambda info: PassThrough())}
         for sigma in 2, 20:
             functions[str(sigma)] = lambda sigma=sigma: vdcore.diffuse_video(clip, out, sigma, TAU)
-        times = interleave(functions, tiny=tiny)
+        times = interleave(functions, tiny=tiny, rounds=3)
     info = vdcore.Diffuser(2, TAU).info
     runs_on = f"{info.instruction_set}, {info.threads} threads (the default)"
     return [

@@ -24,7 +24,9 @@ cp "$work"/tree/*.tar.gz dist/
 "$python" -m auditwheel repair --wheel-dir dist "$work"/tree/*.whl
 "$python" -m auditwheel show dist/*.whl
 "$python" -m abi3audit --strict --report dist/*.whl
-"$python" -m check_wheel_contents dist/*.whl
+"$python" -m check_wheel_contents "$work"/tree/*.whl
+"$python" -m check_wheel_contents --toplevel vdcore,vdcore.libs --ignore W010 dist/*.whl # W010: vdcore.libs
+VDCORE_WHEEL=$(echo dist/*.whl) "$python" -m pytest tests/embedding
 
 "$python" -m venv "$work/fresh"
 "$work/fresh/bin/python" -m pip install --quiet --disable-pip-version-check dist/*.whl

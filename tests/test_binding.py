@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from time import sleep
 
 import numpy as np
 import pytest
@@ -372,18 +373,13 @@ def test_blend(dtype, kind):
 def test_a_second_thread_is_refused():
     """While one thread is in a long call, every call from another raises and changes nothing."""
     frame = noise("float64", (900, 1000, 3))
-    diffuser = vdcore.Diffuser(10, 3, threads=1)
-    diffuser(frame)
-    before, empty = diffuser.state(), vdcore.Diffuser(10, 3).state()
-    done, refused = threading.Event(), set()
+    diffuser = vdcore.Diffuser(40, 3, threads=1)
+    other = diffuser.state()
+    started, refused = threading.Event(), set()
 
     def work():
-        while not done.is_set():
-            try:
-                diffuser(frame, 0.0)
-            except RuntimeError:  # the other thread was in a call
-                continue
-            done.set()
+        started.set()
+        diffuser(frame)
 
     calls = {
         "call": lambda: diffuser(frame),
@@ -393,20 +389,22 @@ def test_a_second_thread_is_refused():
         "state": lambda: diffuser.state(),
         "copy": lambda: diffuser.copy(),
         "reset": lambda: diffuser.reset(),
-        "restore": lambda: diffuser.restore(empty),
+        "restore": lambda: diffuser.restore(other),
     }
     for name, call in calls.items():
-        diffuser.restore(before)
-        done.clear()
+        diffuser.reset()
+        started.clear()
         thread = threading.Thread(target=work)
         thread.start()
-        while not done.is_set():
-            try:
-                call()
-            except RuntimeError as error:
-                assert str(error) == "another call is using this diffuser"
-                refused.add(name)
+        started.wait()
+        sleep(0.01)
+        try:
+            call()
+        except RuntimeError as error:
+            assert str(error) == "another call is using this diffuser"
+            refused.add(name)
         thread.join()
+        assert diffuser.info.frames == 1
     assert refused == set(calls)
 
 

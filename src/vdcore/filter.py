@@ -468,7 +468,7 @@ class Diffuser:
             The state is damaged, cut short or of another version. This diffuser is then as before.
         """
         parameters, core, ndim = _read_state(state, self.parameters.threads)
-        self._core.reset()  # raises if another thread is using it
+        self._core.info()  # raises if another thread is using it
         self._adopt(parameters, core, ndim)
 
     @classmethod

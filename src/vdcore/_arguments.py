@@ -59,7 +59,7 @@ def is_array(value: object) -> bool:
 
 def as_samples(value: object, name: str, dtypes: tuple[np.dtype[Any], ...] = SAMPLE_DTYPES) -> Array:
     """Return the array that `value` is, without copying what need not be copied; its dtype is allowed."""
-    if isinstance(value, np.ma.MaskedArray):
+    if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: give its mask as confidence or sources")
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         array: Array = np.from_dlpack(value)

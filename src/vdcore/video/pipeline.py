@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decode, filter and encode at the same time, with a few frames in flight.
+
+A thread decodes, the calling thread filters and another thread encodes; OpenCV and vdcore release the GIL
+while they work. Frames wait in two short channels, so memory does not depend on the length of the video, and
+their buffers go round: the encoder hands back what it has written.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import Condition, Thread
+from time import perf_counter
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .info import VideoInfo
+
+Array = npt.NDArray[Any]
+T = TypeVar("T")
+
+QUEUED_FRAMES = 3  # between two stages
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A decoded frame, its number from 0, and its time."""
+
+    image: Array
+    index: int
+    seconds: float
+
+
+class Reader(Protocol):
+    """A source of frames of one shape and dtype."""
+
+    info: VideoInfo
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self, out: Array) -> Frame | None:
+        """Decode the next frame into out; None at the end."""
+
+    def losses(self) -> list[str]:
+        """Name what of the input cannot be kept that only its frames have shown."""
+
+    def close(self) -> None: ...
+
+
+class Writer(Protocol):
+    """A sink for frames of width x height pixels."""
+
+    width: int
+    height: int
+
+    def losses(self) -> list[str]:
+        """Name what of the frames the output cannot hold."""
+
+    def write(self, image: Array) -> None:
+        """Encode the next frame; image may change after the call returns."""
+
+    def finish(self) -> None:
+        """Write what is still queued, close, and raise OSError unless every frame is safely stored."""
+
+    def close(self) -> None:
+        """Close without caring for the result."""
+
+
+class Buffers:
+    """Arrays of one shape and dtype that are used again and again."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self._shape = shape
+        self._dtype = dtype
+        self._free: deque[Array] = deque()
+
+    def acquire(self) -> Array:
+        """Return an array to write into; there are as many as are in flight at once."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return np.empty(self._shape, self._dtype)
+
+    def release(self, array: Array) -> None:
+        """Take an array back that nobody reads any more."""
+        self._free.append(array)
+
+
+class Filter(Protocol):
+    """What happens to the frames between decoding and encoding.
+
+    A filter owns the image of the frame that it is given, and gives away the images that it yields: what it
+    neither yields nor keeps goes back to `buffers`.
+    """
+
+    def push(self, frame: Frame, buffers: Buffers) -> Iterable[Array]:
+        """Take the next frame; yield the frames that are ready to be written, in order."""
+
+    def flush(self, buffers: Buffers) -> Iterable[Array]:
+        """After the last frame: yield what is left."""
+
+
+class PassThrough:
+    """The filter that changes nothing: the yardstick for what a filter costs."""
+
+    def push(self, frame: Frame, buffers: Buffers) -> Iterable[Array]:
+        return (frame.image,)
+
+    def flush(self, buffers: Buffers) -> Iterable[Array]:
+        return ()
+
+
+@dataclass
+class Clock:
+    """Seconds spent in something."""
+
+    seconds: float = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += perf_counter() - start
+
+    def over(self, items: Iterable[T]) -> Iterator[T]:
+        """Pass items on, counting the time that it takes to produce them."""
+        iterator = iter(items)
+        while True:
+            with self.running():
+                item = next(iterator, None)
+            if item is None:
+                return
+            yield item
+
+
+@dataclass
+class Clocks:
+    """Seconds of work in each stage; the stages run at the same time."""
+
+    decode: Clock
+    filter: Clock
+    encode: Clock
+
+
+class Channel(Generic[T]):
+    """A queue of bounded length between two threads that either of them can end."""
+
+    def __init__(self, capacity: int = QUEUED_FRAMES) -> None:
+        self._capacity = capacity
+        self._items: deque[T] = deque()
+        self._closed = False
+        self._error: BaseException | None = None
+        self._changed = Condition()
+
+    def put(self, item: T) -> None:
+        """Add an item as soon as there is room; raise what the other side stopped with."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._items) < self._capacity)
+            self._raise_error()
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[T]:
+        """Take items until the channel is closed and empty; raise what the other side stopped with."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._items)
+                self._raise_error()
+                if not self._items:
+                    return
+                item = self._items.popleft()
+                self._changed.notify_all()
+            yield item
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the channel: after the items in it, or, with an error, at once and with that error."""
+        with self._changed:
+            if not self._closed or self._error is None:
+                self._error = error
+            self._closed = True
+            self._changed.notify_all()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+class _Stopped(Exception):
+    """Sent to the other threads when one of them fails."""
+
+
+def run(
+    reader: Reader, frame_filter: Filter, writer: Writer, advance: Callable[[], object] = lambda: None
+) -> tuple[int, Clocks]:
+    """Send every frame of reader through frame_filter to writer.
+
+    Parameters
+    ----------
+    reader : Reader
+    frame_filter : Filter
+    writer : Writer
+    advance : callable
+        Called after every frame that was read, in the calling thread.
+
+    Returns
+    -------
+    tuple of int and Clocks
+        The frames that were read, and the seconds spent in every stage.
+
+    Raises
+    ------
+    Exception
+        What any stage raises; the others have then come to an end.
+    """
+    clocks = Clocks(Clock(), Clock(), Clock())
+    buffers = Buffers(reader.shape, reader.dtype)
+    decoded: Channel[Frame] = Channel()
+    filtered: Channel[Array] = Channel()
+
+    def decode() -> None:
+        for frame in clocks.decode.over(iter(lambda: reader.read(buffers.acquire()), None)):
+            decoded.put(frame)
+        decoded.close()
+
+    def encode() -> None:
+        for image in filtered:
+            with clocks.encode.running():
+                writer.write(image)
+            buffers.release(image)
+        with clocks.encode.running():
+            writer.finish()
+
+    count = 0
+    with _stage(decode, decoded), _stage(encode, filtered):
+        for frame in decoded:
+            for image in clocks.filter.over(frame_filter.push(frame, buffers)):
+                filtered.put(image)
+            count += 1
+            advance()
+        for image in clocks.filter.over(frame_filter.flush(buffers)):
+            filtered.put(image)
+        filtered.close()
+    return count, clocks
+
+
+@contextmanager
+def _stage(work: Callable[[], None], channel: Channel[Any]) -> Iterator[None]:
+    """Run work in a thread while the body runs; when one of them fails, channel ends the other."""
+    failures: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except _Stopped:
+            pass
+        except BaseException as error:
+            failures.append(error)
+            channel.close(error)
+
+    thread = Thread(target=guarded, name=f"vdcore {work.__name__}")
+    thread.start()
+    try:
+        yield
+        thread.join()
+    except BaseException:
+        channel.close(_Stopped())
+        while thread.is_alive():
+            with suppress(KeyboardInterrupt):  # what the thread uses must not be closed under it
+                thread.join()
+        raise
+    if failures:
+        raise failures[0]

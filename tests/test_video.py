@@ -1,0 +1,536 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The video layer: the same bits as on arrays, the pipeline, what a file is found to hold, the report."""
+
+import os
+import threading
+import time
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+
+import vdcore
+from vdcore import video
+from vdcore.video import info as video_info
+from vdcore.video import pipeline
+from videos import (
+    diffuse_quietly,
+    frame_rate,
+    make_frames,
+    read_video,
+    write_bottom_up_avi,
+    write_video,
+    write_y4m,
+)
+
+SHAPE = (48, 64, 3)
+SOFT_MASK = np.clip(np.linspace(-1, 2, 64, dtype=np.float32), 0, 1) * np.ones((48, 1), np.float32)
+HALF = np.zeros(SHAPE[:2], np.uint8)
+HALF[:, 20:] = 255
+
+
+# ---- the same as on arrays
+
+
+@pytest.mark.parametrize("shape", [SHAPE, SHAPE[:2]], ids=["colour", "grey"])
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {},
+        {"lookahead": 2},
+        {"dither": "ordered"},
+        {"boundary": "nearest", "truncate": 3.0, "threads": 2},
+        {"region": (10, 8, 30, 20)},
+        {"region": SOFT_MASK, "lookahead": 3},
+        {"region": lambda index, seconds: (index, 0, 20, 20) if index % 2 else None},
+        {"sources": HALF, "fill": 7.0},
+        {"sources": HALF, "region": 255 - HALF, "lookahead": 1},
+        {"start": 2, "stop": 6},
+        {"start": 3, "stop": 7, "lookahead": 2, "region": (0, 0, 32, 48)},
+        {"start": 2, "lookahead": 20},
+        {"stop": 0},
+        {"time_unit": "seconds"},
+        {"time_unit": "seconds", "start": 0.08, "stop": 0.2},
+    ],
+    ids=str,
+)
+def test_lossless_file_equals_array(tmp_path, shape, keywords):
+    frames = make_frames(8, shape)
+    write_video(tmp_path / "in.mkv", frames)
+    tau = 0.1 if "time_unit" in keywords else 2.5
+    report = diffuse_quietly(tmp_path / "in.mkv", tmp_path / "out.mkv", 1.5, tau, **keywords)
+    times = {"times": np.arange(8) / 25} if "time_unit" in keywords else {}
+    expected = vdcore.diffuse(frames, 1.5, tau, **keywords, **times)
+    if len(shape) == 2:
+        expected = np.repeat(expected[..., None], 3, axis=3)
+    np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), expected)
+    assert (report.frames, report.channels) == (8, 3 if len(shape) == 3 else 1)
+
+
+def test_one_region_per_frame(tmp_path):
+    frames = make_frames()
+    write_video(tmp_path / "in.mkv", frames)
+    regions = [(i, 0, 10, 48) for i in range(8)]
+    diffuse_quietly(tmp_path / "in.mkv", tmp_path / "out.mkv", 2, 1, region=iter(regions))
+    expected = vdcore.diffuse(frames, 2, 1, region=regions)
+    np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), expected)
+
+
+@pytest.mark.parametrize("lookahead", [0, 2])
+def test_raw_mode_is_scaled_rounded_and_clipped(tmp_path, lookahead):
+    frames = make_frames()
+    write_video(tmp_path / "in.mkv", frames)
+    keywords = {"normalize": False, "lookahead": lookahead}
+    sums = vdcore.diffuse(frames, 1, 2, **keywords)
+    gain = 200 / float(sums.mean())
+    diffuse_quietly(tmp_path / "in.mkv", tmp_path / "out.mkv", 1, 2, gain=gain, **keywords)
+    expected = np.clip(np.rint(sums * np.float32(gain)), 0, 255)
+    assert expected.max() == 255 and expected.min() < 200  # some clipped, not all
+    np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), expected)
+
+
+# ---- containers, codecs, rates, sizes
+
+
+@pytest.mark.parametrize(
+    "suffix, codec, default",
+    [
+        (".avi", None, "XVID"),
+        (".mp4", None, "mp4v"),
+        (".MOV", None, "mp4v"),
+        (".mkv", None, "FFV1"),
+        (".webm", None, "VP90"),
+        (".avi", "MJPG", "MJPG"),
+        (".mkv", "XVID", "XVID"),
+        (".webm", "VP80", "VP80"),
+    ],
+)
+@pytest.mark.parametrize("shape", [SHAPE, SHAPE[:2]], ids=["colour", "grey"])
+def test_containers_and_codecs(tmp_path, suffix, codec, default, shape):
+    frames = make_frames(5, shape)
+    write_video(tmp_path / "in.mkv", frames, fps=12.5)
+    out = tmp_path / f"out{suffix}"
+    report = diffuse_quietly(tmp_path / "in.mkv", out, 0, 0, codec=codec)
+    assert (report.codec, report.frames, report.fps, report.path) == (default, 5, 12.5, out)
+    result = read_video(out)
+    assert result.shape == (5, 48, 64, 3)
+    assert np.abs(result.mean(axis=(1, 2, 3)) - frames.reshape(5, -1).mean(axis=1)).max() < 4
+    assert abs(frame_rate(out) - 12.5) < 1e-4
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv", ".webm"])
+@pytest.mark.parametrize("fps", ["30000:1001", "24000:1001", "60000:1001", "15:1", "25:2"])
+def test_frame_rate_is_kept(tmp_path, fps, suffix):
+    write_y4m(tmp_path / "in.y4m", make_frames(4, SHAPE[:2]), fps)
+    report = diffuse_quietly(tmp_path / "in.y4m", tmp_path / f"out{suffix}", 0, 0)
+    numerator, denominator = map(int, fps.split(":"))
+    assert report.fps == numerator / denominator
+    assert abs(frame_rate(tmp_path / f"out{suffix}") - report.fps) < 1e-4
+
+
+def test_quality(tmp_path):
+    write_video(tmp_path / "in.mkv", make_frames(4), fps=25)
+    sizes = []
+    for quality in (10, 95):
+        diffuse_quietly(tmp_path / "in.mkv", tmp_path / "out.avi", 0, 0, codec="MJPG", quality=quality)
+        sizes.append((tmp_path / "out.avi").stat().st_size)
+        assert len(read_video(tmp_path / "out.avi")) == 4
+    assert sizes[1] > 1.5 * sizes[0]
+
+
+def test_odd_sizes_lose_their_last_row_and_column_and_say_so(tmp_path):
+    frames = make_frames(4, (48, 64))
+    write_bottom_up_avi(tmp_path / "in.avi", np.repeat(frames[:, :47, :63, None], 3, axis=3))
+    with pytest.warns(UserWarning, match=r"last column or row \(OpenCV writes 62x46\)"):
+        report = vdcore.diffuse_video(tmp_path / "in.avi", tmp_path / "out.mkv", 0, 0)
+    assert (report.width, report.height) == (62, 46)
+    np.testing.assert_array_equal(read_video(tmp_path / "out.mkv")[..., 0], frames[:, :46, :62])
+
+
+@pytest.mark.parametrize("width", [64, 62, 61])
+def test_bottom_up_uncompressed_avi(tmp_path, width):
+    """OpenCV 5.0 corrupts its memory when it converts these."""
+    frames = make_frames(4, (48, width, 3))
+    path = write_bottom_up_avi(tmp_path / "in.avi", frames)
+    assert video.read_info(path).bottom_up
+    assert not video.is_cut_short(path)
+    report = diffuse_quietly(path, tmp_path / "out.mkv", 0, 0)
+    assert (report.frames, report.fps, report.ended_early) == (4, 15.0, False)
+    np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), frames[:, :, : width // 2 * 2])
+
+
+def test_video_of_one_frame(tmp_path):
+    write_video(tmp_path / "in.avi", make_frames(1))
+    assert diffuse_quietly(tmp_path / "in.avi", tmp_path / "out.avi", 1, 1, lookahead=3).frames == 1
+
+
+# ---- the output file
+
+
+def test_existing_output_is_replaced_and_nothing_else_is_left(tmp_path):
+    write_video(tmp_path / "in.mkv", make_frames())
+    (tmp_path / "out.mkv").write_bytes(b"old")
+    diffuse_quietly(tmp_path / "in.mkv", tmp_path / "out.mkv", 1, 1)
+    assert len(read_video(tmp_path / "out.mkv")) == 8
+    assert sorted(os.listdir(tmp_path)) == ["in.mkv", "out.mkv"]
+
+
+def test_link_to_the_output_stays_a_link(tmp_path):
+    write_video(tmp_path / "in.mkv", make_frames())
+    (tmp_path / "link.mkv").symlink_to(tmp_path / "real.mkv")
+    diffuse_quietly(tmp_path / "in.mkv", tmp_path / "link.mkv", 1, 1)
+    assert (tmp_path / "link.mkv").is_symlink()
+    assert len(read_video(tmp_path / "real.mkv")) == 8
+
+
+def test_paths_may_be_relative_strings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "in %03d é.mkv", make_frames())
+    assert diffuse_quietly("in %03d é.mkv", "out é.mkv", 1, 1).frames == 8
+    assert (tmp_path / "out é.mkv").exists()
+
+
+# ---- what is found and warned about
+
+
+def streams_are(monkeypatch, kinds, rate=None):
+    monkeypatch.setattr(video_info, "_probe_pyav", lambda path: ([], None))
+    monkeypatch.setattr(video_info, "_probe_ffprobe", lambda path: (kinds, rate))
+
+
+def warnings_of(tmp_path, path):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        report = vdcore.diffuse_video(path, tmp_path / "out.avi", 0, 0)
+    assert all(warning.category is UserWarning for warning in caught)
+    assert all(warning.filename == __file__ for warning in caught)
+    assert report.warnings == tuple(str(warning.message) for warning in caught)
+    return list(report.warnings)
+
+
+def test_nothing_to_warn_about(tmp_path, monkeypatch):
+    streams_are(monkeypatch, ["video"])
+    assert warnings_of(tmp_path, write_video(tmp_path / "in.avi", make_frames())) == []
+
+
+def test_sound_that_cannot_be_seen(tmp_path, monkeypatch):
+    streams_are(monkeypatch, [])
+    (warning,) = warnings_of(tmp_path, write_video(tmp_path / "in.avi", make_frames()))
+    assert "audio (OpenCV cannot see" in warning
+
+
+def test_one_warning_names_everything(tmp_path, monkeypatch):
+    streams_are(monkeypatch, ["video", "audio", "audio", "subtitle", "video"])
+    seen = video.read_info(write_video(tmp_path / "in.avi", make_frames()))
+    described = video.VideoInfo(**vars(seen) | {"rotation": 90, "bits": 10, "variable_frame_rate": True})
+    monkeypatch.setattr(video, "read_info", lambda path: described)
+    (warning,) = warnings_of(tmp_path, tmp_path / "in.avi")
+    for name in (
+        "audio (2 streams)",
+        "subtitle (1 stream)",
+        "more video (1 stream)",
+        "rotation metadata (90 degrees",
+        "depth beyond 8 bits (10 bits)",
+        "variable frame rate",
+    ):
+        assert name in warning
+
+
+def test_ffprobe_is_asked_where_pyav_is_not(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "in.avi", make_frames())
+    program = tmp_path / "ffprobe"
+    program.write_text(
+        "#!/bin/sh\n"
+        """echo '{"streams": [{"codec_type": "video", "avg_frame_rate": "30000/1001"}, """
+        """{"codec_type": "audio", "avg_frame_rate": "0/0"}]}'\n"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert video_info._probe_ffprobe(path) == (["video", "audio"], 30000 / 1001)
+    program.write_text("#!/bin/sh\necho nonsense\n")
+    assert video_info._probe_ffprobe(path) == ([], None)
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    assert video_info._probe_ffprobe(path) == ([], None)
+
+
+@pytest.mark.parametrize(
+    "stamps, timed, uneven",
+    [
+        ([0.0, 40, 80, 120], True, False),
+        ([0.0, 33, 67, 100, 133], True, False),  # 29.97 in whole milliseconds
+        ([0.0, 40, 240, 280], True, True),
+        ([0.0, 40, 80, 126], True, True),
+        ([0.0, 0, 0, 0], False, False),  # a raw stream
+        ([0.0], True, False),
+        ([], True, False),
+    ],
+)
+def test_pace(stamps, timed, uneven):
+    pace = video_info.Pace()
+    for stamp in stamps:
+        pace.add(stamp)
+    assert (pace.frames, pace.timed, pace.uneven) == (len(stamps), timed, uneven)
+
+
+@pytest.mark.parametrize(
+    "tag, bits",
+    [
+        (b"I420", 8),
+        (b"Y800", 8),
+        (b"BGR\x18", 8),
+        (b"Y3\x0b\x0a", 10),
+        (b"\x0c\x0b3Y", 12),
+        (b"Y1\x00\x10", 16),
+        (b"P010", 10),
+        (b"RGB0", 16),
+        (b"G3\x00\x0c", 12),
+        (b"\0\0\0\0", 8),
+    ],
+)
+def test_bits(tag, bits):
+    assert video_info._bits(tag) == bits
+
+
+def test_late_variable_rate_is_found_while_decoding(tmp_path, monkeypatch):
+    streams_are(monkeypatch, ["video"])
+    monkeypatch.setattr(video_info, "_PROBED_FRAMES", 3)
+    path = write_video(tmp_path / "in.avi", make_frames())
+    real = cv2.VideoCapture
+
+    class Uneven:
+        def __init__(self, *args):
+            self.capture, self.grabbed = real(*args), 0
+
+        def grab(self):
+            self.grabbed += 1
+            return self.capture.grab()
+
+        def read(self, out):
+            self.grabbed += 1
+            return self.capture.read(out)
+
+        def get(self, prop):
+            if prop == cv2.CAP_PROP_POS_MSEC:
+                return 40.0 * self.grabbed + 20 * (self.grabbed > 5)
+            return self.capture.get(prop)
+
+        def __getattr__(self, name):
+            return getattr(self.capture, name)
+
+    monkeypatch.setattr(cv2, "VideoCapture", Uneven)
+    (warning,) = warnings_of(tmp_path, path)
+    assert "variable frame rate" in warning
+
+
+def test_untimed_stream_takes_the_probed_rate(tmp_path, monkeypatch):
+    frames = make_frames()
+    path = tmp_path / "in.mjpeg"
+    path.write_bytes(b"".join(cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames))
+    monkeypatch.setattr(video_info.Pace, "timed", False)
+    streams_are(monkeypatch, ["video"], 30000 / 1001)
+    found = video.read_info(path)
+    assert found.fps == 30000 / 1001
+    (loss,) = found.losses()
+    assert "no time stamps" in loss and "29.97" in loss
+
+
+# ---- files that end early
+
+
+@pytest.mark.parametrize("name", ["in.avi", "in.mkv", "in.y4m"])
+def test_truncated_video(tmp_path, name):
+    frames = make_frames(12, SHAPE[:2])
+    whole, cut = tmp_path / name, tmp_path / f"cut-{name}"
+    if name.endswith("y4m"):
+        write_y4m(whole, frames)
+    else:
+        write_video(whole, frames)
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) * 6 // 10])
+    assert not video.is_cut_short(whole) and video.is_cut_short(cut)
+    decodable = read_video(cut)
+    assert 3 < len(decodable) < 12
+    with pytest.warns(UserWarning, match="ended early"):
+        report = vdcore.diffuse_video(cut, tmp_path / "out.mkv", 1, 2)
+    assert report.ended_early and report.frames == len(decodable)
+    assert not diffuse_quietly(whole, tmp_path / "whole.mkv", 1, 2).ended_early
+    expected = vdcore.diffuse(np.ascontiguousarray(decodable[..., 0]), 1, 2)
+    np.testing.assert_array_equal(read_video(tmp_path / "out.mkv")[..., 0], expected)
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv", ".webm", ".mov"])
+def test_whole_files_are_not_cut_short(tmp_path, suffix):
+    codec = video.CODECS[suffix]
+    assert not video.is_cut_short(write_video(tmp_path / f"in{suffix}", make_frames(), codec=codec))
+
+
+def test_where_containers_end(tmp_path):
+    path = tmp_path / "file"
+
+    def is_cut(data):
+        path.write_bytes(data)
+        return video.is_cut_short(path)
+
+    box = b"\0\0\0\x10ftypisomisom"
+    assert not is_cut(box + b"\0\0\0\x0amdat12")
+    assert is_cut(box + b"\0\0\0\x0bmdat12")
+    assert not is_cut(box + b"\0\0\0\x01mdat" + (18).to_bytes(8, "big") + b"12")
+    assert is_cut(box + b"\0\0\0\x01mdat" + (19).to_bytes(8, "big") + b"12")
+    assert not is_cut(box + b"\0\0\0\0mdat12")  # up to the end of the file
+    ebml, segment = b"\x1a\x45\xdf\xa3\x84abcd", b"\x18\x53\x80\x67"
+    assert not is_cut(ebml + segment + b"\x41\x2c" + b"x" * 300)
+    assert is_cut(ebml + segment + b"\x41\x2d" + b"x" * 300)
+    assert not is_cut(ebml + segment + b"\x01" + b"\xff" * 7 + b"x" * 300)  # a live stream
+    riff = b"RIFF\x0c\0\0\0AVI 12345678"
+    assert not is_cut(riff) and not is_cut(riff * 2)
+    assert is_cut(riff + riff[:-1])
+    assert is_cut(b"RIFF\0\0\0\0AVI 12345678")  # never finished
+    assert not is_cut(b"something else entirely")
+
+
+# ---- the pipeline
+
+
+class FakeReader:
+    """Frames of 4 x 4 pixels that hold their number; fails at frame `broken`."""
+
+    info = None
+    shape, dtype = (4, 4), np.dtype(np.uint8)
+
+    def __init__(self, count, broken=None):
+        self.count, self.broken, self.index = count, broken, 0
+
+    def read(self, out):
+        if self.index == self.broken:
+            raise ValueError("broken input")
+        if self.index == self.count:
+            return None
+        out[:] = self.index % 256
+        self.index += 1
+        return video.Frame(out, self.index - 1, 0.0)
+
+
+class FakeWriter:
+    def __init__(self, broken=None, broken_end=False):
+        self.broken, self.broken_end, self.values, self.finished = broken, broken_end, [], False
+
+    def write(self, image):
+        if len(self.values) == self.broken:
+            raise OSError("broken output")
+        self.values.append(int(image[0, 0]))
+
+    def finish(self):
+        if self.broken_end:
+            raise OSError("broken end")
+        self.finished = True
+
+
+def test_pipeline_keeps_order_and_reuses_buffers():
+    class Recorder(video.PassThrough):
+        addresses = set()
+
+        def push(self, frame, buffers):
+            self.addresses.add(frame.image.ctypes.data)
+            return super().push(frame, buffers)
+
+    writer = FakeWriter()
+    count, clocks = pipeline.run(FakeReader(500), Recorder(), writer)
+    assert count == 500 and writer.finished
+    assert writer.values == [i % 256 for i in range(500)]
+    assert len(Recorder.addresses) <= 2 * pipeline.QUEUED_FRAMES + 4
+    assert min(clocks.decode.seconds, clocks.filter.seconds, clocks.encode.seconds) > 0
+
+
+def test_stages_work_at_the_same_time():
+    reader, ahead = FakeReader(20), []
+
+    class Slow(video.PassThrough):
+        def push(self, frame, buffers):
+            limit = time.monotonic() + 5
+            while reader.index < min(frame.index + 3, 20) and time.monotonic() < limit:
+                time.sleep(0.001)
+            ahead.append(reader.index - frame.index)
+            return super().push(frame, buffers)
+
+    pipeline.run(reader, Slow(), FakeWriter())
+    assert min(ahead[:-3]) >= 3
+    assert max(ahead) <= pipeline.QUEUED_FRAMES + 3
+
+
+@pytest.mark.parametrize(
+    "reader, writer, error",
+    [
+        (FakeReader(50, broken=20), FakeWriter(), "broken input"),
+        (FakeReader(50, broken=0), FakeWriter(), "broken input"),
+        (FakeReader(50), FakeWriter(broken=20), "broken output"),
+        (FakeReader(50), FakeWriter(broken=49), "broken output"),
+        (FakeReader(50), FakeWriter(broken_end=True), "broken end"),
+    ],
+)
+def test_failure_of_a_stage_ends_them_all(reader, writer, error):
+    threads = threading.active_count()
+    with pytest.raises((ValueError, OSError), match=error):
+        pipeline.run(reader, video.PassThrough(), writer)
+    assert threading.active_count() == threads and not writer.finished
+
+
+@pytest.mark.parametrize("stage", ["push", "flush"])
+@pytest.mark.parametrize("exception", [ValueError, KeyboardInterrupt])
+def test_failure_of_the_filter_ends_all_stages(stage, exception):
+    class Broken(video.PassThrough):
+        def push(self, frame, buffers):
+            if stage == "push" and frame.index == 20:
+                raise exception("broken filter")
+            return super().push(frame, buffers)
+
+        def flush(self, buffers):
+            raise exception("broken filter")
+
+    threads, writer = threading.active_count(), FakeWriter()
+    with pytest.raises(exception, match="broken filter"):
+        pipeline.run(FakeReader(50), Broken(), writer)
+    assert threading.active_count() == threads and not writer.finished
+
+
+def test_filter_video_with_another_filter(tmp_path):
+    frames = make_frames()
+    write_video(tmp_path / "in.mkv", frames)
+
+    class Negative(video.PassThrough):
+        def push(self, frame, buffers):
+            yield np.subtract(255, frame.image, out=frame.image)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        video.filter_video(tmp_path / "in.mkv", tmp_path / "same.mkv", lambda info: video.PassThrough())
+        video.filter_video(tmp_path / "in.mkv", tmp_path / "negative.mkv", lambda info: Negative())
+    np.testing.assert_array_equal(read_video(tmp_path / "same.mkv"), frames)
+    np.testing.assert_array_equal(read_video(tmp_path / "negative.mkv"), 255 - frames)
+
+
+# ---- report and progress
+
+
+def test_report(tmp_path):
+    write_video(tmp_path / "in.avi", make_frames())
+    report = diffuse_quietly(tmp_path / "in.avi", tmp_path / "out.avi", 1, 1)
+    assert (report.width, report.height, report.frames, report.announced_frames) == (64, 48, 8, 8)
+    assert not report.ended_early
+    for seconds in (report.decode_seconds, report.filter_seconds, report.encode_seconds):
+        assert 0 < seconds < report.seconds
+
+
+def test_progress(tmp_path, capsys):
+    write_video(tmp_path / "in.avi", make_frames())
+    diffuse_quietly(tmp_path / "in.avi", tmp_path / "out.avi", 1, 1)
+    assert capsys.readouterr().err == ""
+    diffuse_quietly(tmp_path / "in.avi", tmp_path / "out.avi", 1, 1, progress=True)
+    assert "8/8" in capsys.readouterr().err
+
+
+def test_opencv_is_quiet(tmp_path, capfd):
+    write_video(tmp_path / "in.avi", make_frames())
+    capfd.readouterr()
+    diffuse_quietly(tmp_path / "in.avi", tmp_path / "out.webm", 0, 0)
+    assert capfd.readouterr() == ("", "")

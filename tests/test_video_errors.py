@@ -284,7 +284,7 @@ def test_full_disk(tmp_path, suffix, room):
 
 
 def test_full_disk_is_noticed_on_the_way(tmp_path, clip, monkeypatch):
-    monkeypatch.setattr(opencv, "_FRAMES_BETWEEN_CHECKS", 4)
+    monkeypatch.setattr(opencv, "_CHECK_EVERY", 4)
     free = iter([1 << 30, 1 << 30, 0])
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=next(free)))

@@ -22,7 +22,7 @@ from vdcore.filter import Boundary, Diffuser, Dither, Sigma, TimeUnit
 
 from .container import is_cut_short
 from .diffusion import DiffusionFilter
-from .info import StrPath, VideoInfo, read_info
+from .info import StrPath, VideoInfo, quiet_log, read_info
 from .opencv import CODECS, OpenCVReader, OpenCVWriter, check_quality, choose_codec
 from .pipeline import Buffers, Filter, Frame, PassThrough, Reader, Writer, run
 
@@ -181,8 +181,8 @@ def diffuse_video(
     Notes
     -----
     Frame rates are those that OpenCV gives and takes: it stores a short decimal within 0.001 of the rate, so
-    that 30000/1001 becomes 29.97. Where the frames of a file change their size, OpenCV scales them to the size
-    of the first.
+    that 30000/1001 becomes 29.97. Where the frames of a file change their size, OpenCV scales them to that of
+    the first.
 
     Examples
     --------
@@ -274,7 +274,7 @@ def filter_video(
     check_quality(target, chosen, info.fps, quality)
     frame_filter = make_filter(info)
 
-    with _temporary(target) as temporary, closing(OpenCVReader(info)) as reader:
+    with quiet_log(), _temporary(target) as temporary, closing(OpenCVReader(info)) as reader:
         with closing(OpenCVWriter(temporary, reader.shape, info.fps, chosen, quality)) as writer:
             messages = _warn(info, not_kept=info.losses() + writer.losses())
             with _progress_bar(progress, info) as advance:

@@ -12,8 +12,10 @@ from pathlib import Path
 def is_cut_short(path: Path) -> bool:
     """Tell whether an AVI, MP4/MOV, Matroska/WebM or Y4M file ends before its container does.
 
-    False for other formats, which do not say where they end.
+    True for an empty file. False for other formats, which do not say where they end.
     """
+    if path.stat().st_size == 0:
+        return True
     with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         if data[:10] == b"YUV4MPEG2 ":
             return _y4m_ends_inside_a_frame(data)

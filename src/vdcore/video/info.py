@@ -195,8 +195,18 @@ def open_capture(path: Path, parameters: tuple[int, ...] = ()) -> cv2.VideoCaptu
 
 
 @contextmanager
+def quiet_log() -> Iterator[None]:
+    """Keep OpenCV's log away from the user, who gets errors and warnings instead."""
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+@contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Keep what C code prints to stderr away from the user, as OpenCV does for every codec it tries."""
+    """Keep away what OpenCV prints straight to stderr when it opens a file."""
     try:
         saved = os.dup(2)
     except OSError:  # no stderr, nothing to keep quiet

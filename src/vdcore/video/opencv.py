@@ -21,7 +21,7 @@ CODECS = {".avi": "XVID", ".mkv": "FFV1", ".mov": "mp4v", ".mp4": "mp4v", ".webm
 """Default codec of every container that can be written."""
 
 _FREE_BYTES = 1 << 16  # less than this on the target's disk is a full disk
-_FRAMES_BETWEEN_CHECKS = 32
+_CHECK_EVERY = 32  # frames
 
 
 def choose_codec(path: Path, codec: str | None) -> str:
@@ -190,9 +190,12 @@ class OpenCVWriter:
         OSError
             If the disk has become full.
         """
-        if self._frames % _FRAMES_BETWEEN_CHECKS == 0 and _free_bytes(self._path) < _FREE_BYTES:
+        if self._frames % _CHECK_EVERY == 0 and shutil.disk_usage(self._path.parent).free < _FREE_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path.parent))
-        self._writer.write(image)
+        if self._writer.write(image) is False:  # OpenCV 4 returns None
+            raise OSError(
+                errno.EIO, "a frame could not be written, is the disk full?", str(self._path.parent)
+            )
         self._frames += 1
 
     def finish(self) -> None:
@@ -210,10 +213,6 @@ class OpenCVWriter:
 
     def close(self) -> None:
         self._writer.release()
-
-
-def _free_bytes(path: Path) -> int:
-    return shutil.disk_usage(path.parent).free
 
 
 def _count_frames(path: Path, expected: int) -> int:

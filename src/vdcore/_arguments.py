@@ -57,6 +57,10 @@ def is_array(value: object) -> bool:
     return isinstance(value, memoryview) or any(hasattr(value, protocol) for protocol in protocols)
 
 
+def _names(dtypes: tuple[np.dtype[Any], ...]) -> str:
+    return " or ".join(map(str, dtypes))
+
+
 def as_samples(value: object, name: str, dtypes: tuple[np.dtype[Any], ...] = SAMPLE_DTYPES) -> Array:
     """Return the array that `value` is, without copying what need not be copied; its dtype is allowed."""
     if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
@@ -66,10 +70,7 @@ def as_samples(value: object, name: str, dtypes: tuple[np.dtype[Any], ...] = SAM
     else:
         array = np.asarray(value)
     if array.dtype not in dtypes:
-        allowed = ", ".join(map(str, dtypes))
-        raise TypeError(
-            f"{name} must have one of the dtypes {allowed} (native byte order), got {array.dtype}"
-        )
+        raise TypeError(f"{name} must have dtype {_names(dtypes)}, in native byte order, got {array.dtype}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     return array
@@ -135,20 +136,21 @@ def as_output(
     allowed = FACTOR_DTYPES
     if normalize or frame_dtype in FACTOR_DTYPES:
         allowed = (frame_dtype, *(other for other in FACTOR_DTYPES if other != frame_dtype))
-    names = ", ".join(map(str, allowed))
-    wanted = None if dtype is None else np.dtype(dtype)
-    if wanted is not None and wanted not in allowed:
-        raise TypeError(f"dtype must be one of {names} for frames of {frame_dtype}, got {wanted}")
+    if dtype is not None:
+        wanted = np.dtype(dtype)
+        if wanted not in allowed:
+            raise TypeError(f"dtype must be {_names(allowed)} for frames of {frame_dtype}, got {wanted}")
+        allowed = (wanted,)
     if out is None:
-        return np.empty(shape, wanted or allowed[0])
+        return np.empty(shape, allowed[0])
     try:
         array = np.asarray(out, copy=False)
     except ValueError as error:
         raise TypeError(
             f"out must be an array that can be written in place, got {type(out).__name__}"
         ) from error
-    if array.dtype not in allowed or wanted is not None and array.dtype != wanted:
-        raise TypeError(f"out must have dtype {wanted or f'{names} (one of them)'}, got {array.dtype}")
+    if array.dtype not in allowed:
+        raise TypeError(f"out must have dtype {_names(allowed)}, got {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"out must have shape {shape}, got {array.shape}")
     if not array.flags.writeable:

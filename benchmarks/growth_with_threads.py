@@ -24,6 +24,10 @@ def run(tiny: bool, folder: Path) -> list[Row]:
         for count, gain in zip(counts[1:], gains[1:], strict=True):
             work = f"1080p BGR uint8, sigma {sigma}"
             rows.append(Row.faster(work, "one thread", str(ours[count]), gain, WANTED.get(count)))
-    labels = "1080p BGR uint8", "threads", "times as fast as one thread"
+    labels = (
+        f"1080p BGR uint8, {ours[1].diffuser.info.instruction_set}",
+        "threads",
+        "times as fast as one thread",
+    )
     plot_lines(folder / "threads.png", labels, counts, lines | {"[ideal]": counts}, scale="linear")
     return rows

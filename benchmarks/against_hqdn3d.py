@@ -31,7 +31,7 @@ def run(tiny: bool, folder: Path) -> list[Row]:
     with tempfile.NamedTemporaryFile(suffix=".yuv") as file:
         for _ in range(STORED):
             for plane in planes:
-                file.write(plane)
+                file.write(plane.tobytes())
         file.flush()
 
         def ffmpeg(filters: str) -> None:

@@ -88,6 +88,6 @@ def opencv(frame: np.ndarray, sigma: float, truncate: float = 4.0) -> Callable[[
         if frame.dtype == np.uint8:
             cv2.convertScaleAbs(accumulator, dst=out)
         else:
-            cv2.copyTo(accumulator, None, out)
+            np.copyto(out, accumulator)
 
     return run

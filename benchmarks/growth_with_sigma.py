@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does the time grow with sigma?"""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def run(tiny: bool, folder: Path) -> list[Row]:
     real = random_frame(FULL_HD, dtype=np.float32, tiny=tiny)
     lines: dict[str, list[float]] = {}
     for sigma in SIGMAS:
-        functions = {
+        functions: dict[str, Callable[[], object]] = {
             "OpenCV uint8": opencv(frame, sigma),
             "vdcore float32": Vdcore(real, sigma),
             "vdcore uint16": Vdcore(deep, sigma),

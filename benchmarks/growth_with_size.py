@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does the time per sample depend on the size of the frame?"""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ def run(tiny: bool, folder: Path) -> list[Row]:
     for size in list(SIZES.values())[: 2 if tiny else None]:
         frame = random_frame(size)
         pixels.append(size[0] * size[1])
-        functions = {
+        functions: dict[str, Callable[[], object]] = {
             "OpenCV, sigma 2": opencv(frame, 2),
             "vdcore, sigma 20": Vdcore(frame, 20),
             "vdcore, sigma 2": (small := Vdcore(frame, 2)),

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -37,7 +38,7 @@ def plot_lines(
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     for name, values in lines.items():
         reference = name.startswith("[")
-        style = {"linestyle": "--", "color": "grey"} if reference else {"marker": "o"}
+        style: dict[str, Any] = {"linestyle": "--", "color": "grey"} if reference else {"marker": "o"}
         axes.plot(x, values, label=name.strip("[]"), **style)
     axes.set(title=title, xlabel=x_label, ylabel=y_label, xscale=scale, yscale=scale)
     axes.set_xticks(x, ticks or [f"{value:g}" for value in x])

@@ -3,6 +3,7 @@
 
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import vdcore
@@ -24,9 +25,11 @@ def run(tiny: bool, folder: Path) -> list[Row]:
             clip = make_clip(Path(scratch, "clip.mp4"), TINY if tiny else HD, 10 if tiny else 300)
             kind = "a made clip"
         out = Path(scratch, "out.mp4")
-        functions = {"pass": lambda: filter_video(clip, out, lambda info: PassThrough())}
-        for sigma in 2, 20:
-            functions[str(sigma)] = lambda sigma=sigma: vdcore.diffuse_video(clip, out, sigma, TAU)
+        functions: dict[str, Callable[[], object]] = {
+            "pass": lambda: filter_video(clip, out, lambda info: PassThrough()),
+            "2": lambda: vdcore.diffuse_video(clip, out, 2, TAU),
+            "20": lambda: vdcore.diffuse_video(clip, out, 20, TAU),
+        }
         times = interleave(functions, tiny=tiny, rounds=3)
     info = vdcore.Diffuser(2, TAU).info
     runs_on = f"{info.instruction_set}, {info.threads} threads (the default)"

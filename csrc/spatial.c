@@ -34,6 +34,11 @@
 #define SUFFIX f64
 #include "spatial_template.h"
 
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* ---- fixed point, 8 bits ---- */
 
 /* 65536 w[j] / inside (the centre) and 131072 w[j] / inside (pairs), the rounding error carried on from tap to tap so that
@@ -86,32 +91,50 @@ static double init_fixed(vd_spatial *s)
     return coefficients / 2 + (rounding / inside_x + 1) / 65280;
 }
 
-static void fixed_direct_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out)
+/* Row y filtered along y, in the middle of a padded row. Rows far from the edges are done two at a time. */
+static uint16_t *fixed_vertical_row(const vd_spatial *s, int64_t y, vd_scratch *scratch)
 {
-    vd_scratch *scratch = s->scratch + thread;
-    int radius_y = (int)s->y.radius, radius_x = (int)s->x.radius;
-    int64_t channels = s->channels, margin = radius_x * channels;
-    uint16_t *row = radius_x == 0 ? out : (uint16_t *)scratch->padded + margin;
-    if (radius_y == 0) {
+    int radius = (int)s->y.radius;
+    int64_t margin = s->x.radius * s->channels;
+    if (scratch->ahead_at == y)
+        return (uint16_t *)scratch->ahead + margin;
+    uint16_t *row = (uint16_t *)scratch->padded + margin;
+    if (radius == 0) {
         const uint8_t *from = (const uint8_t *)(s->plane.data + y * s->plane.stride);
         for (int64_t i = 0; i < s->samples; i++)
             row[i] = (uint16_t)(from[i] << 8);
-        /* 255 is 65280, the same as 255 << 8. */
-    } else {
-        const uint8_t **rows = (const uint8_t **)scratch->rows;
-        for (int j = -radius_y; j <= radius_y; j++) {
-            int64_t at = vd_boundary_index(y + j, s->height, s->boundary);
-            rows[radius_y + j] =
-                at >= 0 ? (const uint8_t *)(s->plane.data + at * s->plane.stride) : s->plane.outside;
-        }
-        int64_t distance = y < s->height - 1 - y ? y : s->height - 1 - y;
-        if (distance > s->fixed_edge)
-            distance = s->fixed_edge;
-        s->kernels->fixed_vertical(row, rows, s->fixed_y + distance * (radius_y + 1), radius_y,
-                                   (uint16_t)((radius_y + 1) / 2), 0, (size_t)s->samples);
+        return row;
     }
-    if (radius_x == 0)
+    const uint8_t **rows = (const uint8_t **)scratch->rows;
+    bool pair = y >= radius && y + 1 < s->height - radius;
+    for (int j = -radius; j <= radius + pair; j++) {
+        int64_t at = vd_boundary_index(y + j, s->height, s->boundary);
+        rows[radius + j] = at >= 0 ? (const uint8_t *)(s->plane.data + at * s->plane.stride) : s->plane.outside;
+    }
+    uint16_t bias = (uint16_t)((radius + 1) / 2);
+    if (pair) {
+        scratch->ahead_at = y + 1;
+        s->kernels->fixed_vertical_pair(row, (uint16_t *)scratch->ahead + margin, rows,
+                                        s->fixed_y + s->fixed_edge * (radius + 1), radius, bias, 0, (size_t)s->samples);
+        return row;
+    }
+    int64_t distance = y < s->height - 1 - y ? y : s->height - 1 - y;
+    if (distance > s->fixed_edge)
+        distance = s->fixed_edge;
+    s->kernels->fixed_vertical(row, rows, s->fixed_y + distance * (radius + 1), radius, bias, 0, (size_t)s->samples);
+    return row;
+}
+
+static void fixed_direct_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out)
+{
+    vd_scratch *scratch = s->scratch + thread;
+    int radius_x = (int)s->x.radius;
+    int64_t channels = s->channels;
+    uint16_t *row = fixed_vertical_row(s, y, scratch);
+    if (radius_x == 0) {
+        memcpy(out, row, (size_t)s->samples * sizeof *row);
         return;
+    }
     uint16_t outside[64], *beyond = channels <= 64 ? outside : scratch->value;
     for (int64_t c = 0; c < channels; c++)
         beyond[c] = (uint16_t)(((const uint8_t *)s->plane.outside)[c] << 8);
@@ -123,10 +146,9 @@ static void fixed_direct_row(const vd_spatial *s, int64_t y, int thread, uint16_
                                  (size_t)s->samples);
     if (s->boundary != VD_BOUNDARY_RENORMALIZE)
         return;
-    int64_t edge = radius_x < s->width ? radius_x : s->width;
     for (int64_t x = 0; x < s->width; x++) {
-        if (x == edge && s->width - edge > edge)
-            x = s->width - edge;
+        if (x == radius_x && s->width - radius_x > radius_x)
+            x = s->width - radius_x;
         for (int64_t i = x * channels; i < (x + 1) * channels; i++) {
             uint32_t scaled = ((uint32_t)out[i] * s->fixed_gain[x] + 8192) >> 14;
             out[i] = (uint16_t)(scaled > 65280 ? 65280 : scaled);
@@ -155,62 +177,76 @@ static float *image_row(const vd_spatial *s, float *image, vd_range range_y, vd_
     return image + (y - range_y.low) * vd_range_size(range_x) * s->channels;
 }
 
-/* The pixels of `row`, which starts at an even index, dealt out to even and odd. */
-static void split_pixels(float *even, float *odd, const float *row, int64_t pairs, int64_t channels)
+/* Copies pixels of SIZE bytes. All but the last pair are copied WIDE bytes at a time, in rising order, so that what is copied
+ * too much is overwritten by the pixel it belongs to. */
+#define SPLIT(SIZE, WIDE)                                                                                       \
+    do {                                                                                                        \
+        for (; k < pairs - 1; k++) {                                                                            \
+            memcpy(to_even + k * (SIZE), from + 2 * k * (SIZE), WIDE);                                          \
+            memcpy(to_odd + k * (SIZE), from + (2 * k + 1) * (SIZE), WIDE);                                     \
+        }                                                                                                       \
+    } while (0)
+
+#define MERGE(SIZE, WIDE)                                                                                       \
+    do {                                                                                                        \
+        for (; k < pairs - 1; k++) {                                                                            \
+            memcpy(to + 2 * k * (SIZE), from_even + k * (SIZE), WIDE);                                          \
+            memcpy(to + (2 * k + 1) * (SIZE), from_odd + k * (SIZE), WIDE);                                     \
+        }                                                                                                       \
+    } while (0)
+
+/* The pixels of `row`, of `size` bytes, dealt out to even and odd. */
+static void split_pixels(void *even, void *odd, const void *row, int64_t pairs, int64_t size)
 {
-    size_t size = (size_t)channels * sizeof(float);
-    switch (channels) {
-    case 1:
-        for (int64_t k = 0; k < pairs; k++) {
-            even[k] = row[2 * k];
-            odd[k] = row[2 * k + 1];
-        }
-        break;
-    case 3:
-        for (int64_t k = 0; k < pairs; k++) {
-            memcpy(even + 3 * k, row + 6 * k, 3 * sizeof(float));
-            memcpy(odd + 3 * k, row + 6 * k + 3, 3 * sizeof(float));
-        }
-        break;
-    default:
-        for (int64_t k = 0; k < pairs; k++) {
-            memcpy(even + k * channels, row + 2 * k * channels, size);
-            memcpy(odd + k * channels, row + (2 * k + 1) * channels, size);
-        }
+    char *to_even = even, *to_odd = odd;
+    const char *from = row;
+    int64_t k = 0;
+    switch (size) {
+    case 2: SPLIT(2, 2); break;
+    case 4: SPLIT(4, 4); break;
+    case 6: SPLIT(6, 8); break;
+    case 12: SPLIT(12, 16); break;
+    default: break;
+    }
+    for (; k < pairs; k++) {
+        memcpy(to_even + k * size, from + 2 * k * size, (size_t)size);
+        memcpy(to_odd + k * size, from + (2 * k + 1) * size, (size_t)size);
     }
 }
 
 /* The other way round. */
-static void merge_pixels(float *row, const float *even, const float *odd, int64_t pairs, int64_t channels)
+static void merge_pixels(void *row, const void *even, const void *odd, int64_t pairs, int64_t size)
 {
-    size_t size = (size_t)channels * sizeof(float);
-    switch (channels) {
-    case 1:
-        for (int64_t k = 0; k < pairs; k++) {
-            row[2 * k] = even[k];
-            row[2 * k + 1] = odd[k];
-        }
-        break;
-    case 3:
-        for (int64_t k = 0; k < pairs; k++) {
-            memcpy(row + 6 * k, even + 3 * k, 3 * sizeof(float));
-            memcpy(row + 6 * k + 3, odd + 3 * k, 3 * sizeof(float));
-        }
-        break;
-    default:
-        for (int64_t k = 0; k < pairs; k++) {
-            memcpy(row + 2 * k * channels, even + k * channels, size);
-            memcpy(row + (2 * k + 1) * channels, odd + k * channels, size);
-        }
+    char *to = row;
+    const char *from_even = even, *from_odd = odd;
+    int64_t k = 0;
+    switch (size) {
+    case 4: MERGE(4, 4); break;
+    case 12: MERGE(12, 16); break;
+    default: break;
+    }
+    for (; k < pairs; k++) {
+        memcpy(to + 2 * k * size, from_even + k * size, (size_t)size);
+        memcpy(to + (2 * k + 1) * size, from_odd + k * size, (size_t)size);
     }
 }
 
-/* Row k of level 1 from the frame. */
+/* Continues a row of pixels over the columns that the pyramid needs left and right of the picture. */
+static void extend_reduced(const vd_spatial *s, char *row, int64_t size, const void *outside, int64_t begin, int64_t end)
+{
+    for (int64_t x = begin; x < end; x++) {
+        int64_t at = vd_boundary_index(x, s->width, s->boundary);
+        memcpy(row + x * size, at >= 0 ? row + at * size : outside, (size_t)size);
+    }
+}
+
+/* Row k of level 1 from the frame: less the reference (float frames), or 16 times too large until the end (8 bits). */
 static void reduce_frame_row(const vd_spatial *s, int64_t k, vd_scratch *scratch, float *out)
 {
-    int64_t channels = s->channels;
+    bool bytes = s->dtype == VD_U8;
+    int64_t channels = s->channels, size = channels * (int64_t)(bytes ? sizeof(uint16_t) : sizeof(float));
     vd_range fine = s->pyramid_x.analysis[0], coarse = s->pyramid_x.analysis[1];
-    float *row = (float *)scratch->padded - fine.low * channels; /* row[0]: the picture's first pixel */
+    char *row = (char *)scratch->padded - fine.low * size; /* the picture's first pixel */
     const void *rows[5];
     bool empty = true;
     for (int j = 0; j < 5; j++) {
@@ -222,29 +258,27 @@ static void reduce_frame_row(const vd_spatial *s, int64_t k, vd_scratch *scratch
         memset(out, 0, (size_t)(vd_range_size(coarse) * channels) * sizeof(float));
         return;
     }
-    if (s->dtype == VD_U8)
-        s->kernels->reduce_vertical_u8(row, (const uint8_t *const *)rows, (size_t)s->samples);
+    if (bytes)
+        s->kernels->reduce_vertical_u8((uint16_t *)row, (const uint8_t *const *)rows, (size_t)s->samples);
     else {
+        float *real = (float *)row;
         const float *reference = s->reference_row;
-        s->kernels->reduce_vertical_f32(row, (const float *const *)rows, (size_t)s->samples);
+        s->kernels->reduce_vertical_f32(real, (const float *const *)rows, (size_t)s->samples);
         for (int64_t i = 0; i < s->samples; i++)
-            row[i] -= reference[i];
+            real[i] -= reference[i];
     }
-    for (int64_t x = fine.low; x <= fine.high; x = x == -1 ? s->width : x + 1) {
-        if (x >= 0 && x < s->width)
-            continue;
-        int64_t at = vd_boundary_index(x, s->width, s->boundary);
-        for (int64_t c = 0; c < channels; c++)
-            row[x * channels + c] = at >= 0                                    ? row[at * channels + c]
-                                    : s->boundary == VD_BOUNDARY_RENORMALIZE   ? 0
-                                    : s->dtype == VD_U8                        ? (float)s->cval
-                                                                               : (float)(s->cval - s->reference[c]);
-    }
+    extend_reduced(s, row, size, s->reduced_outside, fine.low, 0);
+    extend_reduced(s, row, size, s->reduced_outside, s->width, fine.high + 1);
+
     int64_t pairs = vd_range_size(fine) / 2; /* fine.high is even: the last pixel stays over */
-    split_pixels(scratch->even, scratch->odd, row + fine.low * channels, pairs, channels);
-    memcpy(scratch->even + pairs * channels, row + fine.high * channels, (size_t)channels * sizeof(float));
-    s->kernels->reduce_horizontal(out, scratch->even + channels, scratch->odd + channels, (size_t)channels,
-                                  (size_t)(vd_range_size(coarse) * channels));
+    char *even = (char *)scratch->even, *odd = (char *)scratch->odd;
+    split_pixels(even, odd, row + fine.low * size, pairs, size);
+    memcpy(even + pairs * size, row + fine.high * size, (size_t)size);
+    size_t samples = (size_t)(vd_range_size(coarse) * channels), step = (size_t)channels;
+    if (bytes)
+        s->kernels->reduce_horizontal_u16(out, (uint16_t *)(even + size), (uint16_t *)(odd + size), step, samples);
+    else
+        s->kernels->reduce_horizontal(out, (float *)(even + size), (float *)(odd + size), step, samples);
 }
 
 static void reduce_frame_block(void *context, int64_t begin, int64_t end, int thread)
@@ -275,7 +309,7 @@ static void reduce_block(void *context, int64_t begin, int64_t end, int thread)
         for (int j = 0; j < 5; j++)
             rows[j] = image_row(s, s->analysis[l->level], fine_y, fine_x, 2 * k - 2 + j);
         s->kernels->reduce_vertical_f32(row, rows, (size_t)(width * channels));
-        split_pixels(scratch->even, scratch->odd, row, pairs, channels);
+        split_pixels(scratch->even, scratch->odd, row, pairs, channels * (int64_t)sizeof(float));
         memcpy(scratch->even + pairs * channels, row + (width - 1) * channels, (size_t)channels * sizeof(float));
         s->kernels->reduce_horizontal(image_row(s, s->analysis[l->level + 1], coarse_y, coarse_x, k),
                                       scratch->even + channels, scratch->odd + channels, (size_t)channels,
@@ -321,7 +355,7 @@ static void expand_row(const vd_spatial *s, int to, const float *coarse, vd_scra
         odd += channels;
         width--;
     }
-    merge_pixels(out, even, odd, width / 2, channels);
+    merge_pixels(out, even, odd, width / 2, channels * (int64_t)sizeof(float));
     if (width % 2 == 1)
         memcpy(out + (width - 1) * channels, even + width / 2 * channels, (size_t)channels * sizeof(float));
 }
@@ -369,13 +403,12 @@ static const float *expanded_row(const vd_spatial *s, int64_t k, vd_scratch *scr
     scratch->expanded_at[slot] = k;
     vd_range range_y = s->pyramid_y.synthesis[1], range_x = s->pyramid_x.synthesis[1];
     expand_row(s, 0, image_row(s, s->synthesis[1], range_y, range_x, k), scratch, row);
-    int64_t edge = s->pyramid_x.edge, channels = s->channels;
-    for (int64_t x = 0; x < s->width && edge > 0; x++) {
-        if (x == edge && s->width - edge > edge)
-            x = s->width - edge;
-        for (int64_t c = 0; c < channels; c++)
-            row[x * channels + c] *= s->pyramid_x.inverse[x];
-    }
+    int64_t edge = s->pyramid_x.edge * s->channels, rest = largest(s->samples - edge, edge);
+    const float *inverse = s->inverse_row;
+    for (int64_t i = 0; i < edge; i++)
+        row[i] *= inverse[i];
+    for (int64_t i = rest; i < s->samples; i++)
+        row[i] *= inverse[i];
     return row;
 }
 
@@ -420,6 +453,12 @@ static vd_status try_pyramid(vd_spatial *s, double truncate, double allowed, boo
                 s->levels = levels;
                 s->bound = s->pyramid_y.bound + s->pyramid_x.bound;
                 *found = true;
+                s->inverse_row = malloc((size_t)s->samples * sizeof(float));
+                s->reduced_outside = malloc((size_t)s->channels * sizeof(float));
+                if (s->inverse_row == NULL || s->reduced_outside == NULL)
+                    return VD_ERROR_MEMORY;
+                for (int64_t i = 0; i < s->samples; i++)
+                    s->inverse_row[i] = s->pyramid_x.inverse[i / s->channels];
                 return init_pyramid_images(s);
             }
             vd_pyramid_axis_free(&s->pyramid_x);
@@ -439,15 +478,10 @@ static float *to_f32(const double *values, int64_t n)
     return copy;
 }
 
-static int64_t largest(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static vd_status init_rows(vd_spatial *s)
 {
     size_t row = (size_t)s->samples * sizeof(double);
-    int64_t taps = 2 * s->y.radius + 1, expanded = 0;
+    int64_t taps = 2 * s->y.radius + 2, expanded = 0;
     size_t padded = ((size_t)s->width + 2 * (size_t)s->x.radius) * (size_t)s->channels * sizeof(double), longest = row;
     if (s->method == VD_METHOD_PYRAMID) {
         int64_t widest = largest(vd_range_size(s->pyramid_x.analysis[0]), vd_range_size(s->pyramid_x.analysis[1]));
@@ -470,9 +504,10 @@ static vd_status init_rows(vd_spatial *s)
         vd_scratch *scratch = s->scratch + t;
         scratch->rows = malloc((size_t)taps * sizeof(void *));
         scratch->padded = malloc(padded);
+        scratch->ahead = malloc(padded);
         scratch->weights = malloc(((size_t)s->y.radius + 1) * sizeof(double));
         void **own[] = {&scratch->correction, &scratch->samples, &scratch->value, &scratch->second, &scratch->output};
-        bool complete = scratch->rows != NULL && scratch->padded != NULL && scratch->weights != NULL;
+        bool complete = scratch->rows != NULL && scratch->padded != NULL && scratch->ahead != NULL && scratch->weights != NULL;
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
             complete = (*own[i] = malloc(row)) != NULL && complete;
         if (s->method == VD_METHOD_PYRAMID) {
@@ -544,7 +579,7 @@ void vd_spatial_free(vd_spatial *s)
         vd_scratch *scratch = s->scratch + t;
         void *own[] = {(void *)scratch->rows, scratch->padded, scratch->weights,     scratch->correction,
                        scratch->samples,      scratch->value,  scratch->second,      scratch->output,
-                       scratch->even,         scratch->odd,    scratch->coarse,      scratch->expanded[0],
+                       scratch->even,         scratch->odd,    scratch->coarse,      scratch->expanded[0], scratch->ahead,
                        scratch->expanded[1],  scratch->expanded[2]};
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
             free(own[i]);
@@ -556,7 +591,7 @@ void vd_spatial_free(vd_spatial *s)
     void *rows[] = {s->scratch,       s->reference,     s->reference_row,   s->outside_row,
                     s->zero_row,      s->correction_y,  s->correction_x,    s->correction_edge,
                     s->weights_f32_y, s->weights_f32_x, s->fixed_y,         s->fixed_x,
-                    s->fixed_gain};
+                    s->fixed_gain,    s->inverse_row,   s->reduced_outside};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         free(rows[i]);
     vd_pyramid_axis_free(&s->pyramid_y);
@@ -600,6 +635,8 @@ void vd_spatial_begin(vd_spatial *s, const void *data, int64_t stride, const dou
     s->plane.stride = stride;
     s->plane.outside = open ? s->zero_row : s->outside_row;
     memcpy(s->reference, reference, (size_t)s->channels * sizeof *reference);
+    for (int t = 0; t < s->threads; t++)
+        s->scratch[t].ahead_at = -1;
     switch (s->method) {
     case VD_METHOD_DOUBLE:
         if (!open)
@@ -624,6 +661,13 @@ void vd_spatial_begin(vd_spatial *s, const void *data, int64_t stride, const dou
             s->plane.outside = s->outside_row;
         } else if (!open)
             fill_outside(s, false);
+        for (int64_t c = 0; c < s->channels; c++) {
+            double beyond = open ? 0 : s->cval;
+            if (s->dtype == VD_U8)
+                ((uint16_t *)s->reduced_outside)[c] = (uint16_t)(16 * beyond);
+            else
+                ((float *)s->reduced_outside)[c] = (float)(open ? 0 : beyond - s->reference[c]);
+        }
         run_pyramid(s);
         break;
     }

@@ -32,6 +32,8 @@ typedef struct vd_plane {
 typedef struct vd_scratch {
     const void **rows; /* pointers to the rows under the vertical kernel */
     void *padded;      /* a row with a margin of the kernel's radius on both sides */
+    void *ahead;       /* the same for the next row, done in one go with the last */
+    int64_t ahead_at;  /* which row that is */
     void *weights;     /* vertical weights scaled for a row near the edge */
     void *correction;
     void *samples; /* [samples] each from here on: a row of the frame */
@@ -57,6 +59,8 @@ typedef struct vd_spatial {
     int64_t fixed_edge;            /* rows on each side with weights of their own */
     uint16_t *fixed_gain;          /* [width], 16384 / share of the weights inside */
     vd_pyramid_axis pyramid_y, pyramid_x;
+    float *inverse_row;    /* [samples] of pyramid_x.inverse */
+    void *reduced_outside; /* a pixel outside the picture after the first vertical reduction */
     float *analysis[VD_PYRAMID_MAX_LEVELS + 1], *synthesis[VD_PYRAMID_MAX_LEVELS + 1]; /* from 1 on */
 
     /* rows of the frame at hand, valid after vd_spatial_begin */

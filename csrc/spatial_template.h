@@ -29,19 +29,23 @@ static void NAME(vertical_correction)(const vd_spatial *s, const REAL *weights, 
         error[i] = error[i - s->channels];
 }
 
-/* The padded row's middle: row y filtered along y. With `mean`, weights are divided by what lies inside the picture. */
+/* The padded row's middle: row y filtered along y. A mean is divided by what lies inside the picture; its rows far from the
+ * edges are done two at a time. */
 static REAL *NAME(filter_vertically)(const vd_spatial *s, const vd_plane *plane, const REAL *weights, int64_t y, int thread,
                                      bool mean)
 {
     vd_scratch *scratch = s->scratch + thread;
     int radius = (int)s->y.radius;
-    REAL *row = (REAL *)scratch->padded + s->x.radius * s->channels;
+    int64_t margin = s->x.radius * s->channels;
+    REAL *row = (REAL *)scratch->padded + margin;
+    if (mean && scratch->ahead_at == y)
+        return (REAL *)scratch->ahead + margin;
     if (radius == 0) {
         memcpy(row, plane->data + y * plane->stride, (size_t)s->samples * sizeof *row);
         return row;
     }
     const REAL *correction = mean ? s->correction_y : s->zero_row;
-    bool cut = y < radius || y >= s->height - radius;
+    bool cut = y < radius || y >= s->height - radius, pair = mean && !cut && y + 1 < s->height - radius;
     if (mean && cut && s->boundary == VD_BOUNDARY_RENORMALIZE) {
         REAL *scaled = scratch->weights, *error = scratch->correction;
         for (int j = 0; j <= radius; j++)
@@ -51,11 +55,16 @@ static REAL *NAME(filter_vertically)(const vd_spatial *s, const vd_plane *plane,
         correction = error;
     }
     const REAL **rows = (const REAL **)scratch->rows;
-    for (int j = -radius; j <= radius; j++) {
+    for (int j = -radius; j <= radius + pair; j++) {
         int64_t at = vd_boundary_index(y + j, s->height, s->boundary);
         rows[radius + j] = at >= 0 ? (const REAL *)(plane->data + at * plane->stride) : plane->outside;
     }
-    s->kernels->NAME(vertical)(row, rows, weights, radius, correction, 0, (size_t)s->samples);
+    if (pair) {
+        scratch->ahead_at = y + 1;
+        s->kernels->NAME(vertical_pair)(row, (REAL *)scratch->ahead + margin, rows, weights, radius, correction, 0,
+                                        (size_t)s->samples);
+    } else
+        s->kernels->NAME(vertical)(row, rows, weights, radius, correction, 0, (size_t)s->samples);
     return row;
 }
 

@@ -33,6 +33,9 @@ enum { VD_SCAN_FINITE = 0, VD_SCAN_NAN = 1, VD_SCAN_INFINITE = 2 };
 #define VD_REAL_KERNELS(T, S)                                                                                   \
     void (*vertical_##S)(T * out, const T *const *rows, const T *weights, int radius, const T *correction,      \
                          size_t begin, size_t end);                                                             \
+    /* The same for the rows around rows[radius] and rows[radius + 1] at once, of 2 radius + 2 rows. */                \
+    void (*vertical_pair_##S)(T * out, T * next, const T *const *rows, const T *weights, int radius,            \
+                              const T *correction, size_t begin, size_t end);                                   \
     void (*horizontal_##S)(T * out, const T *row, size_t step, const T *weights, int radius,                    \
                            const T *correction, size_t n);                                                      \
     /* state += (value - state) * gain; out = state. out may be value. */                                       \
@@ -45,6 +48,9 @@ typedef struct vd_kernels {
     /* 8-bit rows -> fixed point; weights[0] belongs to the centre, weights[j] to the mean of a pair. */
     void (*fixed_vertical)(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius,
                            uint16_t bias, size_t begin, size_t end);
+    /* The same for two neighbouring rows at once, of 2 radius + 2 rows. */
+    void (*fixed_vertical_pair)(uint16_t *out, uint16_t *next, const uint8_t *const *rows, const uint16_t *weights,
+                                int radius, uint16_t bias, size_t begin, size_t end);
     void (*fixed_horizontal)(uint16_t *out, const uint16_t *row, size_t step, const uint16_t *weights, int radius,
                              uint16_t bias, size_t n);
     /* state = round((state (32768 - gain) + value gain) / 32768), 0 < gain < 32768 */
@@ -68,11 +74,13 @@ typedef struct vd_kernels {
     void (*f32_to_u16)(uint16_t *out, const float *row, size_t n);
 
     /* The binomial pyramid, weights 1 4 6 4 1. */
-    /* (r0 + 4 r1 + 6 r2 + 4 r3 + r4) / 16 of five rows */
-    void (*reduce_vertical_u8)(float *out, const uint8_t *const *rows, size_t n);
+    /* (r0 + 4 r1 + 6 r2 + 4 r3 + r4) / 16 of five rows; 8-bit rows: without the division */
+    void (*reduce_vertical_u8)(uint16_t *out, const uint8_t *const *rows, size_t n);
     void (*reduce_vertical_f32)(float *out, const float *const *rows, size_t n);
     /* out[k] = (even[k - 1] + 4 odd[k - 1] + 6 even[k] + 4 odd[k] + even[k + 1]) / 16, in pixels of step samples */
     void (*reduce_horizontal)(float *out, const float *even, const float *odd, size_t step, size_t n);
+    /* the same for what reduce_vertical_u8 gives, made up for: / 256 */
+    void (*reduce_horizontal_u16)(float *out, const uint16_t *even, const uint16_t *odd, size_t step, size_t n);
     /* even[k] = (row[k - 1] + 6 row[k] + row[k + 1]) / 8, odd[k] = (row[k] + row[k + 1]) / 2 */
     void (*expand_horizontal)(float *even, float *odd, const float *row, size_t step, size_t n);
     /* (w0 r0 + w1 r1) + w2 r2 */

@@ -38,6 +38,13 @@ static void fixed_vertical(uint16_t *out, const uint8_t *const *rows, const uint
     }
 }
 
+static void fixed_vertical_pair(uint16_t *out, uint16_t *next, const uint8_t *const *rows, const uint16_t *weights,
+                                int radius, uint16_t bias, size_t begin, size_t end)
+{
+    fixed_vertical(out, rows, weights, radius, bias, begin, end);
+    fixed_vertical(next, rows + 1, weights, radius, bias, begin, end);
+}
+
 static void fixed_horizontal(uint16_t *out, const uint16_t *row, size_t step, const uint16_t *weights, int radius,
                              uint16_t bias, size_t n)
 {
@@ -130,6 +137,13 @@ static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
         }                                                                                                       \
     }                                                                                                           \
                                                                                                                 \
+    static void vertical_pair_##S(T *out, T *next, const T *const *rows, const T *weights, int radius,          \
+                                  const T *correction, size_t begin, size_t end)                                \
+    {                                                                                                           \
+        vertical_##S(out, rows, weights, radius, correction, begin, end);                                       \
+        vertical_##S(next, rows + 1, weights, radius, correction, begin, end);                                  \
+    }                                                                                                           \
+                                                                                                                \
     static void horizontal_##S(T *out, const T *row, size_t step, const T *weights, int radius,                 \
                                const T *correction, size_t n)                                                   \
     {                                                                                                           \
@@ -205,13 +219,11 @@ static void f32_to_u16(uint16_t *out, const float *row, size_t n)
         out[i] = (uint16_t)round_to_int(clip(row[i], 65535.0f));
 }
 
-static void reduce_vertical_u8(float *out, const uint8_t *const *rows, size_t n)
+static void reduce_vertical_u8(uint16_t *out, const uint8_t *const *rows, size_t n)
 {
     const uint8_t *r0 = rows[0], *r1 = rows[1], *r2 = rows[2], *r3 = rows[3], *r4 = rows[4];
-    for (size_t i = 0; i < n; i++) {
-        int sum = (r0[i] + r4[i]) + 4 * (r1[i] + r3[i]) + 6 * r2[i];
-        out[i] = (float)sum * 0.0625f;
-    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint16_t)((r0[i] + r4[i]) + 4 * (r1[i] + r3[i]) + 6 * r2[i]);
 }
 
 static void reduce_vertical_f32(float *out, const float *const *rows, size_t n)
@@ -229,6 +241,14 @@ static void reduce_horizontal(float *out, const float *even, const float *odd, s
     for (size_t i = 0; i < n; i++) {
         float outer = (even - step)[i] + even[i + step], inner = (odd - step)[i] + odd[i];
         out[i] = ((outer + 4.0f * inner) + 6.0f * even[i]) * 0.0625f;
+    }
+}
+
+static void reduce_horizontal_u16(float *out, const uint16_t *even, const uint16_t *odd, size_t step, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int outer = (even - step)[i] + even[i + step], inner = (odd - step)[i] + odd[i];
+        out[i] = (float)(outer + 4 * inner + 6 * even[i]) * (1.0f / 256);
     }
 }
 

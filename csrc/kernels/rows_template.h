@@ -12,7 +12,8 @@
  *     clip_f            to [0, high], NaN to 0;  store_f_u8, store_f_u16  rint of values in range
  *     load_f_u8, load_f_u16, load_d_f32, store_d_f32  conversions
  *     not_finite_f, not_finite_d  whether any lane is infinite or NaN
- *     sum_of_bytes      NF sums r0 + 4 r1 + 6 r2 + 4 r3 + r4
+ *     load_h_u8         NH bytes as they are;  double_h, four_h  a times 2, 4
+ *     store_f_h         NH values as floats, each times scale
  *
  * and define TABLE_NAME. What is left of a row after whole vectors goes to the scalar kernels. The order of operations is
  * that of rows_scalar.c.
@@ -40,6 +41,37 @@ VD_TARGET static void fixed_vertical(uint16_t *out, const uint8_t *const *rows, 
         store_pair(out + i, sum_a, sum_b);
     }
     vd_kernels_scalar()->fixed_vertical(out, rows, weights, radius, bias, i, end);
+}
+
+VD_TARGET static void fixed_vertical_pair(uint16_t *out, uint16_t *next, const uint8_t *const *rows, const uint16_t *weights,
+                                          int radius, uint16_t bias, size_t begin, size_t end)
+{
+    size_t i = begin;
+    for (; i + 2 * NH <= end; i += 2 * NH) {
+        /* up: the row above the first pair's last, down: the row below the second pair's last */
+        vh up_a, up_b, down_a, down_b, w = set_h(weights[0]);
+        load_bytes_high(rows[radius] + i, &up_a, &up_b);
+        load_bytes_high(rows[radius + 1] + i, &down_a, &down_b);
+        vh sum_a = add_h(set_h(bias), multiply_high_h(up_a, w)), sum_b = add_h(set_h(bias), multiply_high_h(up_b, w));
+        vh next_a = add_h(set_h(bias), multiply_high_h(down_a, w)), next_b = add_h(set_h(bias), multiply_high_h(down_b, w));
+        for (int j = 1; j <= radius; j++) {
+            vh above_a, above_b, below_a, below_b;
+            w = set_h(weights[j]);
+            load_bytes_high(rows[radius - j] + i, &above_a, &above_b);
+            load_bytes_high(rows[radius + 1 + j] + i, &below_a, &below_b);
+            sum_a = add_h(sum_a, multiply_high_h(mean_h(above_a, down_a), w));
+            sum_b = add_h(sum_b, multiply_high_h(mean_h(above_b, down_b), w));
+            next_a = add_h(next_a, multiply_high_h(mean_h(up_a, below_a), w));
+            next_b = add_h(next_b, multiply_high_h(mean_h(up_b, below_b), w));
+            up_a = above_a;
+            up_b = above_b;
+            down_a = below_a;
+            down_b = below_b;
+        }
+        store_pair(out + i, sum_a, sum_b);
+        store_pair(next + i, next_a, next_b);
+    }
+    vd_kernels_scalar()->fixed_vertical_pair(out, next, rows, weights, radius, bias, i, end);
 }
 
 VD_TARGET static void fixed_horizontal(uint16_t *out, const uint16_t *row, size_t step, const uint16_t *weights, int radius,
@@ -136,6 +168,37 @@ VD_TARGET static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
         vd_kernels_scalar()->vertical_##S(out, rows, weights, radius, correction, i, end);                      \
     }                                                                                                           \
                                                                                                                 \
+    VD_TARGET static void vertical_pair_##S(T *out, T *next, const T *const *rows, const T *weights, int radius,\
+                                            const T *correction, size_t begin, size_t end)                      \
+    {                                                                                                           \
+        size_t i = begin;                                                                                       \
+        for (; i + 2 * N <= end; i += 2 * N) {                                                                  \
+            V sum_a = set_##x(0), sum_b = sum_a, next_a = sum_a, next_b = sum_a;                                \
+            V above_a = load_##x(rows[0] + i), above_b = load_##x(rows[0] + i + N);                             \
+            V below_a = load_##x(rows[2 * radius + 1] + i), below_b = load_##x(rows[2 * radius + 1] + i + N);   \
+            for (int j = radius; j >= 1; j--) {                                                                 \
+                const T *up = rows[radius + 1 - j] + i, *down = rows[radius + j] + i;                           \
+                V up_a = load_##x(up), up_b = load_##x(up + N), w = set_##x(weights[j]);                        \
+                V down_a = load_##x(down), down_b = load_##x(down + N);                                         \
+                sum_a = add_##x(sum_a, mul_##x(w, add_##x(above_a, down_a)));                                   \
+                sum_b = add_##x(sum_b, mul_##x(w, add_##x(above_b, down_b)));                                   \
+                next_a = add_##x(next_a, mul_##x(w, add_##x(up_a, below_a)));                                   \
+                next_b = add_##x(next_b, mul_##x(w, add_##x(up_b, below_b)));                                   \
+                above_a = up_a;                                                                                 \
+                above_b = up_b;                                                                                 \
+                below_a = down_a;                                                                               \
+                below_b = down_b;                                                                               \
+            }                                                                                                   \
+            /* above is rows[radius], below is rows[radius + 1] */                                              \
+            V w = set_##x(weights[0]), error_a = load_##x(correction + i), error_b = load_##x(correction + i + N); \
+            store_##x(out + i, sub_##x(add_##x(sum_a, mul_##x(w, above_a)), error_a));                          \
+            store_##x(out + i + N, sub_##x(add_##x(sum_b, mul_##x(w, above_b)), error_b));                      \
+            store_##x(next + i, sub_##x(add_##x(next_a, mul_##x(w, below_a)), error_a));                        \
+            store_##x(next + i + N, sub_##x(add_##x(next_b, mul_##x(w, below_b)), error_b));                    \
+        }                                                                                                       \
+        vd_kernels_scalar()->vertical_pair_##S(out, next, rows, weights, radius, correction, i, end);           \
+    }                                                                                                           \
+                                                                                                                \
     VD_TARGET static void horizontal_##S(T *out, const T *row, size_t step, const T *weights, int radius,       \
                                          const T *correction, size_t n)                                         \
     {                                                                                                           \
@@ -227,11 +290,20 @@ VD_TARGET static void f32_to_u16(uint16_t *out, const float *row, size_t n)
     vd_kernels_scalar()->f32_to_u16(out + i, row + i, n - i);
 }
 
-VD_TARGET static void reduce_vertical_u8(float *out, const uint8_t *const *rows, size_t n)
+/* outer + 4 inner + 6 centre */
+VD_OP vh binomial_h(vh outer, vh inner, vh centre)
+{
+    return add_h(add_h(outer, double_h(centre)), four_h(add_h(inner, centre)));
+}
+
+VD_TARGET static void reduce_vertical_u8(uint16_t *out, const uint8_t *const *rows, size_t n)
 {
     size_t i = 0;
-    for (; i + NF <= n; i += NF)
-        store_f(out + i, mul_f(sum_of_bytes(rows, i), set_f(0.0625f)));
+    for (; i + NH <= n; i += NH) {
+        vh outer = add_h(load_h_u8(rows[0] + i), load_h_u8(rows[4] + i));
+        vh inner = add_h(load_h_u8(rows[1] + i), load_h_u8(rows[3] + i));
+        store_h(out + i, binomial_h(outer, inner, load_h_u8(rows[2] + i)));
+    }
     const uint8_t *rest[5] = {rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i, rows[4] + i};
     vd_kernels_scalar()->reduce_vertical_u8(out + i, rest, n - i);
 }
@@ -259,6 +331,17 @@ VD_TARGET static void reduce_horizontal(float *out, const float *even, const flo
         store_f(out + i, mul_f(sum, set_f(0.0625f)));
     }
     vd_kernels_scalar()->reduce_horizontal(out + i, even + i, odd + i, step, n - i);
+}
+
+VD_TARGET static void reduce_horizontal_u16(float *out, const uint16_t *even, const uint16_t *odd, size_t step, size_t n)
+{
+    size_t i = 0;
+    for (; i + NH <= n; i += NH) {
+        vh outer = add_h(load_h(even + i - step), load_h(even + i + step));
+        vh inner = add_h(load_h(odd + i - step), load_h(odd + i));
+        store_f_h(out + i, binomial_h(outer, inner, load_h(even + i)), 1.0f / 256);
+    }
+    vd_kernels_scalar()->reduce_horizontal_u16(out + i, even + i, odd + i, step, n - i);
 }
 
 VD_TARGET static void expand_horizontal(float *even, float *odd, const float *row, size_t step, size_t n)

@@ -100,11 +100,13 @@ VD_OP vd mul_d(vd a, vd b) { return _mm256_mul_pd(a, b); }
 VD_OP vd load_d_f32(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 VD_OP void store_d_f32(float *p, vd a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
 
-VD_OP __m128i widened(const uint8_t *p) { return _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)p)); }
-VD_OP vf sum_of_bytes(const uint8_t *const *rows, size_t i)
+VD_OP vh load_h_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
+VD_OP vh double_h(vh a) { return _mm256_slli_epi16(a, 1); }
+VD_OP vh four_h(vh a) { return _mm256_slli_epi16(a, 2); }
+VD_OP void store_f_h(float *p, vh a, float scale)
 {
-    __m128i outer = _mm_add_epi16(widened(rows[0] + i), widened(rows[4] + i));
-    __m128i inner = _mm_add_epi16(widened(rows[1] + i), widened(rows[3] + i)), centre = widened(rows[2] + i);
-    __m128i six = _mm_add_epi16(_mm_slli_epi16(centre, 1), _mm_slli_epi16(_mm_add_epi16(inner, centre), 2));
-    return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm_add_epi16(outer, six)));
+    __m256i low = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(a));
+    __m256i high = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1));
+    _mm256_storeu_ps(p, _mm256_mul_ps(_mm256_cvtepi32_ps(low), _mm256_set1_ps(scale)));
+    _mm256_storeu_ps(p + 8, _mm256_mul_ps(_mm256_cvtepi32_ps(high), _mm256_set1_ps(scale)));
 }

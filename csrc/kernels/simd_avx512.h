@@ -93,13 +93,13 @@ VD_OP vd mul_d(vd a, vd b) { return _mm512_mul_pd(a, b); }
 VD_OP vd load_d_f32(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 VD_OP void store_d_f32(float *p, vd a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
 
-VD_OP vf sum_of_bytes(const uint8_t *const *rows, size_t i)
+VD_OP vh load_h_u8(const uint8_t *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
+VD_OP vh double_h(vh a) { return _mm512_slli_epi16(a, 1); }
+VD_OP vh four_h(vh a) { return _mm512_slli_epi16(a, 2); }
+VD_OP void store_f_h(float *p, vh a, float scale)
 {
-    __m256i outer = _mm256_add_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(rows[0] + i))),
-                                     _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(rows[4] + i))));
-    __m256i inner = _mm256_add_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(rows[1] + i))),
-                                     _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(rows[3] + i))));
-    __m256i centre = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(rows[2] + i)));
-    __m256i six = _mm256_add_epi16(_mm256_slli_epi16(centre, 1), _mm256_slli_epi16(_mm256_add_epi16(inner, centre), 2));
-    return _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_add_epi16(outer, six)));
+    __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(a));
+    __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(a, 1));
+    _mm512_storeu_ps(p, _mm512_mul_ps(_mm512_cvtepi32_ps(low), _mm512_set1_ps(scale)));
+    _mm512_storeu_ps(p + 16, _mm512_mul_ps(_mm512_cvtepi32_ps(high), _mm512_set1_ps(scale)));
 }

@@ -7,12 +7,13 @@
 #endif
 
 #define REAL_ENTRIES(S)                                                                                         \
-    .vertical_##S = vertical_##S, .horizontal_##S = horizontal_##S,                                             \
+    .vertical_##S = vertical_##S, .vertical_pair_##S = vertical_pair_##S, .horizontal_##S = horizontal_##S,      \
     .update_##S = update_##S, .scan_##S = scan_##S
 
 static const vd_kernels table = {
     .name = TABLE_NAME,
     .fixed_vertical = fixed_vertical,
+    .fixed_vertical_pair = fixed_vertical_pair,
     .fixed_horizontal = fixed_horizontal,
     .fixed_update = fixed_update,
     .fixed_to_u8 = fixed_to_u8,
@@ -29,6 +30,7 @@ static const vd_kernels table = {
     .reduce_vertical_u8 = reduce_vertical_u8,
     .reduce_vertical_f32 = reduce_vertical_f32,
     .reduce_horizontal = reduce_horizontal,
+    .reduce_horizontal_u16 = reduce_horizontal_u16,
     .expand_horizontal = expand_horizontal,
     .expand_vertical = expand_vertical,
     .expand_vertical_fixed = expand_vertical_fixed,

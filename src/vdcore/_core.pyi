@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Self, final
 
 import numpy.typing as npt
 
@@ -13,8 +13,8 @@ DITHERS: dict[str | None, int]
 
 @final
 class Diffuser:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         sigma: tuple[float, float],
         tau: float = 0,
         *,
@@ -29,7 +29,7 @@ class Diffuser:
         dt: float = 1,
         threads: int | None = None,
         dither: str | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def push(
         self,
         frame: _Array,

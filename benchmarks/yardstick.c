@@ -12,13 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STREAMING_PASS(name, sample, round)                                                                  \
-    void name(const sample *restrict frame, float *restrict state, sample *restrict out, size_t count,       \
-              float gain) {                                                                                  \
-        for (size_t i = 0; i < count; i++) {                                                                 \
-            state[i] += gain * ((float)frame[i] - state[i]);                                                 \
-            out[i] = (sample)round(state[i]);                                                                \
-        }                                                                                                    \
+#define STREAMING_PASS(name, sample, round)                                                                            \
+    void name(const sample *restrict frame, float *restrict state, sample *restrict out, size_t count, float gain)     \
+    {                                                                                                                  \
+        for (size_t i = 0; i < count; i++) {                                                                           \
+            state[i] += gain * ((float)frame[i] - state[i]);                                                           \
+            out[i] = (sample)round(state[i]);                                                                          \
+        }                                                                                                              \
     }
 
 #define HALF_UP(value) (int32_t)((value) + 0.5f)

@@ -15,7 +15,8 @@ static int check_count, check_failures;
 #define CHECK(condition) check_that((condition) != 0, #condition, __FILE__, __LINE__)
 #define CHECK_STATUS(call, expected) check_status((call), (expected), #call, __FILE__, __LINE__)
 
-static inline int check_that(int holds, const char *text, const char *file, int line) {
+static inline int check_that(int holds, const char *text, const char *file, int line)
+{
     check_count++;
     if (!holds) {
         check_failures++;
@@ -24,7 +25,8 @@ static inline int check_that(int holds, const char *text, const char *file, int 
     return holds;
 }
 
-static inline int check_status(int got, int expected, const char *text, const char *file, int line) {
+static inline int check_status(int got, int expected, const char *text, const char *file, int line)
+{
     check_count++;
     if (got != expected) {
         check_failures++;
@@ -33,13 +35,15 @@ static inline int check_status(int got, int expected, const char *text, const ch
     return got == expected;
 }
 
-static inline int check_result(void) {
+static inline int check_result(void)
+{
     printf("%d checks, %d failures\n", check_count, check_failures);
     return check_failures != 0;
 }
 
 /* splitmix64 (Steele, Lea and Flood 2014) */
-static inline uint64_t check_random(uint64_t *state) {
+static inline uint64_t check_random(uint64_t *state)
+{
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;

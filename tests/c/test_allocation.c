@@ -30,44 +30,42 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 
 static long allocations;
 
-void *malloc(size_t size) {
+void *malloc(size_t size)
+{
     __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
     return __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t size) {
+void *calloc(size_t count, size_t size)
+{
     __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
     return __libc_calloc(count, size);
 }
 
-void *realloc(void *memory, size_t size) {
+void *realloc(void *memory, size_t size)
+{
     __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
     return __libc_realloc(memory, size);
 }
 
-void *aligned_alloc(size_t alignment, size_t size) {
+void *aligned_alloc(size_t alignment, size_t size)
+{
     __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
     return __libc_memalign(alignment, size);
 }
 
-int posix_memalign(void **memory, size_t alignment, size_t size) {
+int posix_memalign(void **memory, size_t alignment, size_t size)
+{
     *memory = aligned_alloc(alignment, size);
     return *memory ? 0 : ENOMEM;
 }
 
-enum {
-    HEIGHT = 70,
-    WIDTH = 50,
-    CHANNELS = 3,
-    SAMPLES = HEIGHT * WIDTH * CHANNELS,
-    PUSHES = 24,
-    FIRST_MASK = 12
-};
+enum { HEIGHT = 70, WIDTH = 50, CHANNELS = 3, SAMPLES = HEIGHT * WIDTH * CHANNELS, PUSHES = 24, FIRST_MASK = 12 };
 
 /* One stream: allocations may happen in the first pushes (until the lookahead queue is full) and at the
  * first mask, nowhere else. */
-static void check_stream(vd_dtype dtype, double sigma, double tau, int32_t lookahead, int32_t threads,
-                         int normalize) {
+static void check_stream(vd_dtype dtype, double sigma, double tau, int32_t lookahead, int32_t threads, int normalize)
+{
     static double in[SAMPLES], out[SAMPLES];
     static float confidence[HEIGHT * WIDTH];
     for (int i = 0; i < HEIGHT * WIDTH; i++)
@@ -97,14 +95,14 @@ static void check_stream(vd_dtype dtype, double sigma, double tau, int32_t looka
         long more = allocations - before;
         int masks_are_new = k >= FIRST_MASK && k <= FIRST_MASK + 2 * lookahead;
         if (k > lookahead && !masks_are_new && !CHECK(more == 0))
-            fprintf(stderr,
-                    "push %d: %ld allocations (dtype %d, sigma %g, tau %g, lookahead %d, threads %d)\n", k,
+            fprintf(stderr, "push %d: %ld allocations (dtype %d, sigma %g, tau %g, lookahead %d, threads %d)\n", k,
                     more, (int)dtype, sigma, tau, (int)lookahead, (int)threads);
     }
     vd_diffuser_destroy(diffuser);
 }
 
-int main(void) {
+int main(void)
+{
     const vd_dtype dtypes[] = {VD_U8, VD_U16, VD_F32, VD_F64};
     const double sigmas[] = {0, 2, 12}, taus[] = {0, 3, INFINITY};
     void *volatile memory = malloc(1);

@@ -18,7 +18,8 @@ enum { HEIGHT = 13, WIDTH = 17, CHANNELS = 3, SAMPLES = HEIGHT * WIDTH * CHANNEL
 static const vd_dtype DTYPES[] = {VD_U8, VD_U16, VD_F32, VD_F64};
 static const size_t SIZES[] = {1, 2, 4, 8};
 
-static void *allocate(size_t size) {
+static void *allocate(size_t size)
+{
     void *memory = calloc(size ? size : 1, 1);
     if (!memory)
         abort();
@@ -26,31 +27,26 @@ static void *allocate(size_t size) {
 }
 
 /* Set sample i to a value in [0, 1] times the range of the dtype. */
-static void set_sample(void *data, vd_dtype dtype, size_t i, double value) {
+static void set_sample(void *data, vd_dtype dtype, size_t i, double value)
+{
     switch (dtype) {
-    case VD_U8:
-        ((uint8_t *)data)[i] = (uint8_t)(value * 255 + 0.5);
-        break;
-    case VD_U16:
-        ((uint16_t *)data)[i] = (uint16_t)(value * 65535 + 0.5);
-        break;
-    case VD_F32:
-        ((float *)data)[i] = (float)value;
-        break;
-    case VD_F64:
-        ((double *)data)[i] = value;
-        break;
+    case VD_U8: ((uint8_t *)data)[i] = (uint8_t)(value * 255 + 0.5); break;
+    case VD_U16: ((uint16_t *)data)[i] = (uint16_t)(value * 65535 + 0.5); break;
+    case VD_F32: ((float *)data)[i] = (float)value; break;
+    case VD_F64: ((double *)data)[i] = value; break;
     }
 }
 
-static void *random_frames(vd_dtype dtype, size_t samples, uint64_t seed) {
+static void *random_frames(vd_dtype dtype, size_t samples, uint64_t seed)
+{
     void *data = allocate(samples * SIZES[dtype - VD_U8]);
     for (size_t i = 0; i < samples; i++)
         set_sample(data, dtype, i, (double)(check_random(&seed) >> 11) / 9007199254740992.0);
     return data;
 }
 
-static vd_params parameters(double sigma, double tau) {
+static vd_params parameters(double sigma, double tau)
+{
     vd_params params;
     CHECK_STATUS(vd_params_init(&params, sizeof params), VD_OK);
     params.sigma_y = params.sigma_x = sigma;
@@ -59,14 +55,16 @@ static vd_params parameters(double sigma, double tau) {
     return params;
 }
 
-static vd_diffuser *create(const vd_params *params) {
+static vd_diffuser *create(const vd_params *params)
+{
     vd_diffuser *diffuser = NULL;
     if (!CHECK_STATUS(vd_diffuser_create(&diffuser, params), VD_OK))
         exit(check_result());
     return diffuser;
 }
 
-static vd_frame frame_of(vd_image image) {
+static vd_frame frame_of(vd_image image)
+{
     vd_frame frame;
     memset(&frame, 0, sizeof frame);
     frame.struct_size = sizeof frame;
@@ -76,12 +74,14 @@ static vd_frame frame_of(vd_image image) {
 }
 
 /* Frame k of contiguous frames. */
-static vd_image view(const void *frames, vd_dtype dtype, size_t k) {
+static vd_image view(const void *frames, vd_dtype dtype, size_t k)
+{
     char *data = (char *)(uintptr_t)frames + k * SAMPLES * SIZES[dtype - VD_U8];
     return vd_image_contiguous(data, dtype, HEIGHT, WIDTH, CHANNELS);
 }
 
-static vd_info info_of(vd_diffuser *diffuser) {
+static vd_info info_of(vd_diffuser *diffuser)
+{
     vd_info info;
     memset(&info, 0, sizeof info);
     info.struct_size = sizeof info;
@@ -90,8 +90,8 @@ static vd_info info_of(vd_diffuser *diffuser) {
 }
 
 /* Push frames [start, stop) one by one; the outputs have the dtype of the frames. */
-static void push_all(vd_diffuser *diffuser, const void *frames, void *outs, vd_dtype dtype, size_t start,
-                     size_t stop) {
+static void push_all(vd_diffuser *diffuser, const void *frames, void *outs, vd_dtype dtype, size_t start, size_t stop)
+{
     for (size_t k = start; k < stop; k++) {
         vd_frame frame = frame_of(view(frames, dtype, k));
         vd_image out = view(outs, dtype, k);
@@ -101,7 +101,8 @@ static void push_all(vd_diffuser *diffuser, const void *frames, void *outs, vd_d
     }
 }
 
-static void test_texts_and_versions(void) {
+static void test_texts_and_versions(void)
+{
     CHECK(strcmp(vd_version(), VD_VERSION_STRING) == 0);
     CHECK(vd_abi_version() == ((uint32_t)VD_ABI_MAJOR << 16 | VD_ABI_MINOR));
     for (int status = -2; status <= VD_STATUS_COUNT + 2; status++) {
@@ -126,7 +127,8 @@ static void test_texts_and_versions(void) {
 }
 
 /* sigma 0 and tau 0 give the input back bit for bit. */
-static void test_identity(void) {
+static void test_identity(void)
+{
     for (size_t t = 0; t < 4; t++) {
         size_t bytes = SAMPLES * SIZES[t];
         void *frames = random_frames(DTYPES[t], FRAMES * SAMPLES, 1), *outs = allocate(FRAMES * bytes);
@@ -141,10 +143,10 @@ static void test_identity(void) {
 }
 
 /* The formula itself, summed over every source, at some pixels of every frame of a float64 stream. */
-static void test_formula(void) {
+static void test_formula(void)
+{
     const double sigma_y = 1.3, sigma_x = 0.7, tau = 2.5, truncate = 4;
-    double *frames = random_frames(VD_F64, FRAMES * SAMPLES, 2),
-           *outs = allocate(FRAMES * SAMPLES * sizeof *outs);
+    double *frames = random_frames(VD_F64, FRAMES * SAMPLES, 2), *outs = allocate(FRAMES * SAMPLES * sizeof *outs);
     vd_params params = parameters(0, tau);
     params.sigma_y = sigma_y;
     params.sigma_x = sigma_x;
@@ -178,7 +180,8 @@ static void test_formula(void) {
 }
 
 /* A batch, a copy, a saved and loaded diffuser and any number of threads give the bits of single pushes. */
-static void test_same_bits(void) {
+static void test_same_bits(void)
+{
     for (size_t t = 0; t < 4; t++) {
         vd_dtype dtype = DTYPES[t];
         size_t bytes = SAMPLES * SIZES[t];
@@ -239,7 +242,8 @@ static void test_same_bits(void) {
 }
 
 /* Any change to a saved state is refused or at least harmless; a shortened one is always refused. */
-static void test_damaged_state(void) {
+static void test_damaged_state(void)
+{
     uint8_t *frames = random_frames(VD_U8, FRAMES * SAMPLES, 4), *outs = allocate(FRAMES * SAMPLES);
     vd_params params = parameters(1, INFINITY);
     params.lookahead = 1;
@@ -287,7 +291,8 @@ static void test_damaged_state(void) {
 }
 
 /* One stream through the views of `strided` against contiguous copies of the same samples. */
-static void check_strides(vd_image (*strided)(char *memory, size_t size), vd_dtype dtype) {
+static void check_strides(vd_image (*strided)(char *memory, size_t size), vd_dtype dtype)
+{
     const size_t size = SIZES[dtype - VD_U8], room = 4 * SAMPLES * size + 64;
     uint64_t seed = 6;
     vd_params params = parameters(1.2, 4);
@@ -312,8 +317,8 @@ static void check_strides(vd_image (*strided)(char *memory, size_t size), vd_dty
         for (int64_t y = 0; y < HEIGHT; y++)
             for (int64_t x = 0; x < WIDTH; x++)
                 for (int64_t c = 0; c < CHANNELS; c++) {
-                    char *sample = (char *)out.data + y * out.row_stride + x * out.column_stride +
-                                   c * out.channel_stride;
+                    char *sample =
+                        (char *)out.data + y * out.row_stride + x * out.column_stride + c * out.channel_stride;
                     differences +=
                         memcmp(sample, expected + (size_t)((y * WIDTH + x) * CHANNELS + c) * size, size) != 0;
                     memset(sample, 0, size);
@@ -332,7 +337,8 @@ static void check_strides(vd_image (*strided)(char *memory, size_t size), vd_dty
     vd_diffuser_destroy(viewed);
 }
 
-static vd_image flipped(char *memory, size_t size) {
+static vd_image flipped(char *memory, size_t size)
+{
     vd_image image = vd_image_contiguous(memory + (SAMPLES - 1) * size, VD_U8, HEIGHT, WIDTH, CHANNELS);
     image.row_stride = -(int64_t)(WIDTH * CHANNELS * size);
     image.column_stride = -(int64_t)(CHANNELS * size);
@@ -340,7 +346,8 @@ static vd_image flipped(char *memory, size_t size) {
     return image;
 }
 
-static vd_image planar(char *memory, size_t size) {
+static vd_image planar(char *memory, size_t size)
+{
     vd_image image = vd_image_contiguous(memory, VD_U8, HEIGHT, WIDTH, CHANNELS);
     image.row_stride = (int64_t)(WIDTH * size);
     image.column_stride = (int64_t)size;
@@ -348,7 +355,8 @@ static vd_image planar(char *memory, size_t size) {
     return image;
 }
 
-static vd_image transposed(char *memory, size_t size) {
+static vd_image transposed(char *memory, size_t size)
+{
     vd_image image = vd_image_contiguous(memory, VD_U8, HEIGHT, WIDTH, CHANNELS);
     image.row_stride = (int64_t)(CHANNELS * size);
     image.column_stride = (int64_t)(HEIGHT * CHANNELS * size);
@@ -357,7 +365,8 @@ static vd_image transposed(char *memory, size_t size) {
 }
 
 /* Rows with padding, every second sample, at an odd address. */
-static vd_image sparse_unaligned(char *memory, size_t size) {
+static vd_image sparse_unaligned(char *memory, size_t size)
+{
     vd_image image = vd_image_contiguous(memory + 1, VD_U8, HEIGHT, WIDTH, CHANNELS);
     image.row_stride = (int64_t)(WIDTH * CHANNELS * 2 * size + 3);
     image.column_stride = (int64_t)(CHANNELS * 2 * size);
@@ -365,7 +374,8 @@ static vd_image sparse_unaligned(char *memory, size_t size) {
     return image;
 }
 
-static void test_strides(void) {
+static void test_strides(void)
+{
     for (size_t t = 0; t < 4; t++) {
         check_strides(flipped, DTYPES[t]);
         check_strides(planar, DTYPES[t]);
@@ -375,7 +385,8 @@ static void test_strides(void) {
 }
 
 /* A plane of a planar picture is an image with one channel; the result may overwrite the frame. */
-static void test_plane_in_place(void) {
+static void test_plane_in_place(void)
+{
     uint8_t *picture = random_frames(VD_U8, SAMPLES, 7), *kept = allocate(SAMPLES), expected[HEIGHT * WIDTH];
     memcpy(kept, picture, SAMPLES);
     vd_params params = parameters(2, 1);
@@ -404,9 +415,9 @@ static void test_plane_in_place(void) {
 }
 
 /* Lookahead: nothing for the first L frames, L frames by flush; a batch writes the same bits. */
-static void test_lookahead(void) {
-    float *frames = random_frames(VD_F32, FRAMES * SAMPLES, 8),
-          *outs = allocate(FRAMES * SAMPLES * sizeof *outs);
+static void test_lookahead(void)
+{
+    float *frames = random_frames(VD_F32, FRAMES * SAMPLES, 8), *outs = allocate(FRAMES * SAMPLES * sizeof *outs);
     float *batch_outs = allocate(FRAMES * SAMPLES * sizeof *outs);
     vd_params params = parameters(1, 2);
     params.lookahead = 2;
@@ -442,7 +453,8 @@ static void test_lookahead(void) {
     free(batch_outs);
 }
 
-static void test_confidence(void) {
+static void test_confidence(void)
+{
     uint8_t *frames = random_frames(VD_U8, FRAMES * SAMPLES, 9), *outs = allocate(FRAMES * SAMPLES);
     float confidence[HEIGHT * WIDTH];
     vd_image mask = vd_image_contiguous(confidence, VD_F32, HEIGHT, WIDTH, 1), out = view(outs, VD_U8, 0);
@@ -512,7 +524,8 @@ static void test_confidence(void) {
     free(outs);
 }
 
-static void test_bad_parameters(void) {
+static void test_bad_parameters(void)
+{
     vd_diffuser *diffuser = NULL;
     vd_params params = parameters(1, 1);
     CHECK_STATUS(vd_diffuser_create(NULL, &params), VD_ERROR_NULL);
@@ -548,12 +561,12 @@ static void test_bad_parameters(void) {
         params.tolerance = bad_positive[i];
         CHECK_STATUS(vd_diffuser_create(&diffuser, &params), VD_ERROR_PARAMETER);
     }
-#define BAD(member, value)                                                                                   \
-    do {                                                                                                     \
-        params = parameters(1, 1);                                                                           \
-        params.member = (value);                                                                             \
-        CHECK_STATUS(vd_diffuser_create(&diffuser, &params), VD_ERROR_PARAMETER);                            \
-        CHECK(diffuser == NULL);                                                                             \
+#define BAD(member, value)                                                                                             \
+    do {                                                                                                               \
+        params = parameters(1, 1);                                                                                     \
+        params.member = (value);                                                                                       \
+        CHECK_STATUS(vd_diffuser_create(&diffuser, &params), VD_ERROR_PARAMETER);                                      \
+        CHECK(diffuser == NULL);                                                                                       \
     } while (0)
     BAD(model, 99);
     BAD(normalize, 2);
@@ -572,7 +585,8 @@ static void test_bad_parameters(void) {
     vd_diffuser_destroy(NULL);
 }
 
-static void test_bad_frames(void) {
+static void test_bad_frames(void)
+{
     float *samples = random_frames(VD_F32, SAMPLES, 10), *results = allocate(SAMPLES * sizeof *results);
     vd_image out = view(results, VD_F32, 0);
     vd_params params = parameters(1, 1);
@@ -581,13 +595,13 @@ static void test_bad_frames(void) {
     vd_frame frame = good;
     CHECK_STATUS(vd_diffuser_push(diffuser, &frame, &out, NULL), VD_OK);
 
-#define REFUSED(expected)                                                                                    \
-    do {                                                                                                     \
-        memset(results, 0, SAMPLES * sizeof *results);                                                       \
-        CHECK_STATUS(vd_diffuser_push(diffuser, &frame, &out, NULL), expected);                              \
-        CHECK(info_of(diffuser).frames == 1 && results[0] == 0 && results[SAMPLES - 1] == 0);                \
-        frame = good;                                                                                        \
-        out = view(results, VD_F32, 0);                                                                      \
+#define REFUSED(expected)                                                                                              \
+    do {                                                                                                               \
+        memset(results, 0, SAMPLES * sizeof *results);                                                                 \
+        CHECK_STATUS(vd_diffuser_push(diffuser, &frame, &out, NULL), expected);                                        \
+        CHECK(info_of(diffuser).frames == 1 && results[0] == 0 && results[SAMPLES - 1] == 0);                          \
+        frame = good;                                                                                                  \
+        out = view(results, VD_F32, 0);                                                                                \
     } while (0)
 
     CHECK_STATUS(vd_diffuser_push(NULL, &frame, &out, NULL), VD_ERROR_NULL);
@@ -645,9 +659,9 @@ static void test_bad_frames(void) {
     free(results);
 }
 
-static void test_push_many_stops(void) {
-    float *frames = random_frames(VD_F32, FRAMES * SAMPLES, 11),
-          *outs = allocate(FRAMES * SAMPLES * sizeof *outs);
+static void test_push_many_stops(void)
+{
+    float *frames = random_frames(VD_F32, FRAMES * SAMPLES, 11), *outs = allocate(FRAMES * SAMPLES * sizeof *outs);
     float *expected = allocate(FRAMES * SAMPLES * sizeof *outs);
     frames[4 * SAMPLES + 5] = INFINITY;
     vd_params params = parameters(1, 2);
@@ -681,7 +695,8 @@ static void test_push_many_stops(void) {
     free(expected);
 }
 
-static void test_blend(void) {
+static void test_blend(void)
+{
     uint8_t *frame = random_frames(VD_U8, SAMPLES, 12), *filtered = random_frames(VD_U8, SAMPLES, 13);
     uint8_t *out = allocate(SAMPLES);
     float region[HEIGHT * WIDTH];
@@ -718,7 +733,8 @@ static void test_blend(void) {
 
 /* 1x1 to a row and a column, sigma far beyond the picture, up to 16 channels, every boundary: constant
  * video stays exactly constant (away from the zeros that VD_BOUNDARY_CONSTANT puts outside). */
-static void test_shapes(void) {
+static void test_shapes(void)
+{
     const int64_t shapes[][3] = {{1, 1, 1}, {1, 9, 2}, {9, 1, 16}, {2, 3, 4}, {5, 5, 5}};
     for (size_t s = 0; s < 5; s++) {
         for (int32_t boundary = VD_BOUNDARY_RENORMALIZE; boundary <= VD_BOUNDARY_CONSTANT; boundary++) {
@@ -733,10 +749,8 @@ static void test_shapes(void) {
                 if (t == 1)
                     params.cval = ((uint16_t *)(void *)in)[0];
                 vd_diffuser *diffuser = create(&params);
-                vd_frame frame =
-                    frame_of(vd_image_contiguous(in, DTYPES[t], shapes[s][0], shapes[s][1], shapes[s][2]));
-                vd_image view_out =
-                    vd_image_contiguous(out, DTYPES[t], shapes[s][0], shapes[s][1], shapes[s][2]);
+                vd_frame frame = frame_of(vd_image_contiguous(in, DTYPES[t], shapes[s][0], shapes[s][1], shapes[s][2]));
+                vd_image view_out = vd_image_contiguous(out, DTYPES[t], shapes[s][0], shapes[s][1], shapes[s][2]);
                 for (int k = 0; k < 3; k++)
                     CHECK_STATUS(vd_diffuser_push(diffuser, &frame, &view_out, NULL), VD_OK);
                 CHECK(memcmp(in, out, samples * SIZES[t]) == 0);
@@ -750,7 +764,8 @@ static void test_shapes(void) {
 
 #ifdef _OPENMP
 /* Two threads on one diffuser: every call is served or told that the diffuser is busy, none is torn. */
-static void test_busy(void) {
+static void test_busy(void)
+{
     uint8_t *frames = random_frames(VD_U8, SAMPLES, 14);
     vd_params params = parameters(2, 3);
     vd_diffuser *diffuser = create(&params);
@@ -773,7 +788,8 @@ static void test_busy(void) {
 #endif
 
 /* For the leak checkers: 5,000 pushes, with masks and lookahead, saving, loading and copying between. */
-static void test_many_pushes(void) {
+static void test_many_pushes(void)
+{
     uint8_t *frames = random_frames(VD_U8, FRAMES * SAMPLES, 15),
             *confidence = random_frames(VD_U8, HEIGHT * WIDTH, 16);
     uint8_t out[SAMPLES];
@@ -810,7 +826,8 @@ static void test_many_pushes(void) {
     free(confidence);
 }
 
-int main(void) {
+int main(void)
+{
     test_texts_and_versions();
     test_identity();
     test_formula();

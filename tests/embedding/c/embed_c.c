@@ -5,7 +5,8 @@
 #include <vdcore/vdcore_capi.h>
 
 /* The image at frames[t] of a buffer of shape (T, H, W, C). */
-static vd_image image_at(const Py_buffer *frames, Py_ssize_t t) {
+static vd_image image_at(const Py_buffer *frames, Py_ssize_t t)
+{
     vd_image image;
     image.data = (char *)frames->buf + t * frames->strides[0];
     image.dtype = frames->format[0] == 'B' ? VD_U8 : VD_F32;
@@ -19,7 +20,8 @@ static vd_image image_at(const Py_buffer *frames, Py_ssize_t t) {
     return image;
 }
 
-static vd_status push_all(const Py_buffer *frames, const Py_buffer *out, double sigma, double tau) {
+static vd_status push_all(const Py_buffer *frames, const Py_buffer *out, double sigma, double tau)
+{
     vd_params params;
     vd_diffuser *diffuser;
     vd_params_init(&params, sizeof params);
@@ -36,7 +38,8 @@ static vd_status push_all(const Py_buffer *frames, const Py_buffer *out, double 
 }
 
 /* diffuse(frames, out, sigma, tau): uint8 or float32 buffers of shape (T, H, W, C), any strides. */
-static PyObject *diffuse(PyObject *module, PyObject *arguments) {
+static PyObject *diffuse(PyObject *module, PyObject *arguments)
+{
     PyObject *frames_object, *out_object;
     Py_buffer frames, out;
     double sigma, tau;
@@ -61,7 +64,8 @@ static PyObject *diffuse(PyObject *module, PyObject *arguments) {
 static PyMethodDef methods[] = {{"diffuse", diffuse, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
 static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "embed_c", NULL, -1, methods, NULL, NULL, NULL, NULL};
 
-PyMODINIT_FUNC PyInit_embed_c(void) {
+PyMODINIT_FUNC PyInit_embed_c(void)
+{
     if (vdcore_import() < 0)
         return NULL;
     return PyModule_Create(&definition);

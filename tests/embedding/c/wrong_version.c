@@ -19,7 +19,8 @@
 
 static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "wrong", NULL, -1, NULL, NULL, NULL, NULL, NULL};
 
-PyMODINIT_FUNC INIT(NAME)(void) {
+PyMODINIT_FUNC INIT(NAME)(void)
+{
     if (vdcore_import() < 0)
         return NULL;
     return PyModule_Create(&definition);

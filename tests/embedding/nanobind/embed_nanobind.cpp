@@ -14,7 +14,8 @@ using Frames = nb::ndarray<const uint8_t, nb::ndim<4>, nb::device::cpu>;
 using Output = nb::ndarray<uint8_t, nb::ndim<4>, nb::device::cpu>;
 
 /* The image at frames[t] of an array of shape (T, H, W, C); nanobind counts strides in samples. */
-template <typename Array> static vd_image image_at(const Array &frames, size_t t) {
+template <typename Array> static vd_image image_at(const Array &frames, size_t t)
+{
     vd_image image{};
     image.data = const_cast<uint8_t *>(frames.data()) + int64_t(t) * frames.stride(0);
     image.dtype = VD_U8;
@@ -27,12 +28,14 @@ template <typename Array> static vd_image image_at(const Array &frames, size_t t
     return image;
 }
 
-static void check(vd_status status) {
+static void check(vd_status status)
+{
     if (status != VD_OK)
         throw std::runtime_error(vd_status_text(status));
 }
 
-static void diffuse(Frames frames, Output out, double sigma, double tau) {
+static void diffuse(Frames frames, Output out, double sigma, double tau)
+{
     nb::gil_scoped_release release;
     vd_params params;
     check(vd_params_init(&params, sizeof params));
@@ -48,7 +51,8 @@ static void diffuse(Frames frames, Output out, double sigma, double tau) {
     }
 }
 
-NB_MODULE(embed_nanobind, module) {
+NB_MODULE(embed_nanobind, module)
+{
     if (vdcore_import() < 0)
         throw nb::python_error();
     module.def("diffuse", &diffuse);

@@ -687,28 +687,10 @@ static void emit_sums(const vd_job *job, int64_t y, int thread)
     store_f64(d, job->out, y, thread, out);
 }
 
-/* Asks for memory that is wanted soon: while one row is filtered, the next row of the state travels into the cache. */
-static void prefetch(const void *memory, size_t size)
-{
-#if defined(__GNUC__) || defined(__clang__)
-    for (size_t i = 0; i < size; i += 64)
-        __builtin_prefetch((const char *)memory + i, 1, 2);
-#else
-    (void)memory;
-    (void)size;
-#endif
-}
-
 static void emit_mean(const vd_job *job, int64_t y, int thread)
 {
     vd_diffuser *d = job->d;
     vd_spatial *s = &d->spatial;
-    if (y + 1 < s->height) {
-        size_t row = (size_t)s->samples * width_size(d->core.state_width);
-        prefetch(plane_row(d, d->state, width_size(d->core.state_width), y + 1), row);
-        if (vd_image_has_plain_rows(job->out))
-            prefetch(vd_image_row(job->out, y + 1), (size_t)s->samples * vd_dtype_size(job->out->dtype));
-    }
     vd_scratch *scratch = s->scratch + thread;
     size_t samples = (size_t)s->samples;
     void *state = plane_row(d, d->state, width_size(d->core.state_width), y);

@@ -20,8 +20,11 @@ typedef struct vd_axis {
  * VD_BOUNDARY_RENORMALIZE and VD_BOUNDARY_CONSTANT. */
 int64_t vd_boundary_index(int64_t i, int64_t n, int32_t boundary);
 
-/* VD_ERROR_OVERFLOW if the radius is beyond 2^24 samples and samples outside are to be made up. */
-vd_status vd_axis_init(vd_axis *axis, int64_t length, double sigma, double truncate, int32_t boundary);
+/* int(truncate sigma + 0.5), as SciPy has it. */
+double vd_gaussian_radius(double sigma, double truncate);
+
+/* The kernel up to the radius. VD_ERROR_OVERFLOW if that is beyond 2^24 samples and samples outside are to be made up. */
+vd_status vd_axis_init(vd_axis *axis, int64_t length, double sigma, double radius, int32_t boundary);
 void vd_axis_free(vd_axis *axis);
 
 #endif

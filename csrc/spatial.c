@@ -9,7 +9,8 @@
  *
  * Fixed point (8-bit). With r + 1 products per pass, each losing 0 to 1 units of 1/256 grey level and half a unit put back
  * for each, the error is below (r + 1) / 2 units a pass, twice that in the outermost columns, whose sums are scaled by up
- * to 2 after rounding; rounding the weights to 16 bits adds half their summed errors. `bound` is the sum of these. Sums fit
+ * to 2 after rounding; rounding the weights to 16 bits adds half their summed errors, and outer taps left out add what they
+ * weigh. `bound` is the sum of these. Sums fit
  * 16 bits as the weights of a pass add up to at most 65536 and bias is far below 255.
  *
  * The pyramid's error is proved in pyramid.c; its float arithmetic adds about 1e-6 of the range.
@@ -57,45 +58,77 @@ static double fixed_weights(uint16_t *fixed, const double *weights, int64_t radi
     return error / 65536;
 }
 
-/* The bound of the fixed-point method's error, as a fraction of the range; fills the tables of weights. Out of memory or a
- * picture so small that the edges' factors exceed 2.1 make it infinite. */
-static double init_fixed(vd_spatial *s)
+/* The axis without its outermost taps, as long as what they weigh together stays below `spare`; *dropped is that weight. */
+static vd_status shorten(vd_axis *shorter, const vd_axis *axis, double spare, int32_t boundary, double *dropped)
 {
+    int64_t radius = axis->radius;
+    *dropped = 0;
+    while (radius > 0 && *dropped + 2 * axis->weights[radius] <= spare)
+        *dropped += 2 * axis->weights[radius--];
+    return vd_axis_init(shorter, axis->length, axis->sigma, (double)radius, boundary);
+}
+
+static double least(const double *values, int64_t n)
+{
+    double smallest = values[0];
+    for (int64_t i = 1; i < n; i++)
+        smallest = fmin(smallest, values[i]);
+    return smallest;
+}
+
+static void free_fixed(vd_spatial *s)
+{
+    free(s->fixed_y);
+    free(s->fixed_x);
+    free(s->fixed_gain);
+    s->fixed_y = s->fixed_x = s->fixed_gain = NULL;
+    vd_axis_free(&s->short_y);
+    vd_axis_free(&s->short_x);
+}
+
+/* Fills the tables of the fixed-point method, leaving out taps that weigh at most `spare` along an axis. s->bound is the bound of its error, as a fraction of the range; infinite for a
+ * picture so small that the edges' factors exceed 2.1. */
+static vd_status init_fixed(vd_spatial *s, double spare)
+{
+    free_fixed(s);
     bool open = s->boundary == VD_BOUNDARY_RENORMALIZE;
-    size_t taps_y = (size_t)s->y.radius + 1, taps_x = (size_t)s->x.radius + 1;
-    double inside_y = 1, inside_x = 1;
-    for (int64_t y = 0; open && y < s->height; y++)
-        inside_y = fmin(inside_y, s->y.inside[y]);
-    for (int64_t x = 0; open && x < s->width; x++)
-        inside_x = fmin(inside_x, s->x.inside[x]);
+    double dropped_y, dropped_x;
+    vd_axis *y = &s->short_y, *x = &s->short_x;
+    vd_status status = shorten(y, &s->y, spare, s->boundary, &dropped_y);
+    if (status == VD_OK)
+        status = shorten(x, &s->x, spare, s->boundary, &dropped_x);
+    if (status != VD_OK)
+        return status;
+    size_t taps_y = (size_t)y->radius + 1, taps_x = (size_t)x->radius + 1;
+    double inside_y = open ? least(y->inside, s->height) : 1, inside_x = open ? least(x->inside, s->width) : 1;
+    s->bound = INFINITY;
     if (inside_y < 1 / 2.1 || inside_x < 1 / 2.1 || taps_y + taps_x > 256)
-        return INFINITY;
-    s->fixed_edge = open ? s->y.radius : 0;
+        return VD_OK;
+    s->fixed_edge = open ? y->radius : 0;
     s->fixed_y = malloc(((size_t)s->fixed_edge + 1) * taps_y * sizeof(uint16_t));
     s->fixed_x = malloc(taps_x * sizeof(uint16_t));
     s->fixed_gain = malloc((size_t)s->width * sizeof(uint16_t));
     if (s->fixed_y == NULL || s->fixed_x == NULL || s->fixed_gain == NULL)
-        return INFINITY;
+        return VD_ERROR_MEMORY;
     double coefficients = 0;
     for (int64_t distance = 0; distance <= s->fixed_edge; distance++) {
-        /* A row this far from one edge; of a picture so small that the other edge cuts too, the share inside is the
-         * same or less, and the row's own table is made for it below. */
-        double inside = open ? s->y.inside[distance < s->height ? distance : s->height - 1] : 1;
-        coefficients = fmax(coefficients,
-                            fixed_weights(s->fixed_y + (size_t)distance * taps_y, s->y.weights, s->y.radius, inside));
+        double inside = open && distance < s->height ? y->inside[distance] : 1;
+        coefficients = fmax(coefficients, fixed_weights(s->fixed_y + (size_t)distance * taps_y, y->weights, y->radius, inside));
     }
-    coefficients += fixed_weights(s->fixed_x, s->x.weights, s->x.radius, 1) / inside_x;
-    for (int64_t x = 0; x < s->width; x++)
-        s->fixed_gain[x] = (uint16_t)(open ? floor(16384 / s->x.inside[x] + 0.5) : 16384);
-    double rounding = (s->y.radius > 0 ? (double)taps_y / 2 : 0) + (s->x.radius > 0 ? (double)taps_x / 2 + 0.5 : 0);
-    return coefficients / 2 + (rounding / inside_x + 1) / 65280;
+    coefficients += fixed_weights(s->fixed_x, x->weights, x->radius, 1) / inside_x;
+    for (int64_t i = 0; i < s->width; i++)
+        s->fixed_gain[i] = (uint16_t)(open ? floor(16384 / x->inside[i] + 0.5) : 16384);
+    double rounding = (y->radius > 0 ? (double)taps_y / 2 : 0) + (x->radius > 0 ? (double)taps_x / 2 + 0.5 : 0);
+    /* At an edge half of the kernel is left, and with it half of what was dropped: its share stays the same. */
+    s->bound = dropped_y + dropped_x + coefficients / 2 + (rounding / inside_x + 1) / 65280;
+    return VD_OK;
 }
 
 /* Row y filtered along y, in the middle of a padded row. Rows far from the edges are done two at a time. */
 static uint16_t *fixed_vertical_row(const vd_spatial *s, int64_t y, vd_scratch *scratch)
 {
-    int radius = (int)s->y.radius;
-    int64_t margin = s->x.radius * s->channels;
+    int radius = (int)s->short_y.radius;
+    int64_t margin = s->short_x.radius * s->channels;
     if (scratch->ahead_at == y)
         return (uint16_t *)scratch->ahead + margin;
     uint16_t *row = (uint16_t *)scratch->padded + margin;
@@ -128,7 +161,7 @@ static uint16_t *fixed_vertical_row(const vd_spatial *s, int64_t y, vd_scratch *
 static void fixed_direct_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out)
 {
     vd_scratch *scratch = s->scratch + thread;
-    int radius_x = (int)s->x.radius;
+    int radius_x = (int)s->short_x.radius;
     int64_t channels = s->channels;
     uint16_t *row = fixed_vertical_row(s, y, scratch);
     if (radius_x == 0) {
@@ -437,6 +470,9 @@ static void run_pyramid(vd_spatial *s)
 
 /* ---- the plan ---- */
 
+/* What a method may take of the tolerance; the rest is for the state. */
+static const double METHOD_SHARE = 0.9;
+
 /* The pyramid with the most levels whose bound keeps the tolerance, if any. */
 static vd_status try_pyramid(vd_spatial *s, double truncate, double allowed, bool *found)
 {
@@ -536,9 +572,11 @@ vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_kerne
     s->samples = width * channels;
     s->cval = params->cval;
     s->threads = threads;
-    vd_status status = vd_axis_init(&s->y, height, params->sigma_y, params->truncate, params->boundary);
+    vd_status status = vd_axis_init(&s->y, height, params->sigma_y,
+                                    vd_gaussian_radius(params->sigma_y, params->truncate), params->boundary);
     if (status == VD_OK)
-        status = vd_axis_init(&s->x, width, params->sigma_x, params->truncate, params->boundary);
+        status = vd_axis_init(&s->x, width, params->sigma_x, vd_gaussian_radius(params->sigma_x, params->truncate),
+                              params->boundary);
     if (status != VD_OK)
         return status;
 
@@ -549,18 +587,20 @@ vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_kerne
     bool pyramid = false;
     s->method = dtype == VD_F64 ? VD_METHOD_DOUBLE : VD_METHOD_FLOAT;
     if (params->normalize && dtype != VD_F64 && (dtype != VD_U8 || fits_u8)) {
-        status = try_pyramid(s, params->truncate, 0.85 * tolerance, &pyramid);
+        status = try_pyramid(s, params->truncate, METHOD_SHARE * tolerance, &pyramid);
         if (status != VD_OK)
             return status;
     }
     if (pyramid)
         s->method = VD_METHOD_PYRAMID;
     else if (params->normalize && fits_u8) {
-        double bound = init_fixed(s);
-        if (bound <= 0.85 * tolerance) {
+        status = init_fixed(s, 0.15 * tolerance);
+        if (status == VD_OK && s->bound > METHOD_SHARE * tolerance)
+            status = init_fixed(s, 0);
+        if (status != VD_OK)
+            return status;
+        if (s->bound <= METHOD_SHARE * tolerance)
             s->method = VD_METHOD_FIXED;
-            s->bound = bound;
-        }
     }
     if (s->method == VD_METHOD_FLOAT) {
         s->weights_f32_y = to_f32(s->y.weights, s->y.radius + 1);
@@ -590,14 +630,14 @@ void vd_spatial_free(vd_spatial *s)
     }
     void *rows[] = {s->scratch,       s->reference,     s->reference_row,   s->outside_row,
                     s->zero_row,      s->correction_y,  s->correction_x,    s->correction_edge,
-                    s->weights_f32_y, s->weights_f32_x, s->fixed_y,         s->fixed_x,
-                    s->fixed_gain,    s->inverse_row,   s->reduced_outside};
+                    s->weights_f32_y, s->weights_f32_x, s->inverse_row,     s->reduced_outside};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         free(rows[i]);
     vd_pyramid_axis_free(&s->pyramid_y);
     vd_pyramid_axis_free(&s->pyramid_x);
     vd_axis_free(&s->y);
     vd_axis_free(&s->x);
+    free_fixed(s);
     memset(s, 0, sizeof *s);
 }
 

@@ -55,6 +55,7 @@ typedef struct vd_spatial {
     vd_axis y, x;
 
     float *weights_f32_y, *weights_f32_x;
+    vd_axis short_y, short_x;      /* for fixed point: without outer taps that the tolerance can spare */
     uint16_t *fixed_y, *fixed_x;   /* weights; fixed_y: a row of radius + 1 for each distance to the edge that matters */
     int64_t fixed_edge;            /* rows on each side with weights of their own */
     uint16_t *fixed_gain;          /* [width], 16384 / share of the weights inside */

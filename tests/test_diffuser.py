@@ -2,6 +2,7 @@
 """The linear model of `Diffuser` against the oracle: every parameter, sample type, layout and kernel."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -82,12 +83,10 @@ def test_sigma_and_tau(dtype, sigma, tau):
     compare(noise(dtype, (6, 12, 17, 2)), sigma, tau)
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 1), (1, 2), (2, 1), (1, 37), (37, 1), (2, 2), (3, 5), (1, 1, 3), (2, 9, 4)]
-)
 @pytest.mark.parametrize("extent", [0.0, 0.5, 3.0, 50.0])
-def test_tiny_frames(dtype, boundary, instruction_set, shape, extent):
-    compare(noise(dtype, (3, *shape)), extent, 1.5, boundary=boundary, cval=1.0)
+def test_tiny_frames(dtype, boundary, instruction_set, extent):
+    for shape in [(1, 1), (1, 2), (2, 1), (1, 37), (37, 1), (2, 2), (3, 5), (1, 1, 3), (2, 9, 4)]:
+        compare(noise(dtype, (3, *shape)), extent, 1.5, boundary=boundary, cval=1.0)
 
 
 @pytest.mark.parametrize("channels", [*range(1, 18), 33])
@@ -107,6 +106,38 @@ def test_every_height(instruction_set, height):
     """Ends of row tiles and ring buffers, kernels taller than the frame."""
     for dtype in DTYPES:
         compare(noise(dtype, (2, height, 6)), 2.0, 2.0)
+
+
+@pytest.mark.parametrize("extent", [5e-324, 1e-200, 1e-9, 300.0, 1e5])
+def test_extreme_sigmas(dtype, boundary, extent):
+    frames = noise(dtype, (2, 5, 7, 2))
+    for sigma in (extent, (extent, 0.7), (0.0, extent)):
+        compare(frames, sigma, 2.0, boundary=boundary, cval=0.25 * oracles.RANGE[dtype])
+
+
+@pytest.mark.parametrize("extent", [1e10, 1e160, 1e308])
+def test_sigma_beyond_any_frame(dtype, extent):
+    """The mean of everything; where samples must be made up outside, right or refused."""
+    frames = noise(dtype, (2, 5, 7, 2))
+    compare(frames, extent, 2.0)
+    compare(frames, 1.0, 2.0, truncate=extent)
+    for boundary in BOUNDARIES[1:]:
+        with pytest.raises((ValueError, OverflowError), match="sigma|size|space"):
+            stream(frames, extent, 2.0, boundary=boundary)
+
+
+@pytest.mark.parametrize("tau", [5e-324, 1e-300, 1e-3, 1e300, 1.7e308])
+def test_extreme_time_constants(dtype, tau):
+    times = np.cumsum([0, 1, 1e-300, 0, 1, 1e200, 1e300])
+    compare(noise(dtype, (7, 4, 5)), 0.7, tau, times=times)
+
+
+@pytest.mark.parametrize("tolerance", [1e-300, 1e-15, 0.02, 0.5, 1.0, 1e300])
+def test_any_tolerance(dtype, tolerance):
+    frames = noise(dtype, (3, 40, 50))
+    for extent in (1.0, 12.0):
+        compare(frames, extent, 2.0, tolerance=max(tolerance, oracles.TOLERANCE["float64"]))
+        stream(frames, extent, 2.0, tolerance=tolerance)
 
 
 @pytest.mark.parametrize("truncate", [0.0, 0.5, 1.0, 3.0, 5.5])
@@ -134,6 +165,16 @@ def test_float_frames_of_any_magnitude(dtype, magnitude):
     expected = oracles.diffuse(frames, 1.5, 3.0)
     error = np.abs(got - expected).max() / np.abs(frames).max()
     assert error <= oracles.TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("extent", [0.0, 1.0])
+def test_no_memory_of_large_samples(dtype, extent):
+    """With tau = 0 a frame is what it is, whatever came before."""
+    frames = noise(dtype, (4, 6, 7)) * np.array([1e30, 1, 1e-20, 1e10], dtype).reshape(4, 1, 1)
+    got = stream(frames, extent, 0.0)
+    for result, frame in zip(got, frames, strict=True):
+        assert_same_bits(result, stream(frame[None], extent, 0.0)[0])
 
 
 # time
@@ -293,6 +334,21 @@ def test_nan_is_missing(dtype, boundary, instruction_set):
     compare(frames, 0.0, 2.0, boundary=boundary)
 
 
+@pytest.mark.parametrize("value", [-9999.0, 1e30, 3e38])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_what_lies_under_no_confidence_does_not_matter(dtype, value):
+    """Sentinels for missing samples, as masked files have them, do not even cost accuracy."""
+    frames = noise(dtype, (3, 8, 9, 2))
+    for place in ((0, 0), (3, 4), (7, 8)):
+        mask = np.ones((8, 9), np.float32)
+        mask[place] = 0
+        marked = frames.copy()
+        marked[:, *place] = value
+        for keywords in ({}, {"lookahead": 1}, {"normalize": False}):
+            one, two = (stream(f, 1.0, 2.0, confidence=[mask] * 3, **keywords) for f in (frames, marked))
+            assert_near(two, one.astype(float), frames, gain=20)
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_nan_after_clean_frames(dtype):
     frames = noise(dtype, (8, 9, 11))
@@ -325,7 +381,7 @@ def test_fill_with_nan(dtype):
     np.testing.assert_array_equal(stream(ones, 1, 2, fill=np.nan, confidence=nothing), frames)
 
 
-@pytest.mark.parametrize("gap", [1.0, 40.0, 800.0, 1e5, 1e300])
+@pytest.mark.parametrize("gap", [1.0, 40.0, 800.0, 1e5, 1e12])
 @pytest.mark.parametrize("tau", [0.05, 1.0, 30.0])
 def test_values_survive_any_gap_in_time(dtype, gap, tau):
     """The pair N, D decays far below the smallest float; N / D stays."""
@@ -336,6 +392,15 @@ def test_values_survive_any_gap_in_time(dtype, gap, tau):
     confidence[5][:, 7:] = 1
     times = np.array([0, 1, 2, 2 + gap, 3 + gap, 4 + 2 * gap])
     compare(frames, 0.3, tau, confidence=confidence, times=times)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_values_survive_the_longest_step(dtype):
+    diffuser = vdcore.Diffuser(0.5, 1e-3)
+    missing = np.full((4, 5), np.nan, dtype)
+    before = diffuser(noise(dtype, (4, 5)))
+    for dt in (1e300, 0.0, 1.0, 1e300):
+        np.testing.assert_allclose(diffuser(missing, dt), before, rtol=0, atol=oracles.TOLERANCE[dtype])
 
 
 def test_values_survive_many_empty_frames(dtype):
@@ -564,9 +629,32 @@ def test_info():
     info = diffuser.info
     assert info.frames == 3
     assert (info.height, info.width, info.channels) == (8, 9, 3)
+    assert info.dtype == "uint8"
     assert info.threads == 1
     assert info.spatial_bound <= 1e-3
     assert info.weight == pytest.approx(1 + math.exp(-1 / 3) + math.exp(-2 / 3), rel=1e-6)
+
+
+def test_threads_come_from_the_argument_then_the_environment(monkeypatch):
+    if not vdcore.build_info()["openmp"]:
+        pytest.skip("a build without OpenMP has one thread")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,2")
+    monkeypatch.delenv("VDCORE_NUM_THREADS", raising=False)
+    assert vdcore.Diffuser(1, 1).info.threads == 3
+    monkeypatch.setenv("VDCORE_NUM_THREADS", "5")
+    assert vdcore.Diffuser(1, 1).info.threads == 5
+    assert vdcore.Diffuser(1, 1, threads=2).info.threads == 2
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.delenv("VDCORE_NUM_THREADS")
+    assert 1 <= vdcore.Diffuser(1, 1).info.threads <= os.cpu_count()
+
+
+def test_subnormals_survive():
+    """No code of ours sets flush-to-zero for the process, before or after a push."""
+    tiny = np.array([5e-324])
+    vdcore.diffuse_frame(noise("float32", (64, 64)), 2)
+    assert (tiny * 1.0)[0] == 5e-324
+    assert (np.array([1e-45], np.float32) * np.float32(1))[0] > 0
 
 
 def test_instruction_set_is_the_one_asked_for(instruction_set):

@@ -194,20 +194,20 @@ def test_same_bits_on_every_instruction_set_over_time(dtype, tau, monkeypatch):
         assert_same_bits(result, results[0])
 
 
-@pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0, 10.0, 25.0])
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 4.0, 20.0])
 @pytest.mark.parametrize("variant", ["plain", "mask", "raw", "lookahead", "wide", "reflect"])
 def test_same_bits_for_any_number_of_threads(dtype, sigma, variant, instruction_set):
-    frames = noise(dtype, (2, 150, 160, 3))
+    frames = noise(dtype, (2, 130, 140, 3))
     keywords = {
         "plain": {},
-        "mask": {"confidence": [np.random.default_rng(2).uniform(size=(150, 160)).astype("f4")] * 2},
+        "mask": {"confidence": [np.random.default_rng(2).uniform(size=(130, 140)).astype("f4")] * 2},
         "raw": {"normalize": False},
         "lookahead": {"lookahead": 1},
         "wide": {"tolerance": 1e-3},
         "reflect": {"boundary": "reflect"},
     }[variant]
     one = stream(frames, sigma, 3.0, threads=1, **keywords)
-    for threads in (2, 3, 7):
+    for threads in (2, 5):
         assert_same_bits(stream(frames, sigma, 3.0, threads=threads, **keywords), one)
 
 

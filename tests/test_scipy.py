@@ -46,6 +46,13 @@ def test_time(dtype, instruction_set, tau):
     assert_near(stream(frames, 0.0, tau), scipy_diffuse(frames, 0.0, tau, "reflect"), frames)
 
 
+@pytest.mark.parametrize("shape", [(1, 40_000), (40_000, 1), (3, 9_001, 1), (5_003, 4)], ids=str)
+def test_long_lines(dtype, boundary, shape):
+    frame = noise(dtype, shape)
+    got = vdcore.diffuse_frame(frame, 3.0, boundary=boundary, channel_axis=-1 if len(shape) == 3 else None)
+    assert_near(got, smooth(frame.astype(float), 3.0, boundary, 0.0), frame)
+
+
 @pytest.mark.parametrize("truncate", [1.0, 3.0, 5.0])
 def test_truncate(dtype, boundary, truncate):
     frame = noise(dtype, (31, 33))

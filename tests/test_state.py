@@ -25,6 +25,7 @@ MODES = {
     "reflect": {"boundary": "reflect"},
     "fill": {"fill": 0.5},
     "seconds": {"time_unit": "seconds", "tau": 0.1},
+    "short steps": {},
     "dither": {"dither": "ordered"},
     "masked": {},
 }
@@ -48,7 +49,7 @@ def extras(mode, frames):
     rng = np.random.default_rng(1)
     masks = rng.uniform(size=frames.shape[:3]).round(1).astype(np.float32)
     return {
-        "times": np.arange(len(frames)) * 0.04 if mode == "seconds" else None,
+        "times": np.arange(len(frames)) * 0.04 if mode in ("seconds", "short steps") else None,
         "confidence": masks if mode in ("masked", "fill") else None,
     }
 
@@ -80,7 +81,7 @@ def results_after(diffuser, frames, extra, start):
 @pytest.mark.parametrize("way", list(WAYS))
 @pytest.mark.parametrize("mode", list(MODES))
 def test_goes_on_where_it_stood(dtype, mode, way):
-    frames = noise(dtype, (9, 12, 19, 3))
+    frames = noise(dtype, (14, 12, 19, 3))
     extra = extras(mode, frames)
     first, second = make(mode), make(mode)
     expected = results(first, frames, extra, 0)
@@ -89,9 +90,21 @@ def test_goes_on_where_it_stood(dtype, mode, way):
     assert_same_bits(np.stack(got), np.stack(expected))
 
 
+def test_goes_on_in_the_middle_of_a_flush(dtype):
+    frames = noise(dtype, (9, 12, 19))
+    diffuser = vdcore.Diffuser(1.1, 4.0, lookahead=4)
+    push_all(diffuser, frames[:7])
+    rest = diffuser.flush()
+    next(rest), next(rest)
+    twin = diffuser.copy()
+    expected = [*rest, *push_all(diffuser, frames[7:]), *diffuser.flush()]
+    got = [*twin.flush(), *push_all(twin, frames[7:]), *twin.flush()]
+    assert_same_bits(np.stack(got), np.stack(expected))
+
+
 @pytest.mark.parametrize("mode", list(MODES))
 def test_restore_goes_back_in_time(dtype, mode):
-    frames = noise(dtype, (9, 12, 19, 3))
+    frames = noise(dtype, (14, 12, 19, 3))
     extra = extras(mode, frames)
     diffuser = make(mode)
     push_all(diffuser, frames[:5], **part(extra, 0, 5))

@@ -509,6 +509,18 @@ def test_filter_video_with_another_filter(tmp_path):
     np.testing.assert_array_equal(read_video(tmp_path / "negative.mkv"), 255 - frames)
 
 
+@pytest.mark.parametrize(
+    "environment, threads", [({}, 3), ({"VDCORE_NUM_THREADS": "2"}, None), ({"OMP_NUM_THREADS": "2"}, None)]
+)
+def test_processors_are_left_for_the_codecs(monkeypatch, environment, threads):
+    for name in ("VDCORE_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(video, "build_info", lambda: {"threads": 5})
+    assert video._free_threads() == threads
+
+
 # ---- report and progress
 
 

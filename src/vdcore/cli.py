@@ -129,7 +129,7 @@ def commands() -> None:
 @click.option("--quality", type=int, help="1 to 100, for --codec MJPG.")
 @click.option("--backend", type=click.Choice(["auto", "opencv"]), default="auto", show_default=True,
               help="What decodes and encodes.")  # fmt: skip
-@click.option("--threads", type=int, help="Threads of the filter; all processors by default.")
+@click.option("--threads", type=int, help="Threads of the filter; by default those that the codecs leave.")
 @click.option("--progress/--no-progress", default=None, help="Progress bar; by default on a terminal.")
 def run(source: Path, target: Path, raw: bool, progress: bool | None, **options: Any) -> None:
     """Filter the video IN and write it to OUT (.avi, .mkv, .mov, .mp4 or .webm)."""

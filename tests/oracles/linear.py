@@ -38,7 +38,8 @@ def line_operator(length, sigma, boundary="renormalize", truncate=4.0):
     outside : ndarray, shape (length,)
         Weight of the samples beyond the ends, which hold cval ("constant"); else 0.
     """
-    radius = int(truncate * sigma + 0.5)
+    reach = truncate * sigma + 0.5
+    radius = int(min(reach, length) if boundary == "renormalize" else reach)  # nothing there beyond the line
     offsets = np.arange(-radius, radius + 1)
     weights = np.exp(-0.5 * (offsets / sigma) ** 2) if radius else np.ones(1)
     inside = np.zeros((length, length))
@@ -99,6 +100,10 @@ def _log(x):
         return np.log(x)
 
 
+def _decay(duration, tau):
+    return np.exp(-duration / tau) if 0 < tau < np.inf else np.isfinite(duration) * 1.0
+
+
 def _mean(numerator, denominator):
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
@@ -120,8 +125,8 @@ def diffuse(
 ):
     """The linear model, every sum written out.
 
-    The normalized result is taken as the mean of the single-frame results u_i = N_i / D_i weighted by
-    D_i E(t - t_i), with these weights relative to the largest one, so that it survives any gap.
+    For the quotient N / D all weights in time are taken relative to that of the nearest frame that reaches
+    the sample, so that it survives any gap.
 
     Parameters
     ----------
@@ -152,25 +157,21 @@ def diffuse(
         for frame, m, c in zip(frames, confidence, coefficients, strict=True)
     ]
     numerators, denominators = map(np.array, zip(*pairs, strict=True))
-    means, log_denominators = _mean(numerators, denominators), _log(denominators)
 
     result = np.empty(np.shape(frames))
     for n in range(count):
-        reach = min(n + lookahead + 1, count)
-        if tau == 0:
-            log_decay = _log(np.arange(reach) == n)
-        else:
-            log_decay = -np.abs(times[n] - times[:reach]) / tau
-        log_decay = log_decay[:, None, None, None]
+        window = slice(n, n + 1) if tau == 0 else slice(0, n + lookahead + 1)
+        above, below = numerators[window], denominators[window]
+        distance = np.abs(times[n] - times[window]).reshape(-1, 1, 1, 1)
         if normalize:
-            log_weight = log_decay + log_denominators[:reach]
-            largest = log_weight.max(axis=0)
-            weight = np.exp(log_weight - np.where(np.isfinite(largest), largest, 0.0))
-            u = _mean((weight * means[:reach]).sum(axis=0), weight.sum(axis=0))
-            own = np.asarray(frames[n], float).reshape(u.shape)
-            u = np.where(np.isfinite(largest), u, own if fill is None else fill)
+            nearest = np.where(below > 0, distance, np.inf).min(axis=0)
+            reached = np.isfinite(nearest)
+            decay = _decay(np.where(below > 0, distance - np.where(reached, nearest, 0.0), np.inf), tau)
+            mean = _mean((decay * above).sum(axis=0), (decay * below).sum(axis=0))
+            own = np.asarray(frames[n], float).reshape(mean.shape)
+            u = np.where(reached, mean, own if fill is None else fill)
         else:
-            u = (np.exp(log_decay) * numerators[:reach]).sum(axis=0)
+            u = (_decay(distance, tau) * above).sum(axis=0)
         result[n] = u.reshape(result.shape[1:])
     return result
 

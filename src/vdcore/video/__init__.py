@@ -18,6 +18,7 @@ from time import perf_counter
 
 from vdcore import models
 from vdcore._arguments import Region, frame_range, number, resolve_region
+from vdcore._core import build_info
 from vdcore.filter import Boundary, Diffuser, Dither, Sigma, TimeUnit
 
 from .container import is_cut_short
@@ -135,8 +136,11 @@ def diffuse_video(
         Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
     tau : float
         Time constant in `time_unit`. 0 = no memory, inf = running mean.
-    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, threads, dither
+    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, dither
         See `vdcore.Diffuser`. Samples have 8 bits, 0 to 255.
+    threads : int or None, optional
+        Threads of the filter, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors
+        that decoding and encoding, one thread each, leave free. The result does not depend on it.
     time_unit : {"frames", "seconds"}, optional
         Unit of `tau`, `start` and `stop`; frames of a file are 1 / fps seconds apart.
     region : (x, y, width, height), array, callable or iterable, optional
@@ -201,7 +205,7 @@ def diffuse_video(
         lookahead=lookahead,
         tolerance=tolerance,
         time_unit=time_unit,
-        threads=threads,
+        threads=_free_threads() if threads is None else threads,
         dither=dither,
     )
     frames = frame_range(start, stop, time_unit)
@@ -226,6 +230,14 @@ def diffuse_video(
     return filter_video(
         path, out, make_filter, backend=backend, codec=codec, quality=quality, progress=progress
     )
+
+
+def _free_threads() -> int | None:
+    """Threads for a filter while two others decode and encode; None where the environment says."""
+    if any(name in os.environ for name in ("VDCORE_NUM_THREADS", "OMP_NUM_THREADS")):
+        return None
+    processors: int = build_info()["threads"]
+    return max(1, processors - 2)
 
 
 def filter_video(

@@ -262,6 +262,7 @@ def test_ffprobe_is_asked_where_pyav_is_not(tmp_path, monkeypatch):
         ([0.0, 40, 240, 280], True, True),
         ([0.0, 40, 80, 126], True, True),
         ([0.0, 0, 0, 0], False, False),  # a raw stream
+        ([33.0, 67, 100, 0, 0], True, False),  # frames in AVI that are still in the decoder at the end
         ([0.0], True, False),
         ([], True, False),
     ],

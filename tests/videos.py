@@ -42,6 +42,16 @@ def read_video(path):
     return np.array(frames)
 
 
+def count_frames(path):
+    """How many frames a file has, and the last of them."""
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    count, last = 0, None
+    while (image := capture.read()[1]) is not None:
+        count, last = count + 1, image
+    capture.release()
+    return count, last
+
+
 def frame_rate(path):
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     fps = capture.get(cv2.CAP_PROP_FPS)

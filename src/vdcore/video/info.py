@@ -37,12 +37,13 @@ class Pace:
         self.frames = 0
         self._last = 0.0
         self._shortest = math.inf
-        self._longest = -math.inf
+        self._longest = 0.0
 
     def add(self, stamp: float) -> None:
-        if self.frames:
-            self._shortest = min(self._shortest, stamp - self._last)
-            self._longest = max(self._longest, stamp - self._last)
+        step = stamp - self._last
+        if self.frames and step > 0:  # frames that leave the decoder at the end may have no stamp
+            self._shortest = min(self._shortest, step)
+            self._longest = max(self._longest, step)
         self._last = stamp
         self.frames += 1
 
@@ -54,7 +55,7 @@ class Pace:
     @property
     def timed(self) -> bool:
         """Whether there are time stamps at all: those of raw streams are all 0."""
-        return self.frames < 2 or self._longest != 0 or self._shortest != 0
+        return self.frames < 2 or self._longest > 0
 
 
 @dataclass(frozen=True)

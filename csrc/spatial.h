@@ -40,8 +40,8 @@ typedef struct vd_scratch {
     void *value;   /* what the spatial filter gives */
     void *second;  /* the filtered confidence */
     void *output;
-    float *expanded[3];     /* the pyramid's last rows at full width */
-    int64_t expanded_at[3]; /* which rows these are */
+    float *expanded[4];     /* the pyramid's last rows at full width */
+    int64_t expanded_at[4]; /* which rows these are */
     float *even, *odd, *coarse;
 } vd_scratch;
 
@@ -61,7 +61,9 @@ typedef struct vd_spatial {
     uint16_t *fixed_gain;          /* [width], 16384 / share of the weights inside */
     vd_pyramid_axis pyramid_y, pyramid_x;
     float *inverse_row;    /* [samples] of pyramid_x.inverse */
-    void *reduced_outside; /* a pixel outside the picture after the first vertical reduction */
+    float *reduced_outside; /* a pixel outside the picture after the first vertical reduction */
+    float step_weights[7];
+    int step; /* levels done in one go at the finest end */
     float *analysis[VD_PYRAMID_MAX_LEVELS + 1], *synthesis[VD_PYRAMID_MAX_LEVELS + 1]; /* from 1 on */
 
     /* rows of the frame at hand, valid after vd_spatial_begin */
@@ -94,5 +96,21 @@ void vd_spatial_row(vd_spatial *spatial, int64_t y, int thread, void *out);
 
 /* Row y of sum_d G(d) / total * plane, in double, with no division and only what the plane says outside. */
 void vd_spatial_sum_row(const vd_spatial *spatial, const vd_plane *plane, int64_t y, int thread, double *out);
+
+/* ---- between the files of the spatial filter ---- */
+
+/* spatial_fixed.c. Fills the tables of the fixed-point method, leaving out taps that weigh at most `spare` along an axis.
+ * s->bound is the bound of its error, infinite for a picture so small that the edges' factors exceed 2.1. */
+vd_status vd_fixed_init(vd_spatial *s, double spare);
+void vd_fixed_free(vd_spatial *s);
+void vd_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out);
+
+/* spatial_pyramid.c. Plans the pyramid with the most levels whose bound is at most `allowed`, if there is any. */
+vd_status vd_pyramid_plan(vd_spatial *s, double truncate, double allowed, bool *found);
+void vd_pyramid_free(vd_spatial *s);
+/* Filters the frame of vd_spatial_begin down to the finest stored level; then rows can be had. */
+void vd_pyramid_run(vd_spatial *s);
+void vd_pyramid_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out);
+void vd_pyramid_row(const vd_spatial *s, int64_t y, int thread, float *out);
 
 #endif

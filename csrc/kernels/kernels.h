@@ -74,16 +74,13 @@ typedef struct vd_kernels {
     void (*f32_to_u16)(uint16_t *out, const float *row, size_t n);
 
     /* The binomial pyramid, weights 1 4 6 4 1. */
-    /* (r0 + 4 r1 + 6 r2 + 4 r3 + r4) / 16 of five rows; 8-bit rows: without the division */
-    void (*reduce_vertical_u8)(uint16_t *out, const uint8_t *const *rows, size_t n);
-    void (*reduce_vertical_f32)(float *out, const float *const *rows, size_t n);
+    /* sum of weights[|j|] rows[radius + j], exact: the weights of all rows add up to at most 256 */
+    void (*reduce_vertical)(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius, size_t n);
     /* out[k] = (even[k - 1] + 4 odd[k - 1] + 6 even[k] + 4 odd[k] + even[k + 1]) / 16, in pixels of step samples */
     void (*reduce_horizontal)(float *out, const float *even, const float *odd, size_t step, size_t n);
-    /* the same for what reduce_vertical_u8 gives, made up for: / 256 */
-    void (*reduce_horizontal_u16)(float *out, const uint16_t *even, const uint16_t *odd, size_t step, size_t n);
     /* even[k] = (row[k - 1] + 6 row[k] + row[k + 1]) / 8, odd[k] = (row[k] + row[k + 1]) / 2 */
     void (*expand_horizontal)(float *even, float *odd, const float *row, size_t step, size_t n);
-    /* (w0 r0 + w1 r1) + w2 r2 */
+    /* (w0 r0 + w1 r1) + (w2 r2 + w3 r3) */
     void (*expand_vertical)(float *out, const float *const *rows, const float *weights, size_t n);
     /* the same as fixed point */
     void (*expand_vertical_fixed)(uint16_t *out, const float *const *rows, const float *weights, size_t n);

@@ -219,20 +219,14 @@ static void f32_to_u16(uint16_t *out, const float *row, size_t n)
         out[i] = (uint16_t)round_to_int(clip(row[i], 65535.0f));
 }
 
-static void reduce_vertical_u8(uint16_t *out, const uint8_t *const *rows, size_t n)
+static void reduce_vertical(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius, size_t n)
 {
-    const uint8_t *r0 = rows[0], *r1 = rows[1], *r2 = rows[2], *r3 = rows[3], *r4 = rows[4];
     for (size_t i = 0; i < n; i++)
-        out[i] = (uint16_t)((r0[i] + r4[i]) + 4 * (r1[i] + r3[i]) + 6 * r2[i]);
-}
-
-static void reduce_vertical_f32(float *out, const float *const *rows, size_t n)
-{
-    const float *r0 = rows[0], *r1 = rows[1], *r2 = rows[2], *r3 = rows[3], *r4 = rows[4];
-    for (size_t i = 0; i < n; i++) {
-        float c = r2[i];
-        float outer = (r0[i] - c) + (r4[i] - c), inner = (r1[i] - c) + (r3[i] - c);
-        out[i] = c + (outer + 4.0f * inner) * 0.0625f;
+        out[i] = (uint16_t)(weights[0] * rows[radius][i]);
+    for (int j = 1; j <= radius; j++) {
+        const uint8_t *above = rows[radius - j], *below = rows[radius + j];
+        for (size_t i = 0; i < n; i++)
+            out[i] = (uint16_t)(out[i] + weights[j] * (above[i] + below[i]));
     }
 }
 
@@ -241,14 +235,6 @@ static void reduce_horizontal(float *out, const float *even, const float *odd, s
     for (size_t i = 0; i < n; i++) {
         float outer = (even - step)[i] + even[i + step], inner = (odd - step)[i] + odd[i];
         out[i] = ((outer + 4.0f * inner) + 6.0f * even[i]) * 0.0625f;
-    }
-}
-
-static void reduce_horizontal_u16(float *out, const uint16_t *even, const uint16_t *odd, size_t step, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        int outer = (even - step)[i] + even[i + step], inner = (odd - step)[i] + odd[i];
-        out[i] = (float)(outer + 4 * inner + 6 * even[i]) * (1.0f / 256);
     }
 }
 
@@ -262,7 +248,7 @@ static void expand_horizontal(float *even, float *odd, const float *row, size_t 
 
 static inline float expanded(const float *const *rows, const float *w, size_t i)
 {
-    return (w[0] * rows[0][i] + w[1] * rows[1][i]) + w[2] * rows[2][i];
+    return (w[0] * rows[0][i] + w[1] * rows[1][i]) + (w[2] * rows[2][i] + w[3] * rows[3][i]);
 }
 
 static void expand_vertical(float *out, const float *const *rows, const float *weights, size_t n)

@@ -12,8 +12,7 @@
  *     clip_f            to [0, high], NaN to 0;  store_f_u8, store_f_u16  rint of values in range
  *     load_f_u8, load_f_u16, load_d_f32, store_d_f32  conversions
  *     not_finite_f, not_finite_d  whether any lane is infinite or NaN
- *     load_h_u8         NH bytes as they are;  double_h, four_h  a times 2, 4
- *     store_f_h         NH values as floats, each times scale
+ *     load_h_u8         NH bytes as they are;  multiply_low_h  a b mod 2^16
  *
  * and define TABLE_NAME. What is left of a row after whole vectors goes to the scalar kernels. The order of operations is
  * that of rows_scalar.c.
@@ -290,35 +289,25 @@ VD_TARGET static void f32_to_u16(uint16_t *out, const float *row, size_t n)
     vd_kernels_scalar()->f32_to_u16(out + i, row + i, n - i);
 }
 
-/* outer + 4 inner + 6 centre */
-VD_OP vh binomial_h(vh outer, vh inner, vh centre)
+VD_TARGET static void reduce_vertical(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius, size_t n)
 {
-    return add_h(add_h(outer, double_h(centre)), four_h(add_h(inner, centre)));
-}
-
-VD_TARGET static void reduce_vertical_u8(uint16_t *out, const uint8_t *const *rows, size_t n)
-{
+    const uint8_t *rest[13];
     size_t i = 0;
-    for (; i + NH <= n; i += NH) {
-        vh outer = add_h(load_h_u8(rows[0] + i), load_h_u8(rows[4] + i));
-        vh inner = add_h(load_h_u8(rows[1] + i), load_h_u8(rows[3] + i));
-        store_h(out + i, binomial_h(outer, inner, load_h_u8(rows[2] + i)));
+    for (; i + 2 * NH <= n; i += 2 * NH) {
+        vh w = set_h(weights[0]);
+        vh sum_a = multiply_low_h(load_h_u8(rows[radius] + i), w), sum_b = multiply_low_h(load_h_u8(rows[radius] + i + NH), w);
+        for (int j = 1; j <= radius; j++) {
+            const uint8_t *above = rows[radius - j] + i, *below = rows[radius + j] + i;
+            w = set_h(weights[j]);
+            sum_a = add_h(sum_a, multiply_low_h(add_h(load_h_u8(above), load_h_u8(below)), w));
+            sum_b = add_h(sum_b, multiply_low_h(add_h(load_h_u8(above + NH), load_h_u8(below + NH)), w));
+        }
+        store_h(out + i, sum_a);
+        store_h(out + i + NH, sum_b);
     }
-    const uint8_t *rest[5] = {rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i, rows[4] + i};
-    vd_kernels_scalar()->reduce_vertical_u8(out + i, rest, n - i);
-}
-
-VD_TARGET static void reduce_vertical_f32(float *out, const float *const *rows, size_t n)
-{
-    size_t i = 0;
-    for (; i + NF <= n; i += NF) {
-        vf c = load_f(rows[2] + i);
-        vf outer = add_f(sub_f(load_f(rows[0] + i), c), sub_f(load_f(rows[4] + i), c));
-        vf inner = add_f(sub_f(load_f(rows[1] + i), c), sub_f(load_f(rows[3] + i), c));
-        store_f(out + i, add_f(c, mul_f(add_f(outer, mul_f(set_f(4), inner)), set_f(0.0625f))));
-    }
-    const float *rest[5] = {rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i, rows[4] + i};
-    vd_kernels_scalar()->reduce_vertical_f32(out + i, rest, n - i);
+    for (int j = 0; j <= 2 * radius; j++)
+        rest[j] = rows[j] + i;
+    vd_kernels_scalar()->reduce_vertical(out + i, rest, weights, radius, n - i);
 }
 
 VD_TARGET static void reduce_horizontal(float *out, const float *even, const float *odd, size_t step, size_t n)
@@ -331,17 +320,6 @@ VD_TARGET static void reduce_horizontal(float *out, const float *even, const flo
         store_f(out + i, mul_f(sum, set_f(0.0625f)));
     }
     vd_kernels_scalar()->reduce_horizontal(out + i, even + i, odd + i, step, n - i);
-}
-
-VD_TARGET static void reduce_horizontal_u16(float *out, const uint16_t *even, const uint16_t *odd, size_t step, size_t n)
-{
-    size_t i = 0;
-    for (; i + NH <= n; i += NH) {
-        vh outer = add_h(load_h(even + i - step), load_h(even + i + step));
-        vh inner = add_h(load_h(odd + i - step), load_h(odd + i));
-        store_f_h(out + i, binomial_h(outer, inner, load_h(even + i)), 1.0f / 256);
-    }
-    vd_kernels_scalar()->reduce_horizontal_u16(out + i, even + i, odd + i, step, n - i);
 }
 
 VD_TARGET static void expand_horizontal(float *even, float *odd, const float *row, size_t step, size_t n)
@@ -358,8 +336,9 @@ VD_TARGET static void expand_horizontal(float *even, float *odd, const float *ro
 
 VD_OP vf expanded_vector(const float *const *rows, const float *w, size_t i)
 {
-    vf sum = add_f(mul_f(set_f(w[0]), load_f(rows[0] + i)), mul_f(set_f(w[1]), load_f(rows[1] + i)));
-    return add_f(sum, mul_f(set_f(w[2]), load_f(rows[2] + i)));
+    vf first = add_f(mul_f(set_f(w[0]), load_f(rows[0] + i)), mul_f(set_f(w[1]), load_f(rows[1] + i)));
+    vf second = add_f(mul_f(set_f(w[2]), load_f(rows[2] + i)), mul_f(set_f(w[3]), load_f(rows[3] + i)));
+    return add_f(first, second);
 }
 
 VD_TARGET static void expand_vertical(float *out, const float *const *rows, const float *weights, size_t n)
@@ -367,7 +346,7 @@ VD_TARGET static void expand_vertical(float *out, const float *const *rows, cons
     size_t i = 0;
     for (; i + NF <= n; i += NF)
         store_f(out + i, expanded_vector(rows, weights, i));
-    const float *rest[3] = {rows[0] + i, rows[1] + i, rows[2] + i};
+    const float *rest[4] = {rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i};
     vd_kernels_scalar()->expand_vertical(out + i, rest, weights, n - i);
 }
 
@@ -376,7 +355,7 @@ VD_TARGET static void expand_vertical_fixed(uint16_t *out, const float *const *r
     size_t i = 0;
     for (; i + NF <= n; i += NF)
         store_f_u16(out + i, clip_f(mul_f(expanded_vector(rows, weights, i), set_f(256)), 65280));
-    const float *rest[3] = {rows[0] + i, rows[1] + i, rows[2] + i};
+    const float *rest[4] = {rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i};
     vd_kernels_scalar()->expand_vertical_fixed(out + i, rest, weights, n - i);
 }
 

@@ -101,12 +101,4 @@ VD_OP vd load_d_f32(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 VD_OP void store_d_f32(float *p, vd a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
 
 VD_OP vh load_h_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
-VD_OP vh double_h(vh a) { return _mm256_slli_epi16(a, 1); }
-VD_OP vh four_h(vh a) { return _mm256_slli_epi16(a, 2); }
-VD_OP void store_f_h(float *p, vh a, float scale)
-{
-    __m256i low = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(a));
-    __m256i high = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1));
-    _mm256_storeu_ps(p, _mm256_mul_ps(_mm256_cvtepi32_ps(low), _mm256_set1_ps(scale)));
-    _mm256_storeu_ps(p + 8, _mm256_mul_ps(_mm256_cvtepi32_ps(high), _mm256_set1_ps(scale)));
-}
+VD_OP vh multiply_low_h(vh a, vh b) { return _mm256_mullo_epi16(a, b); }

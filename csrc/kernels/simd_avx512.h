@@ -94,12 +94,4 @@ VD_OP vd load_d_f32(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p))
 VD_OP void store_d_f32(float *p, vd a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
 
 VD_OP vh load_h_u8(const uint8_t *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
-VD_OP vh double_h(vh a) { return _mm512_slli_epi16(a, 1); }
-VD_OP vh four_h(vh a) { return _mm512_slli_epi16(a, 2); }
-VD_OP void store_f_h(float *p, vh a, float scale)
-{
-    __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(a));
-    __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(a, 1));
-    _mm512_storeu_ps(p, _mm512_mul_ps(_mm512_cvtepi32_ps(low), _mm512_set1_ps(scale)));
-    _mm512_storeu_ps(p + 16, _mm512_mul_ps(_mm512_cvtepi32_ps(high), _mm512_set1_ps(scale)));
-}
+VD_OP vh multiply_low_h(vh a, vh b) { return _mm512_mullo_epi16(a, b); }

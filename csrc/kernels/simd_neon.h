@@ -93,10 +93,4 @@ VD_OP vd load_d_f32(const float *p) { return vcvt_f64_f32(vld1_f32(p)); }
 VD_OP void store_d_f32(float *p, vd a) { vst1_f32(p, vcvt_f32_f64(a)); }
 
 VD_OP vh load_h_u8(const uint8_t *p) { return vmovl_u8(vld1_u8(p)); }
-VD_OP vh double_h(vh a) { return vshlq_n_u16(a, 1); }
-VD_OP vh four_h(vh a) { return vshlq_n_u16(a, 2); }
-VD_OP void store_f_h(float *p, vh a, float scale)
-{
-    vst1q_f32(p, vmulq_n_f32(vcvtq_f32_u32(vmovl_u16(vget_low_u16(a))), scale));
-    vst1q_f32(p + 4, vmulq_n_f32(vcvtq_f32_u32(vmovl_high_u16(a)), scale));
-}
+VD_OP vh multiply_low_h(vh a, vh b) { return vmulq_u16(a, b); }

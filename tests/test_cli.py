@@ -121,8 +121,7 @@ def test_errors(tmp_path, capsys, monkeypatch, clip, arguments, code, message):
     got, out, err = run(capsys, *arguments)
     assert (got, out) == (code, "")
     assert message in err
-    errors = [line for line in err.splitlines() if line.startswith("Error: ")]
-    assert len(errors) == 1 and err.splitlines()[-1] == errors[0]
+    assert err.startswith("Error: ") and err.count("\n") == 1
 
 
 def test_info_of_the_build(capsys):
@@ -142,6 +141,8 @@ def test_info_of_a_file(capsys, clip):
 
 def test_version_and_help(capsys):
     assert run(capsys, "--version") == (0, f"vdcore, version {vdcore.__version__}\n", "")
+    code, out, err = run(capsys)
+    assert (code, out) == (2, "") and "Usage: vdcore" in err
     for arguments in (["--help"], ["run", "-h"], ["info", "-h"], ["demo", "-h"]):
         code, out, _ = run(capsys, *arguments)
         assert code == 0 and "Usage: vdcore" in out

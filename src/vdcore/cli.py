@@ -28,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             return commands.main(arguments, prog_name="vdcore", standalone_mode=False) or 0
     except click.ClickException as error:
-        error.show()
+        text = error.format_message()
+        click.echo(text if "\n" in text else f"Error: {text}", err=True)  # the help, if no command was given
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted", err=True)

@@ -21,7 +21,7 @@ def is_cut_short(path: Path) -> bool:
             return _y4m_ends_inside_a_frame(data)
         if data[:4] == b"RIFF":
             ends = _riff_ends(data)
-        elif data[4:8] == b"ftyp":
+        elif data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):  # the last five: old MOV
             ends = _mp4_ends(data)
         elif data[:4] == b"\x1a\x45\xdf\xa3":
             ends = _matroska_ends(data)

@@ -50,12 +50,12 @@ def test_limits_of_numbers():
 
 
 def test_integers():
-    assert integer(np.uint8(3), "threads", 1) == 3
-    for value in (0, 2**31):
-        with pytest.raises(ValueError, match="threads must be an integer from 1 to 2147483647"):
-            integer(value, "threads", 1)
-    with pytest.raises(TypeError, match=r"threads must be an integer >= 1, got 2\.0"):
-        integer(2.0, "threads", 1)
+    assert integer(np.uint8(3), "threads", 1, 9) == 3
+    for value in (0, 10, -1, 2**40):
+        with pytest.raises(ValueError, match=f"threads must be an integer from 1 to 9, got {value}"):
+            integer(value, "threads", 1, 9)
+    with pytest.raises(TypeError, match=r"threads must be an integer from 1 to 9, got 2\.0"):
+        integer(2.0, "threads", 1, 9)
 
 
 # arrays

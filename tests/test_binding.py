@@ -137,9 +137,13 @@ def test_nothing_is_kept():
         (np.zeros((9, 11, 3), np.uint16), TypeError, "out must have dtype .*got uint16"),
         (np.zeros((9, 11, 3), ">f4"), TypeError, "out must have dtype .*got >f4"),
         (np.broadcast_to(np.uint8(0), SHAPE), ValueError, "out must be writable"),
-        (as_strided(np.zeros(33, np.uint8), SHAPE, (0, 3, 1)), ValueError, "samples of out overlap"),
-        (as_strided(np.zeros(99, np.uint8), SHAPE, (3, 3, 1)), ValueError, "samples of out overlap"),
-        (as_strided(np.zeros(99, np.uint8), SHAPE, (11, 1, 1)), ValueError, "samples of out overlap"),
+        (as_strided(np.zeros(33, np.uint8), SHAPE, (0, 3, 1)), ValueError, "samples of out must not overlap"),
+        (as_strided(np.zeros(99, np.uint8), SHAPE, (3, 3, 1)), ValueError, "samples of out must not overlap"),
+        (
+            as_strided(np.zeros(99, np.uint8), SHAPE, (11, 1, 1)),
+            ValueError,
+            "samples of out must not overlap",
+        ),
         ([[0]], TypeError, "out must be an array that can be written in place, got list"),
         (bytes(297), TypeError, "out must have dtype|out must be an array"),
     ],
@@ -258,11 +262,18 @@ def test_video_output_over_region_and_sources():
     assert_same_bits(masks, expected)
 
 
-def test_batches_that_overlap_are_refused():
+@pytest.mark.parametrize("lookahead", [0, 1])
+def test_batches_that_overlap_are_refused(lookahead):
     buffer = noise("uint8", (6, *SHAPE))
-    diffuser = vdcore.Diffuser(1, 2)
-    with pytest.raises(ValueError, match="overlap"):
+    diffuser = vdcore.Diffuser(1, 2, lookahead=lookahead)
+    with pytest.raises(ValueError, match="out must be frames itself or share no memory with it"):
         diffuser.push_many(buffer[:5], out=buffer[1:])
+    folded = as_strided(np.zeros(297, np.uint8), (3, *SHAPE), (0, 33, 3, 1))
+    with pytest.raises(ValueError, match="overlap"):
+        diffuser.push_many(buffer[:3], out=folded)
+    if lookahead:
+        with pytest.raises(ValueError, match="out must share no memory with frames when there is lookahead"):
+            diffuser.push_many(buffer, out=buffer)
     assert diffuser.info.frames == 0
 
 
@@ -317,8 +328,11 @@ def test_messages_have_the_values():
         diffuser(frame[..., 0])
     with pytest.raises(TypeError, match=r"frame is \(9, 11, 3\) float64, the stream is .* float32"):
         diffuser(frame.astype("float64"))
-    with pytest.raises(ValueError, match="infinite.*frame runs from .* to inf"):
-        diffuser(np.where(frame > 0.5, np.float32(np.inf), frame))
+    frame[4, 5, 1] = -np.inf
+    frame[8, 10] = np.nan
+    with pytest.raises(ValueError, match=r"infinite sample; frame\[4, 5, 1\] is -inf"):
+        diffuser(frame)
+    frame[...] = 0
     with pytest.raises(ValueError, match="confidence runs from .* to 2"):
         diffuser(frame, confidence=np.full(SHAPE[:2], 2.0))
     with pytest.raises(ValueError, match="normalized mode"):

@@ -38,13 +38,13 @@ def number(
     return result
 
 
-def integer(value: object, name: str, low: int) -> int:
-    """Return `value` as an int >= low that fits 32 bits."""
+def integer(value: object, name: str, low: int, high: int) -> int:
+    """Return `value` as an int from low to high."""
     if not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer >= {low}, got {value!r}")
+        raise TypeError(f"{name} must be an integer from {low} to {high}, got {value!r}")
     result = int(value)
-    if not low <= result < 2**31:
-        raise ValueError(f"{name} must be an integer from {low} to {2**31 - 1}, got {value!r}")
+    if not low <= result <= high:
+        raise ValueError(f"{name} must be an integer from {low} to {high}, got {value!r}")
     return result
 
 
@@ -155,7 +155,21 @@ def as_output(
         raise ValueError(f"out must have shape {shape}, got {array.shape}")
     if not array.flags.writeable:
         raise ValueError("out must be writable, got a read-only array")
+    if _overlaps_itself(array):
+        raise ValueError(
+            f"the samples of out must not overlap, got shape {shape} and strides {array.strides}"
+        )
     return array
+
+
+def _overlaps_itself(array: Array) -> bool:
+    """Whether two samples may share memory, as where a stride is zero."""
+    span = array.itemsize
+    for stride, length in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
+        if length > 1 and stride < span:
+            return True
+        span += stride * (length - 1)
+    return False
 
 
 def apart(value: Any, out: Array) -> Any:

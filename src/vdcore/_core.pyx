@@ -11,6 +11,8 @@ from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_New
 
+import numpy as np
+
 
 cdef extern from *:
     """
@@ -85,7 +87,8 @@ cdef int _check_push(vd_status status, vd_diffuser *handle, frame, confidence, c
             detail = (f"; frame is {frame.shape} {frame.dtype}, the stream is (height {info.height}, "
                       f"width {info.width}, channels {info.channels}) {_DTYPES[info.dtype]}")
     elif status == VD_ERROR_INFINITE:
-        detail = _values("frame", frame)
+        place = tuple(np.argwhere(np.isinf(frame))[0].tolist())
+        detail = f"; frame{list(place)} is {frame[place]}"
     elif status == VD_ERROR_CONFIDENCE:
         detail = _values("confidence", confidence)
     elif status == VD_ERROR_COEFFICIENT and coefficients is not None:
@@ -114,18 +117,6 @@ cdef class View:
         self.image.column_stride = strides[1]
         self.image.channels = shape[2] if self.buffer.ndim == 3 else 1
         self.image.channel_stride = strides[2] if self.buffer.ndim == 3 else self.buffer.itemsize
-        if writable:
-            self.refuse_overlap()
-
-    cdef int refuse_overlap(self) except -1:
-        """Refuse an output in which two samples may share memory, such as one with a zero stride."""
-        cdef Py_ssize_t span = self.buffer.itemsize
-        for stride, length in sorted([(abs(self.buffer.strides[i]), self.buffer.shape[i])
-                                      for i in range(self.buffer.ndim)]):
-            if length > 1 and stride < span:
-                raise ValueError("the samples of out overlap each other")
-            span += stride * (length - 1)
-        return 0
 
     def __dealloc__(self):
         PyBuffer_Release(&self.buffer)  # does nothing where no buffer was got

@@ -39,6 +39,7 @@ Boundary = Literal["renormalize", "reflect", "nearest", "constant"]
 TimeUnit = Literal["frames", "seconds"]
 Dither = Literal["ordered"]
 
+MAX_LOOKAHEAD, MAX_THREADS = 2**20, 2**16  # those of the C library
 _USUAL_STEP = {"frames": 1.0, "seconds": 1 / 30}  # sizes the state; steps may be of any length
 _BATCH = 16  # frames per call in `diffuse`: enough to share passes over the state, few enough for Ctrl-C
 _STATE = struct.Struct("<8sII")  # magic, length and CRC-32 of the JSON that follows; then vd_diffuser_save
@@ -99,10 +100,10 @@ def filter_parameters(
         cval=number(cval, "cval"),
         truncate=number(truncate, "truncate", 0),
         fill=None if fill is None else _fill(fill),
-        lookahead=integer(lookahead, "lookahead", 0),
+        lookahead=integer(lookahead, "lookahead", 0, MAX_LOOKAHEAD),
         tolerance=None if tolerance is None else number(tolerance, "tolerance", 0, strict=True),
         time_unit=_choice(time_unit, "time_unit", tuple(_USUAL_STEP)),
-        threads=None if threads is None else integer(threads, "threads", 1),
+        threads=None if threads is None else integer(threads, "threads", 1, MAX_THREADS),
         dither=None if dither is None else _choice(dither, "dither", ("ordered",)),
     )
 
@@ -390,6 +391,8 @@ class Diffuser:
         weights = per_frame(confidence, "confidence", stack, result, as_weights)
         factors = per_frame(coefficients, "coefficients", stack, result, as_factors)
         steps = self._steps(dt, len(stack))
+        if _in_place(stack, result) and self.parameters.lookahead:
+            raise ValueError("out must share no memory with frames when there is lookahead")
         written = self._core.push_many(stack, result, steps, weights, factors)
         self._ndim = stack.ndim - 1
         return result[:written]
@@ -634,9 +637,7 @@ def diffuse(
     axis = channels_last(given, channel_axis)
     result = as_output(out, dtype, given.shape, given.dtype, parameters.normalize)
     source, target = _as_video(given, axis), _as_video(result, axis)
-    in_place = _same_view(source, target)
-    if not in_place and np.shares_memory(source, target):
-        raise ValueError("out must be frames itself or share no memory with it")
+    in_place = _in_place(source, target)
 
     if coefficients is not None:
         coefficients = as_samples(coefficients, "coefficients", FACTOR_DTYPES)
@@ -696,8 +697,13 @@ def _as_video(array: Array, channel_axis: int | None) -> Array:
     return moved[None] if moved.ndim == 3 else moved
 
 
-def _same_view(a: Array, b: Array) -> bool:
-    return a.dtype == b.dtype and a.strides == b.strides and a.ctypes.data == b.ctypes.data
+def _in_place(frames: Array, out: Array) -> bool:
+    """Whether `out` is `frames` itself; it is refused where it shares memory with it in any other way."""
+    if not np.shares_memory(frames, out):
+        return False
+    if frames.dtype != out.dtype or frames.strides != out.strides or frames.ctypes.data != out.ctypes.data:
+        raise ValueError("out must be frames itself or share no memory with it")
+    return True
 
 
 def diffuse_frame(

@@ -341,6 +341,15 @@ def test_untimed_stream_takes_the_probed_rate(tmp_path, monkeypatch):
 # ---- files that end early
 
 
+def test_truncated_bottom_up_avi(tmp_path):
+    frames = make_frames(6)
+    path = write_bottom_up_avi(tmp_path / "in.avi", frames)
+    path.write_bytes(path.read_bytes()[: -frames[0].nbytes * 5 // 2])
+    report = diffuse_quietly(path, tmp_path / "out.mkv", 0, 0)
+    assert (report.frames, report.ended_early) == (3, True)
+    np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), frames[:3])
+
+
 @pytest.mark.parametrize("name", ["in.avi", "in.mkv", "in.y4m"])
 def test_truncated_video(tmp_path, monkeypatch, name):
     streams_are(monkeypatch, ["video"])

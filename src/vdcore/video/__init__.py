@@ -6,6 +6,7 @@
 pair of a `Reader` and a `Writer`.
 """
 
+import errno
 import math
 import os
 import secrets
@@ -339,8 +340,10 @@ def _temporary(target: Path) -> Iterator[Path]:
     """A new file beside target, with its suffix, that is gone at the end unless it was renamed."""
     if target.is_dir():
         raise IsADirectoryError(f"out must be a file, got the folder {target}")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
     path = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
-    open(path, "xb").close()  # tells what is wrong with the folder, which OpenCV does not
+    open(path, "xb").close()  # tells what is wrong, which OpenCV does not
     try:
         yield path
     finally:

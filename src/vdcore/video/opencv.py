@@ -91,11 +91,12 @@ class OpenCVReader:
         ValueError
             If the frame has another size than the frames before it.
         """
-        decoded, image = self._capture.read(None if self.info.bottom_up else out)
+        decoded, packet = self._capture.read(None if self.info.bottom_up else out)
         if not decoded:
             return None
-        if self.info.bottom_up:
-            image = self._from_bottom_up(image)
+        image = self._from_bottom_up(packet) if self.info.bottom_up else packet
+        if image is None:
+            return None
         if image.shape != self.shape:
             raise ValueError(
                 f"{self.info.path}: frame {self._pace.frames} has the shape {image.shape},"
@@ -114,14 +115,15 @@ class OpenCVReader:
     def close(self) -> None:
         self._capture.release()
 
-    def _from_bottom_up(self, packet: Array) -> Array:
-        """A view of an uncompressed BGR packet, whose rows are padded to whole 32-bit words."""
+    def _from_bottom_up(self, packet: Array) -> Array | None:
+        """A view of an uncompressed BGR packet, its rows padded to whole 32-bit words; None if cut off."""
         height, width, channels = self.shape
         row = (width * channels + 3) // 4 * 4
         if packet.size < height * row:
-            return packet
+            return None
         rows = packet.ravel()[: height * row].reshape(height, row)
-        return rows[::-1, : width * channels].reshape(height, width, channels)
+        image: Array = rows[::-1, : width * channels].reshape(height, width, channels)
+        return image
 
 
 class OpenCVWriter:

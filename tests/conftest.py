@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: every instruction set of this machine, one and two threads, real clips where they are."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,20 @@ def dtype(request):
 @pytest.fixture(params=BOUNDARIES)
 def boundary(request):
     return request.param
+
+
+@pytest.fixture
+def little_memory():
+    """At most 1 GiB more address space; without effect where it cannot be limited."""
+    resource = pytest.importorskip("resource")
+    if "asan" in os.environ.get("LD_PRELOAD", "") or not Path("/proc/self/statm").exists():
+        yield
+        return
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @pytest.fixture(scope="session")

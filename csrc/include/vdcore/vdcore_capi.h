@@ -48,10 +48,9 @@ typedef struct vd_api {
     vd_status (*diffuser_create)(vd_diffuser **diffuser, const vd_params *params);
     vd_status (*diffuser_copy)(vd_diffuser **copy, vd_diffuser *diffuser);
     void (*diffuser_destroy)(vd_diffuser *diffuser);
-    vd_status (*diffuser_push)(vd_diffuser *diffuser, const vd_frame *frame, const vd_image *out,
-                               int32_t *ready);
-    vd_status (*diffuser_push_many)(vd_diffuser *diffuser, size_t count, const vd_frame *frames,
-                                    const vd_image *outs, size_t *written, size_t *taken);
+    vd_status (*diffuser_push)(vd_diffuser *diffuser, const vd_frame *frame, const vd_image *out, int32_t *ready);
+    vd_status (*diffuser_push_many)(vd_diffuser *diffuser, size_t count, const vd_frame *frames, const vd_image *outs,
+                                    size_t *written, size_t *taken);
     vd_status (*diffuser_flush)(vd_diffuser *diffuser, const vd_image *out, int32_t *ready);
     vd_status (*diffuser_reset)(vd_diffuser *diffuser);
     vd_status (*diffuser_save)(vd_diffuser *diffuser, void *buffer, size_t *size);
@@ -92,18 +91,18 @@ static const vd_api vdcore_api = {
 static const vd_api *vdcore_api = NULL;
 
 /* Import vdcore and check its version. 0, or -1 with an exception set (ImportError if it does not fit). */
-static inline int vdcore_import(void) {
+static inline int vdcore_import(void)
+{
     const vd_api *api = (const vd_api *)PyCapsule_Import(VDCORE_CAPSULE_NAME, 0);
     if (api == NULL)
         return -1;
     int major = (int)(api->abi_version >> 16), minor = (int)(api->abi_version & 0xFFFF);
     if (major != VD_ABI_MAJOR || minor < VD_ABI_MINOR) {
-        PyErr_Format(
-            PyExc_ImportError,
-            "this extension was built for the vdcore C interface %d.%d, the installed vdcore provides "
-            "%d.%d: %s",
-            VD_ABI_MAJOR, VD_ABI_MINOR, major, minor,
-            major == VD_ABI_MAJOR ? "upgrade vdcore" : "rebuild the extension against this vdcore");
+        PyErr_Format(PyExc_ImportError,
+                     "this extension was built for the vdcore C interface %d.%d, the installed vdcore provides "
+                     "%d.%d: %s",
+                     VD_ABI_MAJOR, VD_ABI_MINOR, major, minor,
+                     major == VD_ABI_MAJOR ? "upgrade vdcore" : "rebuild the extension against this vdcore");
         return -1;
     }
     vdcore_api = api;

@@ -73,6 +73,11 @@ CFLAGS="-g -O1 $sanitizers" LDFLAGS="$sanitizers" \
     "$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/vdcore" .
 printf 'import sys; sys.path.insert(0, "%s")\n%s\n' "$work/vdcore" "$site" >"$target/sanitized.pth"
 runtimes="$("${CC:-cc}" -print-file-name=libasan.so) $("${CC:-cc}" -print-file-name=libubsan.so)"
-LD_PRELOAD=$runtimes PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+# pytest holds back what goes to standard error, and loses it when a sanitizer ends the program: use a file.
+trap 'cat "$work"/report.* 2>/dev/null; rm -rf "$work"' EXIT
+# shellcheck disable=SC2086
+LD_PRELOAD=$runtimes PYTHONMALLOC=malloc \
+    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:log_path=$work/report \
+    UBSAN_OPTIONS=print_stacktrace=1:log_path=$work/report \
     "$work/venv/bin/python" -m pytest -m "not slow and not embedding and not packaging" \
     --ignore tests/test_c.py ${PYTEST_ARGS:-}

@@ -2,6 +2,7 @@
 """How much do more threads help?"""
 
 from pathlib import Path
+from time import perf_counter
 
 from .contestants import FULL_HD, Vdcore, random_frame
 from .plotting import plot_lines
@@ -18,7 +19,8 @@ def run(tiny: bool, folder: Path) -> list[Row]:
     rows, lines = [], {}
     for sigma in 2, 20:
         ours = {count: Vdcore(frame, sigma, threads=count) for count in counts}
-        times = interleave({str(count): diffuser for count, diffuser in ours.items()}, tiny=tiny, seconds=5)
+        functions = {str(count): diffuser for count, diffuser in ours.items()}
+        times = interleave(functions, tiny=tiny, seconds=5, clock=perf_counter)
         gains = [times["1"] / times[str(count)] for count in counts]
         lines[f"sigma {sigma}"] = gains
         for count, gain in zip(counts[1:], gains[1:], strict=True):

@@ -12,7 +12,7 @@ from vdcore.video import PassThrough, filter_video
 
 from .clips import HD, REAL_HD, make_clip
 from .contestants import TAU, TINY
-from .timing import Row, interleave
+from .timing import Row, interleave, usable_processors
 
 PEER = "the same pipeline with a pass-through"
 
@@ -32,8 +32,7 @@ def run(tiny: bool, folder: Path) -> list[Row]:
             "20": lambda: vdcore.diffuse_video(clip, out, 20, TAU),
         }
         times = interleave(functions, tiny=tiny, rounds=3, clock=perf_counter)
-    info = vdcore.Diffuser(2, TAU).info
-    runs_on = f"{info.instruction_set}, {info.threads} threads (the default)"
+    runs_on = f"{vdcore.build_info()['instruction_set']}, {usable_processors()} processors, default threads"
     return [
         Row.slower(
             f"720p file to file, {kind}, sigma {sigma}", PEER, runs_on, times[sigma] / times["pass"], 1.2

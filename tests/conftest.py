@@ -2,6 +2,8 @@
 """Fixtures: every instruction set of this machine, one and two threads, real clips where they are."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +75,14 @@ def clip_frames(request, clips):
     frames = np.stack([capture.read()[1] for _ in range(3)])
     capture.release()
     return frames[:, -280:, -340:]
+
+
+@pytest.fixture(scope="session")
+def distributions(tmp_path_factory):
+    """The paths of the sdist and of the wheel that was built from it, in isolation."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--outdir", folder, Path(__file__).parents[1]]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert result.returncode == 0, result.stdout
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel

@@ -2,8 +2,6 @@
 """What is in the sdist and the wheel; the wheel is built in isolation, from the sdist."""
 
 import re
-import subprocess
-import sys
 import sysconfig
 import tarfile
 import zipfile
@@ -22,17 +20,6 @@ pytestmark = pytest.mark.packaging
 
 def version():
     return re.search(r'VD_VERSION_STRING "(.+)"', (HEADERS / "vdcore.h").read_text("utf-8")).group(1)
-
-
-@pytest.fixture(scope="module")
-def distributions(tmp_path_factory):
-    """Return the paths of the sdist and of the wheel that was built from it."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--outdir", folder, ROOT]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert result.returncode == 0, result.stdout
-    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
-    return sdist, wheel
 
 
 @pytest.fixture(scope="module")

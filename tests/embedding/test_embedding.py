@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
@@ -37,14 +36,11 @@ def run(*command, **keywords):
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def wheel(request):
     """The wheel under test."""
     if "VDCORE_WHEEL" in os.environ:
         return Path(os.environ["VDCORE_WHEEL"]).resolve()
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+    return request.getfixturevalue("distributions")[1]
 
 
 @pytest.fixture(scope="module")

@@ -15,5 +15,6 @@ suppress_warnings = ["myst.xref_missing"]  # the README's links into the source 
 
 autodoc_member_order = "bysource"
 numpydoc_class_members_toctree = False
+autosummary_generate = False
 
 html_theme = "alabaster"

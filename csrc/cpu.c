@@ -18,10 +18,7 @@ static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t registers[4])
     __cpuidex((int *)registers, (int)leaf, (int)subleaf);
 }
 
-static uint64_t extended_control(void)
-{
-    return _xgetbv(0);
-}
+static uint64_t extended_control(void) { return _xgetbv(0); }
 #else
 #include <cpuid.h>
 static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t registers[4])
@@ -59,16 +56,10 @@ unsigned vd_cpu_flags(void)
 
 #elif defined(__aarch64__) || defined(_M_ARM64)
 
-unsigned vd_cpu_flags(void)
-{
-    return VD_CPU_NEON;
-}
+unsigned vd_cpu_flags(void) { return VD_CPU_NEON; }
 
 #else
 
-unsigned vd_cpu_flags(void)
-{
-    return 0;
-}
+unsigned vd_cpu_flags(void) { return 0; }
 
 #endif

@@ -27,10 +27,7 @@ int64_t vd_boundary_index(int64_t i, int64_t n, int32_t boundary)
     }
 }
 
-double vd_gaussian_radius(double sigma, double truncate)
-{
-    return floor(truncate * sigma + 0.5);
-}
+double vd_gaussian_radius(double sigma, double truncate) { return floor(truncate * sigma + 0.5); }
 
 vd_status vd_axis_init(vd_axis *axis, int64_t length, double sigma, double radius, int32_t boundary)
 {

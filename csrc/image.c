@@ -19,10 +19,7 @@ size_t vd_dtype_size(int32_t dtype)
     }
 }
 
-double vd_dtype_range(int32_t dtype)
-{
-    return dtype == VD_U8 ? 255.0 : dtype == VD_U16 ? 65535.0 : 1.0;
-}
+double vd_dtype_range(int32_t dtype) { return dtype == VD_U8 ? 255.0 : dtype == VD_U16 ? 65535.0 : 1.0; }
 
 bool vd_checked_multiply(size_t a, size_t b, size_t *product)
 {
@@ -52,7 +49,7 @@ vd_image vd_image_contiguous(void *data, vd_dtype dtype, int64_t height, int64_t
 /* Adds the distance from the first to the last of `count` steps to the extent towards its side. */
 static bool add_extent(int64_t count, int64_t stride, uint64_t *below, uint64_t *above)
 {
-    uint64_t magnitude = stride < 0 ? (uint64_t) - (stride + 1) + 1 : (uint64_t)stride;
+    uint64_t magnitude = stride < 0 ? (uint64_t)-(stride + 1) + 1 : (uint64_t)stride;
     uint64_t steps = (uint64_t)(count - 1);
     if (magnitude != 0 && steps > (uint64_t)PTRDIFF_MAX / magnitude)
         return false;
@@ -118,22 +115,18 @@ bool vd_image_overlaps(const vd_image *a, const vd_image *b)
 
 bool vd_image_same_view(const vd_image *a, const vd_image *b)
 {
-    return a->data == b->data && a->dtype == b->dtype && vd_image_same_shape(a, b) &&
-           a->row_stride == b->row_stride && a->column_stride == b->column_stride &&
-           a->channel_stride == b->channel_stride;
+    return a->data == b->data && a->dtype == b->dtype && vd_image_same_shape(a, b) && a->row_stride == b->row_stride &&
+           a->column_stride == b->column_stride && a->channel_stride == b->channel_stride;
 }
 
-char *vd_image_row(const vd_image *image, int64_t y)
-{
-    return (char *)image->data + y * image->row_stride;
-}
+char *vd_image_row(const vd_image *image, int64_t y) { return (char *)image->data + y * image->row_stride; }
 
 /* Copies of a sample, with the size known to the compiler. */
-#define COPY_SAMPLES(SIZE, TO, FROM)                                                                            \
-    for (int64_t x = 0; x < image->width; x++) {                                                                \
-        char *pixel = start + x * image->column_stride;                                                         \
-        for (int64_t c = 0; c < image->channels; c++, run += (SIZE))                                            \
-            memcpy(TO, FROM, SIZE);                                                                             \
+#define COPY_SAMPLES(SIZE, TO, FROM)                                                                                   \
+    for (int64_t x = 0; x < image->width; x++) {                                                                       \
+        char *pixel = start + x * image->column_stride;                                                                \
+        for (int64_t c = 0; c < image->channels; c++, run += (SIZE))                                                   \
+            memcpy(TO, FROM, SIZE);                                                                                    \
     }
 
 #define STRIDED (pixel + c * image->channel_stride)
@@ -188,10 +181,7 @@ void vd_row_to_f64(double *out, const void *row, int32_t dtype, int64_t n)
     }
 }
 
-static double clipped_rint(double x, double high)
-{
-    return x > 0 ? rint(x < high ? x : high) : 0;
-}
+static double clipped_rint(double x, double high) { return x > 0 ? rint(x < high ? x : high) : 0; }
 
 void vd_row_from_f64(void *out, int32_t dtype, const double *row, int64_t n)
 {

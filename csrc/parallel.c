@@ -29,20 +29,11 @@
 #if defined(_OPENMP) && (defined(__unix__) || defined(__APPLE__))
 static pid_t loading_process; /* written by the constructor only */
 
-__attribute__((constructor)) static void note_process(void)
-{
-    loading_process = getpid();
-}
+__attribute__((constructor)) static void note_process(void) { loading_process = getpid(); }
 
-static int is_forked_child(void)
-{
-    return getpid() != loading_process;
-}
+static int is_forked_child(void) { return getpid() != loading_process; }
 #else
-static int is_forked_child(void)
-{
-    return 0;
-}
+static int is_forked_child(void) { return 0; }
 #endif
 
 void vd_parallel_blocks(int threads, int64_t count, vd_block_function *function, void *context)

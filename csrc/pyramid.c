@@ -32,10 +32,7 @@
 static const double PI = 3.14159265358979323846;
 
 /* floor(i / 2) for any sign */
-static int64_t half(int64_t i)
-{
-    return i >= 0 ? i / 2 : -((1 - i) / 2);
-}
+static int64_t half(int64_t i) { return i >= 0 ? i / 2 : -((1 - i) / 2); }
 
 static vd_range coarser(vd_range fine)
 {
@@ -85,7 +82,8 @@ static void coarse_kernel(double *weights, int radius, double sigma, int levels)
 
 /* The chain in one dimension and double precision: the output over `wanted` for an input that is given over
  * `given` and zero elsewhere. NULL if out of memory. */
-static double *apply_chain(int levels, const double *kernel, int radius, const double *input, vd_range given, vd_range wanted)
+static double *apply_chain(int levels, const double *kernel, int radius, const double *input, vd_range given,
+                           vd_range wanted)
 {
     vd_range analysis[VD_PYRAMID_MAX_LEVELS + 1], synthesis[VD_PYRAMID_MAX_LEVELS + 1];
     plan_ranges(levels, radius, wanted, analysis, synthesis);
@@ -204,7 +202,8 @@ static vd_status init_inverse(vd_pyramid_axis *plan, const double *kernel, const
     return VD_OK;
 }
 
-vd_status vd_pyramid_axis_init(vd_pyramid_axis *plan, const vd_axis *axis, double truncate, int32_t boundary, int levels)
+vd_status vd_pyramid_axis_init(vd_pyramid_axis *plan, const vd_axis *axis, double truncate, int32_t boundary,
+                               int levels)
 {
     int radius = (int)floor(ldexp(truncate * axis->sigma, -levels) + 0.5);
     plan->levels = levels;

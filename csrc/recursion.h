@@ -22,8 +22,8 @@ void vd_masked_update(double *u, double *mass, const double *value, const double
                       int64_t channels, double decay, int64_t samples);
 
 /* out = the mean of u (weight mass) and the future frames; present[i] = 0 where no weight ever arrived. */
-void vd_masked_output(double *out, uint8_t *present, const double *u, const double *mass, const vd_future *future, int count,
-                      int64_t channels, int64_t samples);
+void vd_masked_output(double *out, uint8_t *present, const double *u, const double *mass, const vd_future *future,
+                      int count, int64_t channels, int64_t samples);
 
 /* N <- a N + value */
 void vd_raw_update(double *state, const double *value, double decay, int64_t samples);

@@ -70,7 +70,8 @@ static vd_status init_rows(vd_spatial *s)
         scratch->ahead = malloc(padded);
         scratch->weights = malloc(((size_t)s->y.radius + 1) * sizeof(double));
         void **own[] = {&scratch->correction, &scratch->samples, &scratch->value, &scratch->second, &scratch->output};
-        bool complete = scratch->rows != NULL && scratch->padded != NULL && scratch->ahead != NULL && scratch->weights != NULL;
+        bool complete =
+            scratch->rows != NULL && scratch->padded != NULL && scratch->ahead != NULL && scratch->weights != NULL;
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
             complete = (*own[i] = malloc(row)) != NULL && complete;
         if (s->method == VD_METHOD_PYRAMID) {
@@ -109,8 +110,9 @@ vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_kerne
 
     double tolerance = params->tolerance;
     /* 8-bit rows outside the picture can hold only 8-bit values. */
-    bool fits_u8 = dtype == VD_U8 && (params->boundary != VD_BOUNDARY_CONSTANT ||
-                                      (params->cval >= 0 && params->cval <= 255 && params->cval == floor(params->cval)));
+    bool fits_u8 =
+        dtype == VD_U8 && (params->boundary != VD_BOUNDARY_CONSTANT ||
+                           (params->cval >= 0 && params->cval <= 255 && params->cval == floor(params->cval)));
     bool pyramid = false;
     s->method = dtype == VD_F64 ? VD_METHOD_DOUBLE : VD_METHOD_FLOAT;
     if (params->normalize && dtype != VD_F64 && (dtype != VD_U8 || fits_u8)) {
@@ -144,16 +146,15 @@ void vd_spatial_free(vd_spatial *s)
 {
     for (int t = 0; s->scratch != NULL && t < s->threads; t++) {
         vd_scratch *scratch = s->scratch + t;
-        void *own[] = {(void *)scratch->rows, scratch->padded, scratch->weights,     scratch->correction,
-                       scratch->samples,      scratch->value,  scratch->second,      scratch->output,
-                       scratch->even,         scratch->odd,    scratch->coarse,      scratch->expanded[0], scratch->ahead,
-                       scratch->expanded[1],  scratch->expanded[2], scratch->expanded[3]};
+        void *own[] = {(void *)scratch->rows, scratch->padded,      scratch->weights,     scratch->correction,
+                       scratch->samples,      scratch->value,       scratch->second,      scratch->output,
+                       scratch->even,         scratch->odd,         scratch->coarse,      scratch->expanded[0],
+                       scratch->ahead,        scratch->expanded[1], scratch->expanded[2], scratch->expanded[3]};
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
             free(own[i]);
     }
-    void *rows[] = {s->scratch,       s->reference,     s->reference_row,   s->outside_row,
-                    s->zero_row,      s->correction_y,  s->correction_x,    s->correction_edge,
-                    s->weights_f32_y, s->weights_f32_x};
+    void *rows[] = {s->scratch,      s->reference,    s->reference_row,   s->outside_row,   s->zero_row,
+                    s->correction_y, s->correction_x, s->correction_edge, s->weights_f32_y, s->weights_f32_x};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         free(rows[i]);
     vd_pyramid_free(s);
@@ -170,10 +171,7 @@ int32_t vd_spatial_plane_dtype(const vd_spatial *s)
     return s->method != VD_METHOD_FLOAT && s->dtype == VD_U8 ? VD_U8 : VD_F32;
 }
 
-bool vd_spatial_gives_fixed(const vd_spatial *s)
-{
-    return vd_spatial_plane_dtype(s) == VD_U8;
-}
+bool vd_spatial_gives_fixed(const vd_spatial *s) { return vd_spatial_plane_dtype(s) == VD_U8; }
 
 /* A row whose every sample is cval, or the channel's reference, in the plane's type. */
 static void fill_outside(const vd_spatial *s, bool reference)
@@ -201,7 +199,8 @@ static void begin_pyramid(vd_spatial *s)
             reference[i] = (float)s->reference[i % s->channels];
         for (int j = 0; j < 13; j++)
             rows[j] = reference;
-        s->kernels->vertical_f32(correction, rows, s->step_weights, s->step == 1 ? 2 : 6, s->zero_row, 0, (size_t)s->samples);
+        s->kernels->vertical_f32(correction, rows, s->step_weights, s->step == 1 ? 2 : 6, s->zero_row, 0,
+                                 (size_t)s->samples);
         s->plane.outside = s->outside_row;
     }
     /* Samples that do not exist are zero once the reference is taken away. */

@@ -55,12 +55,12 @@ typedef struct vd_spatial {
     vd_axis y, x;
 
     float *weights_f32_y, *weights_f32_x;
-    vd_axis short_y, short_x;      /* for fixed point: without outer taps that the tolerance can spare */
-    uint16_t *fixed_y, *fixed_x;   /* weights; fixed_y: a row of radius + 1 for each distance to the edge that matters */
-    int64_t fixed_edge;            /* rows on each side with weights of their own */
-    uint16_t *fixed_gain;          /* [width], 16384 / share of the weights inside */
+    vd_axis short_y, short_x;    /* for fixed point: without outer taps that the tolerance can spare */
+    uint16_t *fixed_y, *fixed_x; /* weights; fixed_y: a row of radius + 1 for each distance to the edge that matters */
+    int64_t fixed_edge;          /* rows on each side with weights of their own */
+    uint16_t *fixed_gain;        /* [width], 16384 / share of the weights inside */
     vd_pyramid_axis pyramid_y, pyramid_x;
-    float *inverse_row;    /* [samples] of pyramid_x.inverse */
+    float *inverse_row;     /* [samples] of pyramid_x.inverse */
     float *reduced_outside; /* a pixel outside the picture after the first vertical reduction */
     float step_weights[7];
     int step; /* levels done in one go at the finest end */
@@ -76,8 +76,8 @@ typedef struct vd_spatial {
 } vd_spatial;
 
 /* Chooses the method for frames of this shape and dtype. */
-vd_status vd_spatial_init(vd_spatial *spatial, const vd_params *params, const vd_kernels *kernels, int threads, int32_t dtype,
-                          int64_t height, int64_t width, int64_t channels);
+vd_status vd_spatial_init(vd_spatial *spatial, const vd_params *params, const vd_kernels *kernels, int threads,
+                          int32_t dtype, int64_t height, int64_t width, int64_t channels);
 void vd_spatial_free(vd_spatial *spatial);
 
 /* The sample type of the plane that vd_spatial_begin takes: VD_U8 (fixed point, and the pyramid of 8-bit frames), VD_F32

@@ -82,7 +82,8 @@ vd_status vd_fixed_init(vd_spatial *s, double spare)
     double coefficients = 0;
     for (int64_t distance = 0; distance <= s->fixed_edge; distance++) {
         double inside = open && distance < s->height ? y->inside[distance] : 1;
-        coefficients = fmax(coefficients, fixed_weights(s->fixed_y + (size_t)distance * taps_y, y->weights, y->radius, inside));
+        coefficients =
+            fmax(coefficients, fixed_weights(s->fixed_y + (size_t)distance * taps_y, y->weights, y->radius, inside));
     }
     coefficients += fixed_weights(s->fixed_x, x->weights, x->radius, 1) / inside_x;
     for (int64_t i = 0; i < s->width; i++)
@@ -157,4 +158,3 @@ void vd_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out)
         }
     }
 }
-

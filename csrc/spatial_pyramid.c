@@ -25,26 +25,18 @@
 static const uint16_t ONE_LEVEL[] = {96, 64, 16};
 static const uint16_t TWO_LEVELS[] = {44, 40, 31, 20, 10, 4, 1};
 
-static const uint16_t *step_weights(const vd_spatial *s)
-{
-    return s->step == 1 ? ONE_LEVEL : TWO_LEVELS;
-}
+static const uint16_t *step_weights(const vd_spatial *s) { return s->step == 1 ? ONE_LEVEL : TWO_LEVELS; }
 
-static int step_radius(const vd_spatial *s)
-{
-    return s->step == 1 ? 2 : 6;
-}
+static int step_radius(const vd_spatial *s) { return s->step == 1 ? 2 : 6; }
 
-static int64_t largest(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
+static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Reserves what the plan in pyramid_y and pyramid_x needs. */
 static vd_status reserve(vd_spatial *s)
 {
     for (int l = s->step; l <= s->levels; l++) {
-        size_t analysis = (size_t)vd_range_size(s->pyramid_y.analysis[l]) * (size_t)vd_range_size(s->pyramid_x.analysis[l]);
+        size_t analysis =
+            (size_t)vd_range_size(s->pyramid_y.analysis[l]) * (size_t)vd_range_size(s->pyramid_x.analysis[l]);
         size_t synthesis =
             (size_t)vd_range_size(s->pyramid_y.synthesis[l]) * (size_t)vd_range_size(s->pyramid_x.synthesis[l]);
         s->analysis[l] = malloc(analysis * (size_t)s->channels * sizeof(float));
@@ -122,16 +114,16 @@ static float *synthesis_row(const vd_spatial *s, int l, int64_t k)
 
 /* Pixels of SIZE bytes, dealt out. All but the last pair are copied WIDE bytes at a time, in rising order, so that what is
  * copied too much is overwritten by the pixel it belongs to. */
-#define SPLIT(SIZE, WIDE)                                                                                       \
-    for (; k < pairs - 1; k++) {                                                                                \
-        memcpy(to_even + k * (SIZE), from + 2 * k * (SIZE), WIDE);                                              \
-        memcpy(to_odd + k * (SIZE), from + (2 * k + 1) * (SIZE), WIDE);                                         \
+#define SPLIT(SIZE, WIDE)                                                                                              \
+    for (; k < pairs - 1; k++) {                                                                                       \
+        memcpy(to_even + k * (SIZE), from + 2 * k * (SIZE), WIDE);                                                     \
+        memcpy(to_odd + k * (SIZE), from + (2 * k + 1) * (SIZE), WIDE);                                                \
     }
 
-#define MERGE(SIZE, WIDE)                                                                                       \
-    for (; k < pairs - 1; k++) {                                                                                \
-        memcpy(to + 2 * k * (SIZE), from_even + k * (SIZE), WIDE);                                              \
-        memcpy(to + (2 * k + 1) * (SIZE), from_odd + k * (SIZE), WIDE);                                         \
+#define MERGE(SIZE, WIDE)                                                                                              \
+    for (; k < pairs - 1; k++) {                                                                                       \
+        memcpy(to + 2 * k * (SIZE), from_even + k * (SIZE), WIDE);                                                     \
+        memcpy(to + (2 * k + 1) * (SIZE), from_odd + k * (SIZE), WIDE);                                                \
     }
 
 /* The pixels of `row` dealt out to even and odd. */
@@ -185,7 +177,8 @@ static void extend(const vd_spatial *s, float *row, int64_t begin, int64_t end)
     int64_t channels = s->channels;
     for (int64_t x = begin; x < end; x++) {
         int64_t at = vd_boundary_index(x, s->width, s->boundary);
-        memcpy(row + x * channels, at >= 0 ? row + at * channels : s->reduced_outside, (size_t)channels * sizeof(float));
+        memcpy(row + x * channels, at >= 0 ? row + at * channels : s->reduced_outside,
+               (size_t)channels * sizeof(float));
     }
 }
 

@@ -31,8 +31,8 @@ static void NAME(vertical_correction)(const vd_spatial *s, const REAL *weights, 
 
 /* The padded row's middle: row y filtered along y. A mean is divided by what lies inside the picture; its rows far from the
  * edges are done two at a time. */
-static REAL *NAME(filter_vertically)(const vd_spatial *s, const vd_plane *plane, const REAL *weights, int64_t y, int thread,
-                                     bool mean)
+static REAL *NAME(filter_vertically)(const vd_spatial *s, const vd_plane *plane, const REAL *weights, int64_t y,
+                                     int thread, bool mean)
 {
     vd_scratch *scratch = s->scratch + thread;
     int radius = (int)s->y.radius;
@@ -87,7 +87,8 @@ static void NAME(filter_horizontally)(const vd_spatial *s, REAL *row, const REAL
     }
     NAME(extend)(s, row, outside, -s->x.radius, 0);
     NAME(extend)(s, row, outside, s->width, s->width + s->x.radius);
-    s->kernels->NAME(horizontal)(out, row, (size_t)s->channels, weights, (int)s->x.radius, correction, (size_t)s->samples);
+    s->kernels->NAME(horizontal)(out, row, (size_t)s->channels, weights, (int)s->x.radius, correction,
+                                 (size_t)s->samples);
 }
 
 /* Divides the ends of the row by the share of the weights inside, then takes the correction away. */
@@ -103,7 +104,8 @@ static void NAME(renormalize_ends)(const vd_spatial *s, REAL *out, const REAL *c
     }
 }
 
-static void NAME(mean_row)(const vd_spatial *s, const REAL *weights_y, const REAL *weights_x, int64_t y, int thread, REAL *out)
+static void NAME(mean_row)(const vd_spatial *s, const REAL *weights_y, const REAL *weights_x, int64_t y, int thread,
+                           REAL *out)
 {
     REAL *row = NAME(filter_vertically)(s, &s->plane, weights_y, y, thread, true);
     NAME(filter_horizontally)(s, row, s->plane.outside, weights_x, s->correction_x, out);

@@ -24,12 +24,6 @@ const char *vd_status_text(vd_status status)
     return "unknown status";
 }
 
-const char *vd_version(void)
-{
-    return VD_VERSION_STRING;
-}
+const char *vd_version(void) { return VD_VERSION_STRING; }
 
-uint32_t vd_abi_version(void)
-{
-    return (uint32_t)VD_ABI_MAJOR << 16 | VD_ABI_MINOR;
-}
+uint32_t vd_abi_version(void) { return (uint32_t)VD_ABI_MAJOR << 16 | VD_ABI_MINOR; }

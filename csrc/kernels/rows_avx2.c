@@ -9,13 +9,7 @@
 #define TABLE_NAME "avx2"
 #include "rows_template.h"
 
-const vd_kernels *vd_kernels_avx2(void)
-{
-    return &table;
-}
+const vd_kernels *vd_kernels_avx2(void) { return &table; }
 #else
-const vd_kernels *vd_kernels_avx2(void)
-{
-    return NULL;
-}
+const vd_kernels *vd_kernels_avx2(void) { return NULL; }
 #endif

@@ -9,13 +9,7 @@
 #define TABLE_NAME "avx512"
 #include "rows_template.h"
 
-const vd_kernels *vd_kernels_avx512(void)
-{
-    return &table;
-}
+const vd_kernels *vd_kernels_avx512(void) { return &table; }
 #else
-const vd_kernels *vd_kernels_avx512(void)
-{
-    return NULL;
-}
+const vd_kernels *vd_kernels_avx512(void) { return NULL; }
 #endif

@@ -9,13 +9,7 @@
 #define TABLE_NAME "neon"
 #include "rows_template.h"
 
-const vd_kernels *vd_kernels_neon(void)
-{
-    return &table;
-}
+const vd_kernels *vd_kernels_neon(void) { return &table; }
 #else
-const vd_kernels *vd_kernels_neon(void)
-{
-    return NULL;
-}
+const vd_kernels *vd_kernels_neon(void) { return NULL; }
 #endif

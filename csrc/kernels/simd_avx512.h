@@ -38,7 +38,8 @@ VD_OP void load_bytes_high(const uint8_t *p, vh *a, vh *b)
 
 VD_OP void store_pair(uint16_t *p, vh a, vh b)
 {
-    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11),
+                  second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
     _mm512_storeu_si512(p, _mm512_permutex2var_epi64(a, first, b));
     _mm512_storeu_si512(p + 32, _mm512_permutex2var_epi64(a, second, b));
 }

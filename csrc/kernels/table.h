@@ -6,8 +6,8 @@
 #error "define TABLE_NAME before including table.h"
 #endif
 
-#define REAL_ENTRIES(S)                                                                                         \
-    .vertical_##S = vertical_##S, .vertical_pair_##S = vertical_pair_##S, .horizontal_##S = horizontal_##S,      \
+#define REAL_ENTRIES(S)                                                                                                \
+    .vertical_##S = vertical_##S, .vertical_pair_##S = vertical_pair_##S, .horizontal_##S = horizontal_##S,            \
     .update_##S = update_##S, .scan_##S = scan_##S
 
 static const vd_kernels table = {

@@ -139,19 +139,19 @@ typedef struct vd_params {
     size_t struct_size; /* sizeof(vd_params) */
     double sigma_y;     /* spatial standard deviation in pixels, >= 0, finite; 0 = no spreading */
     double sigma_x;
-    double tau;          /* time constant in the unit of dt, >= 0; 0 = no memory, INFINITY = running mean */
-    double truncate;     /* the kernel ends at int(truncate * sigma + 0.5) pixels, >= 0, finite */
-    double cval;         /* finite; only for VD_BOUNDARY_CONSTANT */
-    double fill_value;   /* only for VD_FILL_VALUE; may be NaN for float output */
-    double tolerance;    /* > 0, fraction of the dtype's range, or VD_TOLERANCE_DEFAULT */
-    double dt;           /* the usual time between frames, > 0; sizes the state, see Memory above */
-    int32_t model;       /* a vd_model */
-    int32_t normalize;   /* 1: weighted mean; 0: the sum as written (integer frames need float output) */
-    int32_t boundary;    /* a vd_boundary */
-    int32_t fill;        /* a vd_fill */
-    int32_t lookahead;   /* future frames in the two-sided time kernel, 0 = causal */
-    int32_t dither;      /* a vd_dither */
-    int32_t threads;     /* >= 1, or VD_THREADS_AUTO */
+    double tau;        /* time constant in the unit of dt, >= 0; 0 = no memory, INFINITY = running mean */
+    double truncate;   /* the kernel ends at int(truncate * sigma + 0.5) pixels, >= 0, finite */
+    double cval;       /* finite; only for VD_BOUNDARY_CONSTANT */
+    double fill_value; /* only for VD_FILL_VALUE; may be NaN for float output */
+    double tolerance;  /* > 0, fraction of the dtype's range, or VD_TOLERANCE_DEFAULT */
+    double dt;         /* the usual time between frames, > 0; sizes the state, see Memory above */
+    int32_t model;     /* a vd_model */
+    int32_t normalize; /* 1: weighted mean; 0: the sum as written (integer frames need float output) */
+    int32_t boundary;  /* a vd_boundary */
+    int32_t fill;      /* a vd_fill */
+    int32_t lookahead; /* future frames in the two-sided time kernel, 0 = causal */
+    int32_t dither;    /* a vd_dither */
+    int32_t threads;   /* >= 1, or VD_THREADS_AUTO */
     int32_t reserved;
 } vd_params;
 
@@ -233,13 +233,13 @@ typedef struct vd_info {
     const char *instruction_set; /* "scalar", "avx2", "avx512", "neon" */
     const char *method;          /* "none" before the first frame; "fixed", "float", "double", "pyramid" */
     int32_t threads;
-    int32_t levels;       /* halvings of the resolution that the pyramid uses, else 0 */
-    int32_t masked;       /* 1 once a confidence or NaN was seen */
-    int32_t pending;      /* frames in the lookahead queue */
-    int64_t frames;       /* frames taken since creation or reset */
-    double spatial_bound; /* proved bound of the spatial method's error, fraction of the range */
-    double weight;        /* accumulated weight D away from masks */
-    uint64_t state_bytes; /* memory held by the state and the queue */
+    int32_t levels;                         /* halvings of the resolution that the pyramid uses, else 0 */
+    int32_t masked;                         /* 1 once a confidence or NaN was seen */
+    int32_t pending;                        /* frames in the lookahead queue */
+    int64_t frames;                         /* frames taken since creation or reset */
+    double spatial_bound;                   /* proved bound of the spatial method's error, fraction of the range */
+    double weight;                          /* accumulated weight D away from masks */
+    uint64_t state_bytes;                   /* memory held by the state and the queue */
     int32_t height, width, channels, dtype; /* of the stream; 0 before the first frame */
 } vd_info;
 

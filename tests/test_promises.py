@@ -126,6 +126,15 @@ def test_other_tolerances_are_kept(dtype, sigma, boundary, tolerance):
     assert_near(got, expected_picture("noise", dtype, sigma, boundary), frames, tolerance)
 
 
+@pytest.mark.parametrize("tolerance", [5e-6, 1e-6, 1e-7, 1e-9, 1e-12])
+@pytest.mark.parametrize("sigma", [0.7, 3.0, 12.0, 25.0])
+def test_small_tolerances_are_kept(dtype, sigma, tolerance):
+    """Seen before the rounding: what float or fixed point cannot keep is left to double."""
+    frames = picture("noise", dtype)
+    got = stream(frames, sigma, 3.0, tolerance=tolerance, dtype="float64")
+    assert_near(got, expected_picture("noise", dtype, sigma, "renormalize"), frames, tolerance)
+
+
 @pytest.mark.parametrize("kind", ["impulse", "step", "stripes", "checkerboard"])
 @pytest.mark.parametrize("sigma", [2.0, 9.0, 20.0, 30.0])
 def test_hardest_pictures_keep_the_tolerance(kind, sigma, instruction_set):

@@ -439,7 +439,8 @@ static void find_reference(const vd_diffuser *d, const vd_image *image, double *
                 memcpy(sample, vd_image_row(image, y) + x * image->column_stride + c * image->channel_stride, size);
                 vd_row_to_f64(&reference[c], sample, image->dtype, 1);
             }
-        if (isnan(reference[c]) || is_raw(d))
+        /* A filter that does nothing needs no reference, and without one it gives back what it got to the last bit. */
+        if (isnan(reference[c]) || is_raw(d) || (d->spatial.y.radius == 0 && d->spatial.x.radius == 0))
             reference[c] = 0;
     }
 }
@@ -714,7 +715,14 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
     bool direct = job->futures == 0 && job->out->dtype == (single ? VD_F32 : VD_F64) && vd_image_has_plain_rows(job->out);
     if (direct)
         result = vd_image_row(job->out, y);
-    if (d->core.state_width == WIDTH_F32)
+    if (job->gain == 1) {
+        /* Without memory the frame is taken as it is: s + (v - s) need not be v. */
+        memmove(result, value, samples * (single ? sizeof(float) : sizeof(double)));
+        if (single && d->core.state_width == WIDTH_F64)
+            vd_row_to_f64(state, value, VD_F32, s->samples);
+        else
+            memcpy(state, value, samples * width_size(d->core.state_width));
+    } else if (d->core.state_width == WIDTH_F32)
         d->kernels->update_f32(result, state, value, (float)job->gain, samples);
     else if (single)
         d->kernels->update_wide(result, state, value, job->gain, samples);

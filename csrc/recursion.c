@@ -36,7 +36,7 @@ void vd_masked_update(double *u, double *mass, const double *value, const double
             kept = LEAST_MASS;
         if (d > 0) {
             mass[i] = kept + d;
-            u[i] = kept > 0 ? u[i] + (value[i] + d * (r - u[i])) / mass[i] : r + value[i] / d;
+            u[i] = kept > 0 ? u[i] + (value[i] + d * (r - u[i])) / mass[i] : r == 0 ? value[i] / d : r + value[i] / d;
         } else
             mass[i] = kept;
     }

@@ -28,8 +28,11 @@ enum { VD_SCAN_FINITE = 0, VD_SCAN_NAN = 1, VD_SCAN_INFINITE = 2 };
  *     out[i] = (sum_{j = radius..1} weights[j] (rows[radius - j][i] + rows[radius + j][i])
  *               + weights[0] rows[radius][i]) - correction[i]
  *
- * The horizontal kernels do the same with rows[radius + j] = row + j step. Correction is what makes constants exact:
+ * where the taps are added up in blocks, which end with j = 1 modulo VD_BLOCK, and the blocks then: rounding errors stay
+ * small for any radius. The horizontal kernels do the same with rows[radius + j] = row + j step. Correction is what makes constants exact:
  * the caller runs the same kernel on a constant row and passes the rounding error found there. */
+#define VD_BLOCK 16
+
 #define VD_REAL_KERNELS(T, S)                                                                                   \
     void (*vertical_##S)(T * out, const T *const *rows, const T *weights, int radius, const T *correction,      \
                          size_t begin, size_t end);                                                             \

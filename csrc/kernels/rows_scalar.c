@@ -120,20 +120,38 @@ static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
 }
 
 #define REAL_KERNELS(T, S, BITS, MAGNITUDE, INFINITE)                                                           \
+    /* block += weight * (lower + upper) */                                                                     \
+    static void add_tap_##S(T *block, const T *lower, const T *upper, T weight, size_t n)                       \
+    {                                                                                                           \
+        for (size_t i = 0; i < n; i++)                                                                          \
+            block[i] = block[i] + weight * (lower[i] + upper[i]);                                               \
+    }                                                                                                           \
+                                                                                                                \
+    /* At the end of a block of taps: sum += block, block = 0. */                                               \
+    static void end_block_##S(T *sum, T *block, size_t n)                                                       \
+    {                                                                                                           \
+        for (size_t i = 0; i < n; i++) {                                                                        \
+            sum[i] = sum[i] + block[i];                                                                         \
+            block[i] = 0;                                                                                       \
+        }                                                                                                       \
+    }                                                                                                           \
+                                                                                                                \
     static void vertical_##S(T *out, const T *const *rows, const T *weights, int radius, const T *correction,   \
                              size_t begin, size_t end)                                                          \
     {                                                                                                           \
+        T block[CHUNK] = {0};                                                                                   \
         for (size_t start = begin; start < end; start += CHUNK) {                                               \
-            size_t stop = end - start < CHUNK ? end : start + CHUNK;                                            \
-            for (size_t i = start; i < stop; i++)                                                               \
-                out[i] = 0;                                                                                     \
+            size_t n = end - start < CHUNK ? end - start : CHUNK;                                               \
+            T *sum = out + start;                                                                               \
+            const T *centre = rows[radius] + start;                                                             \
+            memset(sum, 0, n * sizeof(T));                                                                      \
             for (int j = radius; j >= 1; j--) {                                                                 \
-                const T *above = rows[radius - j], *below = rows[radius + j], w = weights[j];                   \
-                for (size_t i = start; i < stop; i++)                                                           \
-                    out[i] = out[i] + w * (above[i] + below[i]);                                                \
+                add_tap_##S(block, rows[radius - j] + start, rows[radius + j] + start, weights[j], n);          \
+                if (j % VD_BLOCK == 1)                                                                          \
+                    end_block_##S(sum, block, n);                                                               \
             }                                                                                                   \
-            for (size_t i = start; i < stop; i++)                                                               \
-                out[i] = (out[i] + weights[0] * rows[radius][i]) - correction[i];                               \
+            for (size_t i = 0; i < n; i++)                                                                      \
+                sum[i] = (sum[i] + weights[0] * centre[i]) - correction[start + i];                             \
         }                                                                                                       \
     }                                                                                                           \
                                                                                                                 \
@@ -147,17 +165,19 @@ static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
     static void horizontal_##S(T *out, const T *row, size_t step, const T *weights, int radius,                 \
                                const T *correction, size_t n)                                                   \
     {                                                                                                           \
+        T block[CHUNK] = {0};                                                                                   \
         for (size_t start = 0; start < n; start += CHUNK) {                                                     \
-            size_t stop = n - start < CHUNK ? n : start + CHUNK;                                                \
-            for (size_t i = start; i < stop; i++)                                                               \
-                out[i] = 0;                                                                                     \
+            size_t length = n - start < CHUNK ? n - start : CHUNK;                                              \
+            T *sum = out + start;                                                                               \
+            const T *centre = row + start;                                                                      \
+            memset(sum, 0, length * sizeof(T));                                                                 \
             for (int j = radius; j >= 1; j--) {                                                                 \
-                const T *left = row - (size_t)j * step, *right = row + (size_t)j * step, w = weights[j];        \
-                for (size_t i = start; i < stop; i++)                                                           \
-                    out[i] = out[i] + w * (left[i] + right[i]);                                                 \
+                add_tap_##S(block, centre - (size_t)j * step, centre + (size_t)j * step, weights[j], length);   \
+                if (j % VD_BLOCK == 1)                                                                          \
+                    end_block_##S(sum, block, length);                                                          \
             }                                                                                                   \
-            for (size_t i = start; i < stop; i++)                                                               \
-                out[i] = (out[i] + weights[0] * row[i]) - correction[i];                                        \
+            for (size_t i = 0; i < length; i++)                                                                 \
+                sum[i] = (sum[i] + weights[0] * centre[i]) - correction[start + i];                             \
         }                                                                                                       \
     }                                                                                                           \
                                                                                                                 \

@@ -151,11 +151,16 @@ VD_TARGET static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
         size_t i = begin;                                                                                       \
         for (; i + 2 * N <= end; i += 2 * N) {                                                                  \
             V sum_a = set_##x(0), sum_b = sum_a;                                                                \
-            for (int j = radius; j >= 1; j--) {                                                                 \
-                const T *above = rows[radius - j] + i, *below = rows[radius + j] + i;                           \
-                V w = set_##x(weights[j]);                                                                      \
-                sum_a = add_##x(sum_a, mul_##x(w, add_##x(load_##x(above), load_##x(below))));                  \
-                sum_b = add_##x(sum_b, mul_##x(w, add_##x(load_##x(above + N), load_##x(below + N))));          \
+            for (int j = radius; j >= 1;) {                                                                     \
+                V block_a = set_##x(0), block_b = block_a;                                                      \
+                for (int last = (j - 1) / VD_BLOCK * VD_BLOCK; j > last; j--) {                                 \
+                    const T *above = rows[radius - j] + i, *below = rows[radius + j] + i;                       \
+                    V w = set_##x(weights[j]);                                                                  \
+                    block_a = add_##x(block_a, mul_##x(w, add_##x(load_##x(above), load_##x(below))));          \
+                    block_b = add_##x(block_b, mul_##x(w, add_##x(load_##x(above + N), load_##x(below + N))));  \
+                }                                                                                               \
+                sum_a = add_##x(sum_a, block_a);                                                                \
+                sum_b = add_##x(sum_b, block_b);                                                                \
             }                                                                                                   \
             const T *centre = rows[radius] + i;                                                                 \
             V w = set_##x(weights[0]);                                                                          \
@@ -175,18 +180,25 @@ VD_TARGET static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
             V sum_a = set_##x(0), sum_b = sum_a, next_a = sum_a, next_b = sum_a;                                \
             V above_a = load_##x(rows[0] + i), above_b = load_##x(rows[0] + i + N);                             \
             V below_a = load_##x(rows[2 * radius + 1] + i), below_b = load_##x(rows[2 * radius + 1] + i + N);   \
-            for (int j = radius; j >= 1; j--) {                                                                 \
-                const T *up = rows[radius + 1 - j] + i, *down = rows[radius + j] + i;                           \
-                V up_a = load_##x(up), up_b = load_##x(up + N), w = set_##x(weights[j]);                        \
-                V down_a = load_##x(down), down_b = load_##x(down + N);                                         \
-                sum_a = add_##x(sum_a, mul_##x(w, add_##x(above_a, down_a)));                                   \
-                sum_b = add_##x(sum_b, mul_##x(w, add_##x(above_b, down_b)));                                   \
-                next_a = add_##x(next_a, mul_##x(w, add_##x(up_a, below_a)));                                   \
-                next_b = add_##x(next_b, mul_##x(w, add_##x(up_b, below_b)));                                   \
-                above_a = up_a;                                                                                 \
-                above_b = up_b;                                                                                 \
-                below_a = down_a;                                                                               \
-                below_b = down_b;                                                                               \
+            for (int j = radius; j >= 1;) {                                                                     \
+                V block_a = set_##x(0), block_b = block_a, block_c = block_a, block_d = block_a;                \
+                for (int last = (j - 1) / VD_BLOCK * VD_BLOCK; j > last; j--) {                                 \
+                    const T *up = rows[radius + 1 - j] + i, *down = rows[radius + j] + i;                       \
+                    V up_a = load_##x(up), up_b = load_##x(up + N), w = set_##x(weights[j]);                    \
+                    V down_a = load_##x(down), down_b = load_##x(down + N);                                     \
+                    block_a = add_##x(block_a, mul_##x(w, add_##x(above_a, down_a)));                           \
+                    block_b = add_##x(block_b, mul_##x(w, add_##x(above_b, down_b)));                           \
+                    block_c = add_##x(block_c, mul_##x(w, add_##x(up_a, below_a)));                             \
+                    block_d = add_##x(block_d, mul_##x(w, add_##x(up_b, below_b)));                             \
+                    above_a = up_a;                                                                             \
+                    above_b = up_b;                                                                             \
+                    below_a = down_a;                                                                           \
+                    below_b = down_b;                                                                           \
+                }                                                                                               \
+                sum_a = add_##x(sum_a, block_a);                                                                \
+                sum_b = add_##x(sum_b, block_b);                                                                \
+                next_a = add_##x(next_a, block_c);                                                              \
+                next_b = add_##x(next_b, block_d);                                                              \
             }                                                                                                   \
             /* above is rows[radius], below is rows[radius + 1] */                                              \
             V w = set_##x(weights[0]), error_a = load_##x(correction + i), error_b = load_##x(correction + i + N); \
@@ -205,11 +217,16 @@ VD_TARGET static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
         for (; i + 2 * N <= n; i += 2 * N) {                                                                    \
             V sum_a = set_##x(0), sum_b = sum_a;                                                                \
             const T *centre = row + i;                                                                          \
-            for (int j = radius; j >= 1; j--) {                                                                 \
-                const T *left = centre - (size_t)j * step, *right = centre + (size_t)j * step;                  \
-                V w = set_##x(weights[j]);                                                                      \
-                sum_a = add_##x(sum_a, mul_##x(w, add_##x(load_##x(left), load_##x(right))));                   \
-                sum_b = add_##x(sum_b, mul_##x(w, add_##x(load_##x(left + N), load_##x(right + N))));           \
+            for (int j = radius; j >= 1;) {                                                                     \
+                V block_a = set_##x(0), block_b = block_a;                                                      \
+                for (int last = (j - 1) / VD_BLOCK * VD_BLOCK; j > last; j--) {                                 \
+                    const T *left = centre - (size_t)j * step, *right = centre + (size_t)j * step;              \
+                    V w = set_##x(weights[j]);                                                                  \
+                    block_a = add_##x(block_a, mul_##x(w, add_##x(load_##x(left), load_##x(right))));           \
+                    block_b = add_##x(block_b, mul_##x(w, add_##x(load_##x(left + N), load_##x(right + N))));   \
+                }                                                                                               \
+                sum_a = add_##x(sum_a, block_a);                                                                \
+                sum_b = add_##x(sum_b, block_b);                                                                \
             }                                                                                                   \
             V w = set_##x(weights[0]);                                                                          \
             sum_a = add_##x(sum_a, mul_##x(w, load_##x(centre)));                                               \

@@ -77,7 +77,7 @@ def assert_near(got, expected, frames, tolerance=None, gain=1.0):
         bound += 0.5
         expected = expected.clip(0, np.iinfo(got.dtype).max)
     else:
-        bound += np.finfo(got.dtype).eps * extent * max(1.0, gain)
+        bound += float(np.finfo(got.dtype).eps) * extent * max(1.0, gain)
     assert got.shape == expected.shape
     np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
     error = np.nanmax(np.abs(got.astype(float) - expected), initial=0.0)

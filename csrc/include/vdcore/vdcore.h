@@ -203,9 +203,9 @@ typedef struct vd_frame {
 VD_API vd_status vd_diffuser_push(vd_diffuser *diffuser, const vd_frame *frame, const vd_image *out, int32_t *ready);
 
 /*
- * The same as `count` pushes, in order, with the same bits, but faster: the state is read and written once for several
- * frames. outs[0 .. *written - 1] are written, in order; outs has room for count frames. A frame may share memory with any
- * output: it counts as it is when its turn has come. *taken (may be NULL) is the number of frames that entered the state.
+ * The same as `count` pushes, in order, with the same bits, in one call. outs[0 .. *written - 1] are written, in order;
+ * outs has room for count frames. A frame may share memory with any output: it counts as it is when its turn has come.
+ * *taken (may be NULL) is the number of frames that entered the state.
  */
 VD_API vd_status vd_diffuser_push_many(vd_diffuser *diffuser, size_t count, const vd_frame *frames,
                                        const vd_image *outs, size_t *written, size_t *taken);

@@ -34,29 +34,20 @@
 #ifdef _MSC_VER
 #include <intrin.h>
 typedef volatile long vd_flag;
-static int take_flag(vd_flag *flag)
-{
-    return _InterlockedExchange(flag, 1) == 0;
-}
-static void drop_flag(vd_flag *flag)
-{
-    _InterlockedExchange(flag, 0);
-}
+static int take_flag(vd_flag *flag) { return _InterlockedExchange(flag, 1) == 0; }
+static void drop_flag(vd_flag *flag) { _InterlockedExchange(flag, 0); }
 #else
 #include <stdatomic.h>
 typedef atomic_int vd_flag;
-static int take_flag(vd_flag *flag)
-{
-    return atomic_exchange_explicit(flag, 1, memory_order_acquire) == 0;
-}
-static void drop_flag(vd_flag *flag)
-{
-    atomic_store_explicit(flag, 0, memory_order_release);
-}
+static int take_flag(vd_flag *flag) { return atomic_exchange_explicit(flag, 1, memory_order_acquire) == 0; }
+static void drop_flag(vd_flag *flag) { atomic_store_explicit(flag, 0, memory_order_release); }
 #endif
 
 /* Fewer samples than this are not worth a thread of their own. */
 enum { SAMPLES_PER_THREAD = 1 << 15 };
+
+/* Confidences below this count as 0. */
+static const double LEAST_CONFIDENCE = 1e-20;
 
 typedef enum vd_width { WIDTH_FIXED, WIDTH_F32, WIDTH_F64 } vd_width;
 
@@ -87,7 +78,7 @@ struct vd_diffuser {
     size_t samples; /* of a frame */
 
     void *state;
-    double *mass; /* D per sample, once masked */
+    double *mass;   /* D per sample, once masked */
     vd_slot *slots; /* [lookahead + 1], a ring */
 
     void *copy;             /* the frame in the spatial filter's type, where it cannot be read in place */
@@ -104,10 +95,7 @@ struct vd_diffuser {
 /* ---- parameters ---- */
 
 /* Structures of older callers are shorter; a longer one is only acceptable if what we do not know is zero. */
-static bool struct_fits(size_t given, size_t known, size_t least)
-{
-    return given >= least && given <= known;
-}
+static bool struct_fits(size_t given, size_t known, size_t least) { return given >= least && given <= known; }
 
 vd_status vd_params_init(vd_params *params, size_t struct_size)
 {
@@ -125,10 +113,7 @@ vd_status vd_params_init(vd_params *params, size_t struct_size)
     return VD_OK;
 }
 
-static bool is_length(double x)
-{
-    return x >= 0 && x < INFINITY;
-}
+static bool is_length(double x) { return x >= 0 && x < INFINITY; }
 
 static vd_status check_params(const vd_params *p)
 {
@@ -137,8 +122,9 @@ static vd_status check_params(const vd_params *p)
     if (!struct_fits(p->struct_size, sizeof *p, sizeof *p))
         return VD_ERROR_STRUCT_SIZE;
     bool good = is_length(p->sigma_y) && is_length(p->sigma_x) && p->tau >= 0 && is_length(p->truncate) &&
-                isfinite(p->cval) && (p->tolerance == VD_TOLERANCE_DEFAULT || (p->tolerance > 0 && is_length(p->tolerance))) &&
-                p->dt > 0 && is_length(p->dt) && p->model == VD_MODEL_GAUSSIAN && (p->normalize == 0 || p->normalize == 1) &&
+                isfinite(p->cval) &&
+                (p->tolerance == VD_TOLERANCE_DEFAULT || (p->tolerance > 0 && is_length(p->tolerance))) && p->dt > 0 &&
+                is_length(p->dt) && p->model == VD_MODEL_GAUSSIAN && (p->normalize == 0 || p->normalize == 1) &&
                 p->boundary >= VD_BOUNDARY_RENORMALIZE && p->boundary <= VD_BOUNDARY_CONSTANT &&
                 (p->fill == VD_FILL_PASS || p->fill == VD_FILL_VALUE) && p->lookahead >= 0 && p->lookahead <= 1 << 20 &&
                 (p->dither == VD_DITHER_OFF || p->dither == VD_DITHER_ORDERED) &&
@@ -146,10 +132,7 @@ static vd_status check_params(const vd_params *p)
     return good ? VD_OK : VD_ERROR_PARAMETER;
 }
 
-static double default_tolerance(int32_t dtype)
-{
-    return dtype == VD_U8 ? 1e-3 : dtype == VD_F64 ? 1e-12 : 1e-5;
-}
+static double default_tolerance(int32_t dtype) { return dtype == VD_U8 ? 1e-3 : dtype == VD_F64 ? 1e-12 : 1e-5; }
 
 /* The widest D that a state of this width carries within its share of the tolerance. */
 static double width_limit(const vd_diffuser *d, vd_width width)
@@ -161,20 +144,14 @@ static double width_limit(const vd_diffuser *d, vd_width width)
     }
 }
 
-static bool is_raw(const vd_diffuser *d)
-{
-    return !d->core.params.normalize;
-}
+static bool is_raw(const vd_diffuser *d) { return !d->core.params.normalize; }
 
 /* Whether rows are kept as double sums rather than as means. */
-static bool in_sums(const vd_diffuser *d)
-{
-    return is_raw(d) || d->core.masked;
-}
+static bool in_sums(const vd_diffuser *d) { return is_raw(d) || d->core.masked; }
 
 static vd_width needed_width(const vd_diffuser *d, double weight)
 {
-    if (in_sums(d) || d->core.dtype == VD_F64 || d->core.params.lookahead > 0)
+    if (in_sums(d) || vd_spatial_plane_dtype(&d->spatial) == VD_F64 || d->core.params.lookahead > 0)
         return WIDTH_F64;
     if (vd_spatial_gives_fixed(&d->spatial) && d->tolerance >= 1e-3 && weight <= width_limit(d, WIDTH_FIXED))
         return WIDTH_FIXED;
@@ -186,11 +163,11 @@ static size_t width_size(int32_t width)
     return width == WIDTH_FIXED ? sizeof(uint16_t) : width == WIDTH_F32 ? sizeof(float) : sizeof(double);
 }
 
+/* Whether rows of means come in double. */
+static bool is_double(const vd_diffuser *d) { return vd_spatial_plane_dtype(&d->spatial) == VD_F64; }
+
 /* Bytes of a sample in the lookahead queue. */
-static size_t slot_size(const vd_diffuser *d)
-{
-    return in_sums(d) || d->core.dtype == VD_F64 ? sizeof(double) : sizeof(float);
-}
+static size_t slot_size(const vd_diffuser *d) { return in_sums(d) || is_double(d) ? sizeof(double) : sizeof(float); }
 
 /* ---- life ---- */
 
@@ -328,8 +305,8 @@ static vd_status start(vd_diffuser *d, int32_t dtype, int64_t height, int64_t wi
     d->present = malloc(per_thread);
     d->futures = malloc(((size_t)core->params.lookahead + 1) * (size_t)threads * sizeof(vd_future));
     d->found = malloc((size_t)threads * sizeof(int));
-    if (d->state == NULL || d->reference == NULL || d->confidence_row == NULL || d->present == NULL || d->futures == NULL ||
-        d->found == NULL)
+    if (d->state == NULL || d->reference == NULL || d->confidence_row == NULL || d->present == NULL ||
+        d->futures == NULL || d->found == NULL)
         return VD_ERROR_MEMORY;
     if (core->params.dither != VD_DITHER_OFF)
         status = init_thresholds(d);
@@ -427,22 +404,36 @@ static void scan_confidence(void *context, int64_t begin, int64_t end, int threa
     }
 }
 
-/* A value that occurs in the frame for each channel: that of the first sample that is not missing. */
-static void find_reference(const vd_diffuser *d, const vd_image *image, double *reference)
+/* A value that occurs in the frame for each channel: the smallest in magnitude, so that no outlier costs accuracy, of the
+ * first row where a sample counts. None is needed for sums as they are, nor by a filter that does nothing, which gives back
+ * what it got to the last bit without one. */
+static void find_reference(const vd_diffuser *d, const vd_frame *frame, double *reference)
 {
-    size_t size = vd_dtype_size(image->dtype);
-    for (int64_t c = 0; c < image->channels; c++) {
+    const vd_spatial *s = &d->spatial;
+    int64_t channels = s->channels, missing = channels;
+    for (int64_t c = 0; c < channels; c++)
+        reference[c] = 0;
+    if (is_raw(d) || (s->y.radius == 0 && s->x.radius == 0))
+        return;
+    for (int64_t c = 0; c < channels; c++)
         reference[c] = NAN;
-        for (int64_t y = 0; y < image->height && isnan(reference[c]); y++)
-            for (int64_t x = 0; x < image->width && isnan(reference[c]); x++) {
-                double sample[1];
-                memcpy(sample, vd_image_row(image, y) + x * image->column_stride + c * image->channel_stride, size);
-                vd_row_to_f64(&reference[c], sample, image->dtype, 1);
-            }
-        /* A filter that does nothing needs no reference, and without one it gives back what it got to the last bit. */
-        if (isnan(reference[c]) || is_raw(d) || (d->spatial.y.radius == 0 && d->spatial.x.radius == 0))
-            reference[c] = 0;
+    double *row = s->scratch[0].value;
+    for (int64_t y = 0; y < s->height && missing > 0; y++) {
+        const double *confidence = NULL;
+        vd_row_to_f64(row, vd_image_plain_row(&frame->image, y, s->scratch[0].samples), frame->image.dtype, s->samples);
+        if (frame->confidence != NULL)
+            confidence = expand_map_row(d, frame->confidence, y, 0);
+        for (int64_t i = 0, c = 0; i < s->samples; i++, c = c + 1 == channels ? 0 : c + 1) {
+            if (isnan(row[i]) || (confidence != NULL && confidence[i] < LEAST_CONFIDENCE))
+                continue;
+            missing -= isnan(reference[c]);
+            if (!(fabs(reference[c]) <= fabs(row[i])))
+                reference[c] = row[i];
+        }
     }
+    for (int64_t c = 0; c < channels; c++)
+        if (isnan(reference[c]))
+            reference[c] = 0;
 }
 
 /* The frame's rows in the type the spatial filter reads. */
@@ -458,7 +449,9 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int thread)
         if (vd_spatial_plane_dtype(s) == image->dtype) {
             size_t size = vd_dtype_size(image->dtype);
             memcpy(plane_row(d, d->copy, size, y), row, row_samples * size);
-        } else if (image->dtype == VD_U8)
+        } else if (is_double(d))
+            vd_row_to_f64(plane_row(d, d->copy, sizeof(double), y), row, image->dtype, s->samples);
+        else if (image->dtype == VD_U8)
             d->kernels->u8_to_f32(plane_row(d, d->copy, sizeof(float), y), row, row_samples);
         else
             d->kernels->u16_to_f32(plane_row(d, d->copy, sizeof(float), y), row, row_samples);
@@ -489,7 +482,7 @@ static void weigh_rows(void *context, int64_t begin, int64_t end, int thread)
             map = expand_map_row(d, job->frame->confidence, y, thread);
         double *mass = d->masses != NULL ? plane_row(d, d->masses, sizeof(double), y) : NULL;
         for (int64_t i = 0, c = 0; i < s->samples; i++, c = c + 1 == s->channels ? 0 : c + 1) {
-            double m = map == NULL ? 1 : map[i] < 1e-20 ? 0 : map[i];
+            double m = map == NULL ? 1 : map[i] < LEAST_CONFIDENCE ? 0 : map[i];
             if (isnan(value[i]))
                 m = 0;
             value[i] = m > 0 ? m * (value[i] - d->reference[c]) : 0;
@@ -680,7 +673,8 @@ static void emit_sums(const vd_job *job, int64_t y, int thread)
     if (memchr(present, 0, (size_t)s->samples) != NULL) {
         double *original = d->confidence_row + thread * s->samples;
         if (d->core.params.fill == VD_FILL_PASS)
-            vd_row_to_f64(original, vd_image_plain_row(job->original, y, scratch->samples), job->original->dtype, s->samples);
+            vd_row_to_f64(original, vd_image_plain_row(job->original, y, scratch->samples), job->original->dtype,
+                          s->samples);
         for (int64_t i = 0; i < s->samples; i++)
             if (!present[i])
                 out[i] = d->core.params.fill == VD_FILL_PASS ? original[i] : d->core.params.fill_value;
@@ -695,7 +689,7 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
     vd_scratch *scratch = s->scratch + thread;
     size_t samples = (size_t)s->samples;
     void *state = plane_row(d, d->state, width_size(d->core.state_width), y);
-    bool single = d->core.dtype != VD_F64;
+    bool single = !is_double(d);
 
     if (d->core.state_width == WIDTH_FIXED) {
         int gain = (int)floor(job->gain * 32768 + 0.5);
@@ -712,7 +706,8 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
     else
         filtered_mean(d, y, thread, value);
     void *result = scratch->value;
-    bool direct = job->futures == 0 && job->out->dtype == (single ? VD_F32 : VD_F64) && vd_image_has_plain_rows(job->out);
+    bool direct =
+        job->futures == 0 && job->out->dtype == (single ? VD_F32 : VD_F64) && vd_image_has_plain_rows(job->out);
     if (direct)
         result = vd_image_row(job->out, y);
     if (job->gain == 1) {
@@ -974,14 +969,15 @@ static vd_status take(vd_diffuser *d, const vd_frame *frame, const vd_image *out
     vd_job job = {.d = d, .frame = frame, .out = out, .futures = lookahead};
     job.original = image;
     if (status == VD_OK)
-        find_reference(d, image, d->reference);
+        find_reference(d, frame, d->reference);
     if (status == VD_OK && in_sums(d)) {
         vd_image kept;
         if (core->masked && lookahead == 0 && overlaps && !vd_image_same_view(image, out)) {
             if (reserve(&d->original, d->samples, vd_dtype_size(core->dtype))) {
                 job.destination = d->original;
                 for_rows(d, keep_original, &job);
-                kept = vd_image_contiguous(d->original, (vd_dtype)core->dtype, core->height, core->width, core->channels);
+                kept =
+                    vd_image_contiguous(d->original, (vd_dtype)core->dtype, core->height, core->width, core->channels);
                 job.original = &kept;
             } else
                 status = VD_ERROR_MEMORY;
@@ -1038,8 +1034,8 @@ vd_status vd_diffuser_push(vd_diffuser *d, const vd_frame *frame, const vd_image
     return status;
 }
 
-vd_status vd_diffuser_push_many(vd_diffuser *d, size_t count, const vd_frame *frames, const vd_image *outs, size_t *written,
-                                size_t *taken)
+vd_status vd_diffuser_push_many(vd_diffuser *d, size_t count, const vd_frame *frames, const vd_image *outs,
+                                size_t *written, size_t *taken)
 {
     if (d == NULL || (count > 0 && (frames == NULL || outs == NULL)) || written == NULL)
         return VD_ERROR_NULL;
@@ -1193,11 +1189,12 @@ static bool header_is_sound(const vd_state_header *header, size_t size)
     char sample;
     vd_image stream = vd_image_contiguous(&sample, (vd_dtype)core->dtype, core->height, core->width, core->channels);
     vd_status status = vd_image_check(&stream);
-    if (status == VD_ERROR_DTYPE || status == VD_ERROR_SHAPE || core->height < 1 || core->width < 1 || core->channels < 1)
+    if (status == VD_ERROR_DTYPE || status == VD_ERROR_SHAPE || core->height < 1 || core->width < 1 ||
+        core->channels < 1)
         return false;
     if (core->state_width < WIDTH_FIXED || core->state_width > WIDTH_F64 || core->masked < 0 || core->masked > 1 ||
-        core->frames < 0 || !(core->weight >= 0) || core->first < 0 || core->first > core->params.lookahead || core->count < 0 ||
-        core->count > core->params.lookahead || (core->masked && !core->params.normalize) ||
+        core->frames < 0 || !(core->weight >= 0) || core->first < 0 || core->first > core->params.lookahead ||
+        core->count < 0 || core->count > core->params.lookahead || (core->masked && !core->params.normalize) ||
         (core->state_width != WIDTH_F64 && (core->masked || !core->params.normalize || core->dtype == VD_F64)) ||
         (core->state_width == WIDTH_FIXED && core->dtype != VD_U8))
         return false;

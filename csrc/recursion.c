@@ -42,8 +42,8 @@ void vd_masked_update(double *u, double *mass, const double *value, const double
     }
 }
 
-void vd_masked_output(double *out, uint8_t *present, const double *u, const double *mass, const vd_future *future, int count,
-                      int64_t channels, int64_t samples)
+void vd_masked_output(double *out, uint8_t *present, const double *u, const double *mass, const vd_future *future,
+                      int count, int64_t channels, int64_t samples)
 {
     for (int64_t i = 0, c = 0; i < samples; i++, c = c + 1 == channels ? 0 : c + 1) {
         double base = u[i], total = mass[i], sum = 0;

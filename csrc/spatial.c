@@ -7,7 +7,8 @@
  * from the constant by a few units in the last place; that difference is worked out once per frame for a value that
  * occurs in it and taken away everywhere, which makes constants exact and costs one subtraction a pass.
  *
- * The pyramid's error is proved in pyramid.c; its float arithmetic adds about 1e-6 of the range.
+ * The pyramid's error is proved in pyramid.c; its arithmetic adds what PYRAMID_ROUNDING says. Where float is not enough for
+ * the tolerance, double is used whatever the frames are.
  *
  * Tried and rejected: the horizontal pass first with a ring of filtered rows (needs overlapping bands of rows for each
  * thread, and 2 r + 1 rows of 16 bits instead of 8 in the cache).
@@ -87,6 +88,14 @@ static vd_status init_rows(vd_spatial *s)
     return VD_OK;
 }
 
+/* Rounding of a pass in float, first order, as a fraction of the largest sample: a weight (1/2 unit of 2^-24), a pair (1), its
+ * product (1), at most a block of additions, one for each block, the centre (2) and the correction (1). */
+static double float_bound(const vd_spatial *s)
+{
+    double blocks = (double)(s->y.radius + s->x.radius) / VD_BLOCK;
+    return ldexp(2 * (0.5 + 1 + 1 + VD_BLOCK + 2 + 1) + blocks, -24);
+}
+
 vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_kernels *kernels, int threads, int32_t dtype,
                           int64_t height, int64_t width, int64_t channels)
 {
@@ -116,8 +125,10 @@ vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_kerne
     bool pyramid = false;
     s->method = dtype == VD_F64 ? VD_METHOD_DOUBLE : VD_METHOD_FLOAT;
     /* At tighter tolerances the pyramid's bias, up to 1e-6 of the range beside strong edges, shows in 16 bits; on pictures a few
-     * pixels wide there is nothing to gain. */
-    bool worthwhile = tolerance >= 1e-4 && s->y.radius >= 8 && s->x.radius >= 8;
+     * pixels wide there is nothing to gain, and one far smaller than the kernel would be extended by the kernel's radius. */
+    bool worthwhile = tolerance >= 1e-4 && s->y.radius >= 8 && s->x.radius >= 8 &&
+                      params->truncate * s->y.sigma <= 2 * (double)s->y.length &&
+                      params->truncate * s->x.sigma <= 2 * (double)s->x.length;
     if (params->normalize && worthwhile && dtype != VD_F64 && (dtype != VD_U8 || fits_u8)) {
         status = vd_pyramid_plan(s, params->truncate, METHOD_SHARE * tolerance, &pyramid);
         if (status != VD_OK)
@@ -135,11 +146,15 @@ vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_kerne
             s->method = VD_METHOD_FIXED;
     }
     if (s->method == VD_METHOD_FLOAT) {
+        s->bound = float_bound(s);
+        if (s->bound > METHOD_SHARE * tolerance)
+            s->method = VD_METHOD_DOUBLE;
+    }
+    if (s->method == VD_METHOD_FLOAT) {
         s->weights_f32_y = to_f32(s->y.weights, s->y.radius + 1);
         s->weights_f32_x = to_f32(s->x.weights, s->x.radius + 1);
         if (s->weights_f32_y == NULL || s->weights_f32_x == NULL)
             return VD_ERROR_MEMORY;
-        s->bound = 1e-6;
     } else if (s->method == VD_METHOD_DOUBLE)
         s->bound = 1e-14;
     return init_rows(s);

@@ -25,6 +25,9 @@
 static const uint16_t ONE_LEVEL[] = {96, 64, 16};
 static const uint16_t TWO_LEVELS[] = {44, 40, 31, 20, 10, 4, 1};
 
+/* Half a unit of fixed point at the end (8 bits), and some 60 roundings in float on the way. */
+static const double PYRAMID_ROUNDING = 0.5 / 65280 + 4e-6;
+
 static const uint16_t *step_weights(const vd_spatial *s) { return s->step == 1 ? ONE_LEVEL : TWO_LEVELS; }
 
 static int step_radius(const vd_spatial *s) { return s->step == 1 ? 2 : 6; }
@@ -66,10 +69,10 @@ vd_status vd_pyramid_plan(vd_spatial *s, double truncate, double allowed, bool *
         vd_status status = vd_pyramid_axis_init(&s->pyramid_y, &s->y, truncate, s->boundary, levels);
         if (status == VD_OK && s->pyramid_y.bound <= allowed) {
             status = vd_pyramid_axis_init(&s->pyramid_x, &s->x, truncate, s->boundary, levels);
-            if (status == VD_OK && s->pyramid_y.bound + s->pyramid_x.bound <= allowed) {
+            if (status == VD_OK && s->pyramid_y.bound + s->pyramid_x.bound + PYRAMID_ROUNDING <= allowed) {
                 s->levels = levels;
                 s->step = levels >= 2 ? 2 : 1;
-                s->bound = s->pyramid_y.bound + s->pyramid_x.bound;
+                s->bound = s->pyramid_y.bound + s->pyramid_x.bound + PYRAMID_ROUNDING;
                 *found = true;
                 return reserve(s);
             }

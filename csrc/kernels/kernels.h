@@ -33,16 +33,16 @@ enum { VD_SCAN_FINITE = 0, VD_SCAN_NAN = 1, VD_SCAN_INFINITE = 2 };
  * the caller runs the same kernel on a constant row and passes the rounding error found there. */
 #define VD_BLOCK 16
 
-#define VD_REAL_KERNELS(T, S)                                                                                   \
-    void (*vertical_##S)(T * out, const T *const *rows, const T *weights, int radius, const T *correction,      \
-                         size_t begin, size_t end);                                                             \
+#define VD_REAL_KERNELS(T, S)                                                                                          \
+    void (*vertical_##S)(T * out, const T *const *rows, const T *weights, int radius, const T *correction,             \
+                         size_t begin, size_t end);                                                                    \
     /* The same for the rows around rows[radius] and rows[radius + 1] at once, of 2 radius + 2 rows. */                \
-    void (*vertical_pair_##S)(T * out, T * next, const T *const *rows, const T *weights, int radius,            \
-                              const T *correction, size_t begin, size_t end);                                   \
-    void (*horizontal_##S)(T * out, const T *row, size_t step, const T *weights, int radius,                    \
-                           const T *correction, size_t n);                                                      \
-    /* state += (value - state) * gain; out = state. out may be value. */                                       \
-    void (*update_##S)(T * out, T * state, const T *value, T gain, size_t n);                                   \
+    void (*vertical_pair_##S)(T * out, T * next, const T *const *rows, const T *weights, int radius,                   \
+                              const T *correction, size_t begin, size_t end);                                          \
+    void (*horizontal_##S)(T * out, const T *row, size_t step, const T *weights, int radius, const T *correction,      \
+                           size_t n);                                                                                  \
+    /* state += (value - state) * gain; out = state. out may be value. */                                              \
+    void (*update_##S)(T * out, T * state, const T *value, T gain, size_t n);                                          \
     int (*scan_##S)(const T *row, size_t n);
 
 typedef struct vd_kernels {

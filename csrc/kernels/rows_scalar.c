@@ -8,15 +8,9 @@
 
 #include <string.h>
 
-static inline uint16_t mean_u16(uint16_t a, uint16_t b)
-{
-    return (uint16_t)(((uint32_t)a + b + 1) >> 1);
-}
+static inline uint16_t mean_u16(uint16_t a, uint16_t b) { return (uint16_t)(((uint32_t)a + b + 1) >> 1); }
 
-static inline uint16_t multiply_high(uint16_t a, uint16_t b)
-{
-    return (uint16_t)(((uint32_t)a * b) >> 16);
-}
+static inline uint16_t multiply_high(uint16_t a, uint16_t b) { return (uint16_t)(((uint32_t)a * b) >> 16); }
 
 /* Rows are done in chunks, so that the sums stay in the first-level cache while the taps pass by. */
 enum { CHUNK = 512 };
@@ -108,10 +102,7 @@ static inline float clip(float x, float high)
     return x < high ? x : high;
 }
 
-static inline uint16_t fixed_of(float x)
-{
-    return (uint16_t)round_to_int(clip(x * 256.0f, 65280.0f));
-}
+static inline uint16_t fixed_of(float x) { return (uint16_t)round_to_int(clip(x * 256.0f, 65280.0f)); }
 
 static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
 {
@@ -119,88 +110,88 @@ static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
         out[i] = fixed_of(row[i]);
 }
 
-#define REAL_KERNELS(T, S, BITS, MAGNITUDE, INFINITE)                                                           \
-    /* block += weight * (lower + upper) */                                                                     \
-    static void add_tap_##S(T *block, const T *lower, const T *upper, T weight, size_t n)                       \
-    {                                                                                                           \
-        for (size_t i = 0; i < n; i++)                                                                          \
-            block[i] = block[i] + weight * (lower[i] + upper[i]);                                               \
-    }                                                                                                           \
-                                                                                                                \
-    /* At the end of a block of taps: sum += block, block = 0. */                                               \
-    static void end_block_##S(T *sum, T *block, size_t n)                                                       \
-    {                                                                                                           \
-        for (size_t i = 0; i < n; i++) {                                                                        \
-            sum[i] = sum[i] + block[i];                                                                         \
-            block[i] = 0;                                                                                       \
-        }                                                                                                       \
-    }                                                                                                           \
-                                                                                                                \
-    static void vertical_##S(T *out, const T *const *rows, const T *weights, int radius, const T *correction,   \
-                             size_t begin, size_t end)                                                          \
-    {                                                                                                           \
-        T block[CHUNK] = {0};                                                                                   \
-        for (size_t start = begin; start < end; start += CHUNK) {                                               \
-            size_t n = end - start < CHUNK ? end - start : CHUNK;                                               \
-            T *sum = out + start;                                                                               \
-            const T *centre = rows[radius] + start;                                                             \
-            memset(sum, 0, n * sizeof(T));                                                                      \
-            for (int j = radius; j >= 1; j--) {                                                                 \
-                add_tap_##S(block, rows[radius - j] + start, rows[radius + j] + start, weights[j], n);          \
-                if (j % VD_BLOCK == 1)                                                                          \
-                    end_block_##S(sum, block, n);                                                               \
-            }                                                                                                   \
-            for (size_t i = 0; i < n; i++)                                                                      \
-                sum[i] = (sum[i] + weights[0] * centre[i]) - correction[start + i];                             \
-        }                                                                                                       \
-    }                                                                                                           \
-                                                                                                                \
-    static void vertical_pair_##S(T *out, T *next, const T *const *rows, const T *weights, int radius,          \
-                                  const T *correction, size_t begin, size_t end)                                \
-    {                                                                                                           \
-        vertical_##S(out, rows, weights, radius, correction, begin, end);                                       \
-        vertical_##S(next, rows + 1, weights, radius, correction, begin, end);                                  \
-    }                                                                                                           \
-                                                                                                                \
-    static void horizontal_##S(T *out, const T *row, size_t step, const T *weights, int radius,                 \
-                               const T *correction, size_t n)                                                   \
-    {                                                                                                           \
-        T block[CHUNK] = {0};                                                                                   \
-        for (size_t start = 0; start < n; start += CHUNK) {                                                     \
-            size_t length = n - start < CHUNK ? n - start : CHUNK;                                              \
-            T *sum = out + start;                                                                               \
-            const T *centre = row + start;                                                                      \
-            memset(sum, 0, length * sizeof(T));                                                                 \
-            for (int j = radius; j >= 1; j--) {                                                                 \
-                add_tap_##S(block, centre - (size_t)j * step, centre + (size_t)j * step, weights[j], length);   \
-                if (j % VD_BLOCK == 1)                                                                          \
-                    end_block_##S(sum, block, length);                                                          \
-            }                                                                                                   \
-            for (size_t i = 0; i < length; i++)                                                                 \
-                sum[i] = (sum[i] + weights[0] * centre[i]) - correction[start + i];                             \
-        }                                                                                                       \
-    }                                                                                                           \
-                                                                                                                \
-    static void update_##S(T *out, T *state, const T *value, T gain, size_t n)                                  \
-    {                                                                                                           \
-        for (size_t i = 0; i < n; i++) {                                                                        \
-            T u = state[i] + (value[i] - state[i]) * gain;                                                      \
-            state[i] = u;                                                                                       \
-            out[i] = u;                                                                                         \
-        }                                                                                                       \
-    }                                                                                                           \
-                                                                                                                \
-    static int scan_##S(const T *row, size_t n)                                                                 \
-    {                                                                                                           \
-        int found = VD_SCAN_FINITE;                                                                             \
-        for (size_t i = 0; i < n; i++) {                                                                        \
-            BITS bits;                                                                                          \
-            memcpy(&bits, row + i, sizeof bits);                                                                \
-            bits &= MAGNITUDE;                                                                                  \
-            if (bits >= INFINITE)                                                                               \
-                found |= bits == INFINITE ? VD_SCAN_INFINITE : VD_SCAN_NAN;                                     \
-        }                                                                                                       \
-        return found;                                                                                           \
+#define REAL_KERNELS(T, S, BITS, MAGNITUDE, INFINITE)                                                                  \
+    /* block += weight * (lower + upper) */                                                                            \
+    static void add_tap_##S(T *block, const T *lower, const T *upper, T weight, size_t n)                              \
+    {                                                                                                                  \
+        for (size_t i = 0; i < n; i++)                                                                                 \
+            block[i] = block[i] + weight * (lower[i] + upper[i]);                                                      \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* At the end of a block of taps: sum += block, block = 0. */                                                      \
+    static void end_block_##S(T *sum, T *block, size_t n)                                                              \
+    {                                                                                                                  \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            sum[i] = sum[i] + block[i];                                                                                \
+            block[i] = 0;                                                                                              \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void vertical_##S(T *out, const T *const *rows, const T *weights, int radius, const T *correction,          \
+                             size_t begin, size_t end)                                                                 \
+    {                                                                                                                  \
+        T block[CHUNK] = {0};                                                                                          \
+        for (size_t start = begin; start < end; start += CHUNK) {                                                      \
+            size_t n = end - start < CHUNK ? end - start : CHUNK;                                                      \
+            T *sum = out + start;                                                                                      \
+            const T *centre = rows[radius] + start;                                                                    \
+            memset(sum, 0, n * sizeof(T));                                                                             \
+            for (int j = radius; j >= 1; j--) {                                                                        \
+                add_tap_##S(block, rows[radius - j] + start, rows[radius + j] + start, weights[j], n);                 \
+                if (j % VD_BLOCK == 1)                                                                                 \
+                    end_block_##S(sum, block, n);                                                                      \
+            }                                                                                                          \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                sum[i] = (sum[i] + weights[0] * centre[i]) - correction[start + i];                                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void vertical_pair_##S(T *out, T *next, const T *const *rows, const T *weights, int radius,                 \
+                                  const T *correction, size_t begin, size_t end)                                       \
+    {                                                                                                                  \
+        vertical_##S(out, rows, weights, radius, correction, begin, end);                                              \
+        vertical_##S(next, rows + 1, weights, radius, correction, begin, end);                                         \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void horizontal_##S(T *out, const T *row, size_t step, const T *weights, int radius, const T *correction,   \
+                               size_t n)                                                                               \
+    {                                                                                                                  \
+        T block[CHUNK] = {0};                                                                                          \
+        for (size_t start = 0; start < n; start += CHUNK) {                                                            \
+            size_t length = n - start < CHUNK ? n - start : CHUNK;                                                     \
+            T *sum = out + start;                                                                                      \
+            const T *centre = row + start;                                                                             \
+            memset(sum, 0, length * sizeof(T));                                                                        \
+            for (int j = radius; j >= 1; j--) {                                                                        \
+                add_tap_##S(block, centre - (size_t)j * step, centre + (size_t)j * step, weights[j], length);          \
+                if (j % VD_BLOCK == 1)                                                                                 \
+                    end_block_##S(sum, block, length);                                                                 \
+            }                                                                                                          \
+            for (size_t i = 0; i < length; i++)                                                                        \
+                sum[i] = (sum[i] + weights[0] * centre[i]) - correction[start + i];                                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void update_##S(T *out, T *state, const T *value, T gain, size_t n)                                         \
+    {                                                                                                                  \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            T u = state[i] + (value[i] - state[i]) * gain;                                                             \
+            state[i] = u;                                                                                              \
+            out[i] = u;                                                                                                \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static int scan_##S(const T *row, size_t n)                                                                        \
+    {                                                                                                                  \
+        int found = VD_SCAN_FINITE;                                                                                    \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            BITS bits;                                                                                                 \
+            memcpy(&bits, row + i, sizeof bits);                                                                       \
+            bits &= MAGNITUDE;                                                                                         \
+            if (bits >= INFINITE)                                                                                      \
+                found |= bits == INFINITE ? VD_SCAN_INFINITE : VD_SCAN_NAN;                                            \
+        }                                                                                                              \
+        return found;                                                                                                  \
     }
 
 REAL_KERNELS(float, f32, uint32_t, UINT32_C(0x7FFFFFFF), UINT32_C(0x7F800000))
@@ -286,7 +277,4 @@ static void expand_vertical_fixed(uint16_t *out, const float *const *rows, const
 #define TABLE_NAME "scalar"
 #include "table.h"
 
-const vd_kernels *vd_kernels_scalar(void)
-{
-    return &table;
-}
+const vd_kernels *vd_kernels_scalar(void) { return &table; }

@@ -42,8 +42,8 @@ VD_TARGET static void fixed_vertical(uint16_t *out, const uint8_t *const *rows, 
     vd_kernels_scalar()->fixed_vertical(out, rows, weights, radius, bias, i, end);
 }
 
-VD_TARGET static void fixed_vertical_pair(uint16_t *out, uint16_t *next, const uint8_t *const *rows, const uint16_t *weights,
-                                          int radius, uint16_t bias, size_t begin, size_t end)
+VD_TARGET static void fixed_vertical_pair(uint16_t *out, uint16_t *next, const uint8_t *const *rows,
+                                          const uint16_t *weights, int radius, uint16_t bias, size_t begin, size_t end)
 {
     size_t i = begin;
     for (; i + 2 * NH <= end; i += 2 * NH) {
@@ -52,7 +52,8 @@ VD_TARGET static void fixed_vertical_pair(uint16_t *out, uint16_t *next, const u
         load_bytes_high(rows[radius] + i, &up_a, &up_b);
         load_bytes_high(rows[radius + 1] + i, &down_a, &down_b);
         vh sum_a = add_h(set_h(bias), multiply_high_h(up_a, w)), sum_b = add_h(set_h(bias), multiply_high_h(up_b, w));
-        vh next_a = add_h(set_h(bias), multiply_high_h(down_a, w)), next_b = add_h(set_h(bias), multiply_high_h(down_b, w));
+        vh next_a = add_h(set_h(bias), multiply_high_h(down_a, w)),
+           next_b = add_h(set_h(bias), multiply_high_h(down_b, w));
         for (int j = 1; j <= radius; j++) {
             vh above_a, above_b, below_a, below_b;
             w = set_h(weights[j]);
@@ -73,8 +74,8 @@ VD_TARGET static void fixed_vertical_pair(uint16_t *out, uint16_t *next, const u
     vd_kernels_scalar()->fixed_vertical_pair(out, next, rows, weights, radius, bias, i, end);
 }
 
-VD_TARGET static void fixed_horizontal(uint16_t *out, const uint16_t *row, size_t step, const uint16_t *weights, int radius,
-                                       uint16_t bias, size_t n)
+VD_TARGET static void fixed_horizontal(uint16_t *out, const uint16_t *row, size_t step, const uint16_t *weights,
+                                       int radius, uint16_t bias, size_t n)
 {
     size_t i = 0;
     for (; i + 2 * NH <= n; i += 2 * NH) {
@@ -102,10 +103,7 @@ VD_TARGET static void fixed_update(uint16_t *state, const uint16_t *value, int g
     vd_kernels_scalar()->fixed_update(state + i, value + i, gain, n - i);
 }
 
-VD_OP vh rounded_byte(vh x)
-{
-    return high_byte_h(add_saturated_h(add_h(odd_bit_h(high_byte_h(x)), set_h(127)), x));
-}
+VD_OP vh rounded_byte(vh x) { return high_byte_h(add_saturated_h(add_h(odd_bit_h(high_byte_h(x)), set_h(127)), x)); }
 
 VD_TARGET static void fixed_to_u8(uint8_t *out, const uint16_t *row, size_t n)
 {
@@ -144,119 +142,119 @@ VD_TARGET static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
     vd_kernels_scalar()->fixed_from_f32(out + i, row + i, n - i);
 }
 
-#define REAL_KERNELS(T, S, V, N, x)                                                                             \
-    VD_TARGET static void vertical_##S(T *out, const T *const *rows, const T *weights, int radius,              \
-                                       const T *correction, size_t begin, size_t end)                           \
-    {                                                                                                           \
-        size_t i = begin;                                                                                       \
-        for (; i + 2 * N <= end; i += 2 * N) {                                                                  \
-            V sum_a = set_##x(0), sum_b = sum_a;                                                                \
-            for (int j = radius; j >= 1;) {                                                                     \
-                V block_a = set_##x(0), block_b = block_a;                                                      \
-                for (int last = (j - 1) / VD_BLOCK * VD_BLOCK; j > last; j--) {                                 \
-                    const T *above = rows[radius - j] + i, *below = rows[radius + j] + i;                       \
-                    V w = set_##x(weights[j]);                                                                  \
-                    block_a = add_##x(block_a, mul_##x(w, add_##x(load_##x(above), load_##x(below))));          \
-                    block_b = add_##x(block_b, mul_##x(w, add_##x(load_##x(above + N), load_##x(below + N))));  \
-                }                                                                                               \
-                sum_a = add_##x(sum_a, block_a);                                                                \
-                sum_b = add_##x(sum_b, block_b);                                                                \
-            }                                                                                                   \
-            const T *centre = rows[radius] + i;                                                                 \
-            V w = set_##x(weights[0]);                                                                          \
-            sum_a = add_##x(sum_a, mul_##x(w, load_##x(centre)));                                               \
-            sum_b = add_##x(sum_b, mul_##x(w, load_##x(centre + N)));                                           \
-            store_##x(out + i, sub_##x(sum_a, load_##x(correction + i)));                                       \
-            store_##x(out + i + N, sub_##x(sum_b, load_##x(correction + i + N)));                               \
-        }                                                                                                       \
-        vd_kernels_scalar()->vertical_##S(out, rows, weights, radius, correction, i, end);                      \
-    }                                                                                                           \
-                                                                                                                \
-    VD_TARGET static void vertical_pair_##S(T *out, T *next, const T *const *rows, const T *weights, int radius,\
-                                            const T *correction, size_t begin, size_t end)                      \
-    {                                                                                                           \
-        size_t i = begin;                                                                                       \
-        for (; i + 2 * N <= end; i += 2 * N) {                                                                  \
-            V sum_a = set_##x(0), sum_b = sum_a, next_a = sum_a, next_b = sum_a;                                \
-            V above_a = load_##x(rows[0] + i), above_b = load_##x(rows[0] + i + N);                             \
-            V below_a = load_##x(rows[2 * radius + 1] + i), below_b = load_##x(rows[2 * radius + 1] + i + N);   \
-            for (int j = radius; j >= 1;) {                                                                     \
-                V block_a = set_##x(0), block_b = block_a, block_c = block_a, block_d = block_a;                \
-                for (int last = (j - 1) / VD_BLOCK * VD_BLOCK; j > last; j--) {                                 \
-                    const T *up = rows[radius + 1 - j] + i, *down = rows[radius + j] + i;                       \
-                    V up_a = load_##x(up), up_b = load_##x(up + N), w = set_##x(weights[j]);                    \
-                    V down_a = load_##x(down), down_b = load_##x(down + N);                                     \
-                    block_a = add_##x(block_a, mul_##x(w, add_##x(above_a, down_a)));                           \
-                    block_b = add_##x(block_b, mul_##x(w, add_##x(above_b, down_b)));                           \
-                    block_c = add_##x(block_c, mul_##x(w, add_##x(up_a, below_a)));                             \
-                    block_d = add_##x(block_d, mul_##x(w, add_##x(up_b, below_b)));                             \
-                    above_a = up_a;                                                                             \
-                    above_b = up_b;                                                                             \
-                    below_a = down_a;                                                                           \
-                    below_b = down_b;                                                                           \
-                }                                                                                               \
-                sum_a = add_##x(sum_a, block_a);                                                                \
-                sum_b = add_##x(sum_b, block_b);                                                                \
-                next_a = add_##x(next_a, block_c);                                                              \
-                next_b = add_##x(next_b, block_d);                                                              \
-            }                                                                                                   \
-            /* above is rows[radius], below is rows[radius + 1] */                                              \
-            V w = set_##x(weights[0]), error_a = load_##x(correction + i), error_b = load_##x(correction + i + N); \
-            store_##x(out + i, sub_##x(add_##x(sum_a, mul_##x(w, above_a)), error_a));                          \
-            store_##x(out + i + N, sub_##x(add_##x(sum_b, mul_##x(w, above_b)), error_b));                      \
-            store_##x(next + i, sub_##x(add_##x(next_a, mul_##x(w, below_a)), error_a));                        \
-            store_##x(next + i + N, sub_##x(add_##x(next_b, mul_##x(w, below_b)), error_b));                    \
-        }                                                                                                       \
-        vd_kernels_scalar()->vertical_pair_##S(out, next, rows, weights, radius, correction, i, end);           \
-    }                                                                                                           \
-                                                                                                                \
-    VD_TARGET static void horizontal_##S(T *out, const T *row, size_t step, const T *weights, int radius,       \
-                                         const T *correction, size_t n)                                         \
-    {                                                                                                           \
-        size_t i = 0;                                                                                           \
-        for (; i + 2 * N <= n; i += 2 * N) {                                                                    \
-            V sum_a = set_##x(0), sum_b = sum_a;                                                                \
-            const T *centre = row + i;                                                                          \
-            for (int j = radius; j >= 1;) {                                                                     \
-                V block_a = set_##x(0), block_b = block_a;                                                      \
-                for (int last = (j - 1) / VD_BLOCK * VD_BLOCK; j > last; j--) {                                 \
-                    const T *left = centre - (size_t)j * step, *right = centre + (size_t)j * step;              \
-                    V w = set_##x(weights[j]);                                                                  \
-                    block_a = add_##x(block_a, mul_##x(w, add_##x(load_##x(left), load_##x(right))));           \
-                    block_b = add_##x(block_b, mul_##x(w, add_##x(load_##x(left + N), load_##x(right + N))));   \
-                }                                                                                               \
-                sum_a = add_##x(sum_a, block_a);                                                                \
-                sum_b = add_##x(sum_b, block_b);                                                                \
-            }                                                                                                   \
-            V w = set_##x(weights[0]);                                                                          \
-            sum_a = add_##x(sum_a, mul_##x(w, load_##x(centre)));                                               \
-            sum_b = add_##x(sum_b, mul_##x(w, load_##x(centre + N)));                                           \
-            store_##x(out + i, sub_##x(sum_a, load_##x(correction + i)));                                       \
-            store_##x(out + i + N, sub_##x(sum_b, load_##x(correction + i + N)));                               \
-        }                                                                                                       \
-        vd_kernels_scalar()->horizontal_##S(out + i, row + i, step, weights, radius, correction + i, n - i);    \
-    }                                                                                                           \
-                                                                                                                \
-    VD_TARGET static void update_##S(T *out, T *state, const T *value, T gain, size_t n)                        \
-    {                                                                                                           \
-        size_t i = 0;                                                                                           \
-        for (; i + N <= n; i += N) {                                                                            \
-            V s = load_##x(state + i);                                                                          \
-            V u = add_##x(s, mul_##x(sub_##x(load_##x(value + i), s), set_##x(gain)));                          \
-            store_##x(state + i, u);                                                                            \
-            store_##x(out + i, u);                                                                              \
-        }                                                                                                       \
-        vd_kernels_scalar()->update_##S(out + i, state + i, value + i, gain, n - i);                            \
-    }                                                                                                           \
-                                                                                                                \
-    VD_TARGET static int scan_##S(const T *row, size_t n)                                                       \
-    {                                                                                                           \
-        size_t i = 0;                                                                                           \
-        int found = VD_SCAN_FINITE;                                                                             \
-        for (; i + N <= n; i += N)                                                                              \
-            if (not_finite_##x(load_##x(row + i)))                                                              \
-                found |= vd_kernels_scalar()->scan_##S(row + i, N);                                             \
-        return found | vd_kernels_scalar()->scan_##S(row + i, n - i);                                           \
+#define REAL_KERNELS(T, S, V, N, x)                                                                                    \
+    VD_TARGET static void vertical_##S(T *out, const T *const *rows, const T *weights, int radius,                     \
+                                       const T *correction, size_t begin, size_t end)                                  \
+    {                                                                                                                  \
+        size_t i = begin;                                                                                              \
+        for (; i + 2 * N <= end; i += 2 * N) {                                                                         \
+            V sum_a = set_##x(0), sum_b = sum_a;                                                                       \
+            for (int j = radius; j >= 1;) {                                                                            \
+                V block_a = set_##x(0), block_b = block_a;                                                             \
+                for (int last = (j - 1) / VD_BLOCK * VD_BLOCK; j > last; j--) {                                        \
+                    const T *above = rows[radius - j] + i, *below = rows[radius + j] + i;                              \
+                    V w = set_##x(weights[j]);                                                                         \
+                    block_a = add_##x(block_a, mul_##x(w, add_##x(load_##x(above), load_##x(below))));                 \
+                    block_b = add_##x(block_b, mul_##x(w, add_##x(load_##x(above + N), load_##x(below + N))));         \
+                }                                                                                                      \
+                sum_a = add_##x(sum_a, block_a);                                                                       \
+                sum_b = add_##x(sum_b, block_b);                                                                       \
+            }                                                                                                          \
+            const T *centre = rows[radius] + i;                                                                        \
+            V w = set_##x(weights[0]);                                                                                 \
+            sum_a = add_##x(sum_a, mul_##x(w, load_##x(centre)));                                                      \
+            sum_b = add_##x(sum_b, mul_##x(w, load_##x(centre + N)));                                                  \
+            store_##x(out + i, sub_##x(sum_a, load_##x(correction + i)));                                              \
+            store_##x(out + i + N, sub_##x(sum_b, load_##x(correction + i + N)));                                      \
+        }                                                                                                              \
+        vd_kernels_scalar()->vertical_##S(out, rows, weights, radius, correction, i, end);                             \
+    }                                                                                                                  \
+                                                                                                                       \
+    VD_TARGET static void vertical_pair_##S(T *out, T *next, const T *const *rows, const T *weights, int radius,       \
+                                            const T *correction, size_t begin, size_t end)                             \
+    {                                                                                                                  \
+        size_t i = begin;                                                                                              \
+        for (; i + 2 * N <= end; i += 2 * N) {                                                                         \
+            V sum_a = set_##x(0), sum_b = sum_a, next_a = sum_a, next_b = sum_a;                                       \
+            V above_a = load_##x(rows[0] + i), above_b = load_##x(rows[0] + i + N);                                    \
+            V below_a = load_##x(rows[2 * radius + 1] + i), below_b = load_##x(rows[2 * radius + 1] + i + N);          \
+            for (int j = radius; j >= 1;) {                                                                            \
+                V block_a = set_##x(0), block_b = block_a, block_c = block_a, block_d = block_a;                       \
+                for (int last = (j - 1) / VD_BLOCK * VD_BLOCK; j > last; j--) {                                        \
+                    const T *up = rows[radius + 1 - j] + i, *down = rows[radius + j] + i;                              \
+                    V up_a = load_##x(up), up_b = load_##x(up + N), w = set_##x(weights[j]);                           \
+                    V down_a = load_##x(down), down_b = load_##x(down + N);                                            \
+                    block_a = add_##x(block_a, mul_##x(w, add_##x(above_a, down_a)));                                  \
+                    block_b = add_##x(block_b, mul_##x(w, add_##x(above_b, down_b)));                                  \
+                    block_c = add_##x(block_c, mul_##x(w, add_##x(up_a, below_a)));                                    \
+                    block_d = add_##x(block_d, mul_##x(w, add_##x(up_b, below_b)));                                    \
+                    above_a = up_a;                                                                                    \
+                    above_b = up_b;                                                                                    \
+                    below_a = down_a;                                                                                  \
+                    below_b = down_b;                                                                                  \
+                }                                                                                                      \
+                sum_a = add_##x(sum_a, block_a);                                                                       \
+                sum_b = add_##x(sum_b, block_b);                                                                       \
+                next_a = add_##x(next_a, block_c);                                                                     \
+                next_b = add_##x(next_b, block_d);                                                                     \
+            }                                                                                                          \
+            /* above is rows[radius], below is rows[radius + 1] */                                                     \
+            V w = set_##x(weights[0]), error_a = load_##x(correction + i), error_b = load_##x(correction + i + N);     \
+            store_##x(out + i, sub_##x(add_##x(sum_a, mul_##x(w, above_a)), error_a));                                 \
+            store_##x(out + i + N, sub_##x(add_##x(sum_b, mul_##x(w, above_b)), error_b));                             \
+            store_##x(next + i, sub_##x(add_##x(next_a, mul_##x(w, below_a)), error_a));                               \
+            store_##x(next + i + N, sub_##x(add_##x(next_b, mul_##x(w, below_b)), error_b));                           \
+        }                                                                                                              \
+        vd_kernels_scalar()->vertical_pair_##S(out, next, rows, weights, radius, correction, i, end);                  \
+    }                                                                                                                  \
+                                                                                                                       \
+    VD_TARGET static void horizontal_##S(T *out, const T *row, size_t step, const T *weights, int radius,              \
+                                         const T *correction, size_t n)                                                \
+    {                                                                                                                  \
+        size_t i = 0;                                                                                                  \
+        for (; i + 2 * N <= n; i += 2 * N) {                                                                           \
+            V sum_a = set_##x(0), sum_b = sum_a;                                                                       \
+            const T *centre = row + i;                                                                                 \
+            for (int j = radius; j >= 1;) {                                                                            \
+                V block_a = set_##x(0), block_b = block_a;                                                             \
+                for (int last = (j - 1) / VD_BLOCK * VD_BLOCK; j > last; j--) {                                        \
+                    const T *left = centre - (size_t)j * step, *right = centre + (size_t)j * step;                     \
+                    V w = set_##x(weights[j]);                                                                         \
+                    block_a = add_##x(block_a, mul_##x(w, add_##x(load_##x(left), load_##x(right))));                  \
+                    block_b = add_##x(block_b, mul_##x(w, add_##x(load_##x(left + N), load_##x(right + N))));          \
+                }                                                                                                      \
+                sum_a = add_##x(sum_a, block_a);                                                                       \
+                sum_b = add_##x(sum_b, block_b);                                                                       \
+            }                                                                                                          \
+            V w = set_##x(weights[0]);                                                                                 \
+            sum_a = add_##x(sum_a, mul_##x(w, load_##x(centre)));                                                      \
+            sum_b = add_##x(sum_b, mul_##x(w, load_##x(centre + N)));                                                  \
+            store_##x(out + i, sub_##x(sum_a, load_##x(correction + i)));                                              \
+            store_##x(out + i + N, sub_##x(sum_b, load_##x(correction + i + N)));                                      \
+        }                                                                                                              \
+        vd_kernels_scalar()->horizontal_##S(out + i, row + i, step, weights, radius, correction + i, n - i);           \
+    }                                                                                                                  \
+                                                                                                                       \
+    VD_TARGET static void update_##S(T *out, T *state, const T *value, T gain, size_t n)                               \
+    {                                                                                                                  \
+        size_t i = 0;                                                                                                  \
+        for (; i + N <= n; i += N) {                                                                                   \
+            V s = load_##x(state + i);                                                                                 \
+            V u = add_##x(s, mul_##x(sub_##x(load_##x(value + i), s), set_##x(gain)));                                 \
+            store_##x(state + i, u);                                                                                   \
+            store_##x(out + i, u);                                                                                     \
+        }                                                                                                              \
+        vd_kernels_scalar()->update_##S(out + i, state + i, value + i, gain, n - i);                                   \
+    }                                                                                                                  \
+                                                                                                                       \
+    VD_TARGET static int scan_##S(const T *row, size_t n)                                                              \
+    {                                                                                                                  \
+        size_t i = 0;                                                                                                  \
+        int found = VD_SCAN_FINITE;                                                                                    \
+        for (; i + N <= n; i += N)                                                                                     \
+            if (not_finite_##x(load_##x(row + i)))                                                                     \
+                found |= vd_kernels_scalar()->scan_##S(row + i, N);                                                    \
+        return found | vd_kernels_scalar()->scan_##S(row + i, n - i);                                                  \
     }
 
 REAL_KERNELS(float, f32, vf, NF, f)
@@ -306,13 +304,15 @@ VD_TARGET static void f32_to_u16(uint16_t *out, const float *row, size_t n)
     vd_kernels_scalar()->f32_to_u16(out + i, row + i, n - i);
 }
 
-VD_TARGET static void reduce_vertical(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius, size_t n)
+VD_TARGET static void reduce_vertical(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius,
+                                      size_t n)
 {
     const uint8_t *rest[13];
     size_t i = 0;
     for (; i + 2 * NH <= n; i += 2 * NH) {
         vh w = set_h(weights[0]);
-        vh sum_a = multiply_low_h(load_h_u8(rows[radius] + i), w), sum_b = multiply_low_h(load_h_u8(rows[radius] + i + NH), w);
+        vh sum_a = multiply_low_h(load_h_u8(rows[radius] + i), w),
+           sum_b = multiply_low_h(load_h_u8(rows[radius] + i + NH), w);
         for (int j = 1; j <= radius; j++) {
             const uint8_t *above = rows[radius - j] + i, *below = rows[radius + j] + i;
             w = set_h(weights[j]);

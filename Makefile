@@ -65,5 +65,5 @@ docs: $(VENV)/docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) build dist wheelhouse src/*.egg-info docs/_build demo
+	rm -rf $(VENV) build dist wheelhouse src/*.egg-info docs/_build vdcore-demo results
 	rm -rf src/vdcore/_core.c src/vdcore/*.so src/vdcore/include

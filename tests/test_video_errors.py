@@ -230,6 +230,15 @@ def test_warning_turned_into_an_error(tmp_path, clip, monkeypatch):
 # ---- Ctrl-C
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT interrupts this process and its children, even where tests run as a background job that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_in_the_middle(tmp_path, clip):
     def region(index, seconds):
         if index == 5:
@@ -243,6 +252,7 @@ def cli(*arguments, **keywords):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process on Windows")
 def test_ctrl_c_on_the_command_line(tmp_path):
     noise = np.random.default_rng(1).integers(0, 256, (150, 144, 176, 3), np.uint8)

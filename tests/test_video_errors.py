@@ -232,7 +232,7 @@ def test_warning_turned_into_an_error(tmp_path, clip, monkeypatch):
 
 @pytest.fixture
 def interruptible():
-    """SIGINT interrupts this process and its children, even where tests run as a background job that ignores it."""
+    """SIGINT interrupts this process and its children, even in a background job that ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

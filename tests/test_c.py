@@ -2,9 +2,11 @@
 """The C library without Python: it builds alone, without a warning, and its own tests pass."""
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CSRC = ROOT / "csrc"
-SOURCES = sorted([*CSRC.glob("*.c"), *CSRC.glob("kernels/*.c")])
+SOURCES = sorted(CSRC.glob("*.c"))
+KERNELS = sorted(CSRC.glob("kernels/*.c"))
 HEADERS = [
     path
     for path in sorted([*CSRC.glob("include/vdcore/*.h"), *CSRC.glob("*.h")])
@@ -55,20 +58,39 @@ BUILDS = [
 ]
 
 
-@pytest.fixture(scope="module", params=BUILDS)
-def build(request, tmp_path_factory):
-    """Compile the library strictly and return (compiler with flags, objects, folder)."""
-    compiler, openmp = request.param
-    folder = tmp_path_factory.mktemp(compiler)
-    command = [compiler, "-std=c11", *STRICT, *FLAGS, *(["-fopenmp"] if openmp else [])]
+def compile_all(command, sources, folder):
+    """Compile each source to an object in the folder, and return the objects."""
 
     def compile_one(source):
-        target = folder / f"{source.parent.name}_{source.stem}.o"
+        target = folder / f"{source.stem}.o"
         run(*command, "-c", source, "-o", target)
         return target
 
     with ThreadPoolExecutor(2) as pool:
-        return command, list(pool.map(compile_one, SOURCES)), folder
+        return list(pool.map(compile_one, sources))
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory):
+    """Return a function that compiles the kernels, once per compiler: no thread starts in them."""
+
+    @functools.cache
+    def objects(*command):
+        return compile_all(command, KERNELS, tmp_path_factory.mktemp("kernels"))
+
+    return objects
+
+
+@pytest.fixture(scope="module", params=BUILDS)
+def build(request, tmp_path_factory, kernels):
+    """Compile the library strictly and return (compiler with flags, objects, folder)."""
+    compiler, openmp = request.param
+    folder = tmp_path_factory.mktemp(compiler)
+    command = [compiler, "-std=c11", *STRICT, *FLAGS]
+    objects = kernels(*command)
+    if openmp:
+        command.append("-fopenmp")
+    return command, [*objects, *compile_all(command, SOURCES, folder)], folder
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
@@ -95,6 +117,33 @@ def test_one_prefix(build):
     names = {line.split()[0].lstrip("_") for line in listing.splitlines() if len(line.split()) > 1}
     assert names
     assert not {name for name in names if not name.startswith("vd_")}
+
+
+def symbols(*words):
+    """Return (name, class, section) of each symbol defined in ELF files."""
+    if sys.platform != "linux" or not shutil.which("nm"):
+        pytest.skip("needs ELF files and nm")
+    rows = (line.split("|") for line in run("nm", "--defined-only", "--format=sysv", *words).splitlines())
+    return [(row[0].strip(), row[2].strip(), row[6].strip()) for row in rows if len(row) == 7]
+
+
+def test_no_global_state(build):
+    """Nothing static can be written to but the note of the process that loaded the library."""
+    defined = symbols(*build[1])
+    assert "vd_version" in {name for name, _, _ in defined}
+    writable = {
+        name
+        for name, kind, section in defined
+        if kind in set("BbCDdGgSsVv") and not section.startswith(".data.rel.ro")  # constant after relocation
+    }
+    assert writable <= {"loading_process"}
+
+
+def test_extension_symbols():
+    """The extension module exports its entry point and nothing of the library."""
+    extension = importlib.util.find_spec("vdcore._core").origin
+    names = {name for name, _, _ in symbols("--dynamic", extension)}
+    assert names - {"_init", "_fini"} == {"PyInit__core"}
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)

@@ -316,16 +316,18 @@ static void check_kernel(const kernel *kernel, const vd_kernels *table)
 int main(void)
 {
     const vd_kernels *tables[] = {vd_kernels_scalar(), vd_kernels_avx2(), vd_kernels_avx512(), vd_kernels_neon()};
-    const char *names[8];
-    int32_t runnable = vd_instruction_sets(names, 8);
+    const char *names[8] = {0};
+    int32_t runnable = vd_instruction_sets(names, 8), compared = 0;
     fill_pool();
     for (int32_t i = 0; i < runnable; i++)
         for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
             if (tables[t] != NULL && strcmp(tables[t]->name, names[i]) == 0) {
                 int before = check_failures;
-                for (int c = 0; c < COUNT; c++)
-                    check_kernel(&LIST[c], tables[t]);
+                for (int k = 0; k < COUNT; k++)
+                    check_kernel(&LIST[k], tables[t]);
                 printf("%s: %d kernels, %d differ\n", names[i], (int)COUNT, check_failures - before);
+                compared++;
             }
+    CHECK(compared == runnable);
     return check_result();
 }

@@ -77,7 +77,7 @@ typedef struct vd_kernels {
     void (*f32_to_u16)(uint16_t *out, const float *row, size_t n);
 
     /* The binomial pyramid, weights 1 4 6 4 1. */
-    /* sum of weights[|j|] rows[radius + j], exact: the weights of all rows add up to at most 256 */
+    /* sum of weights[|j|] rows[radius + j], exact: the weights of all rows add up to at most 256; radius <= 6 */
     void (*reduce_vertical)(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius, size_t n);
     /* out[k] = (even[k - 1] + 4 odd[k - 1] + 6 even[k] + 4 odd[k] + even[k + 1]) / 16, in pixels of step samples */
     void (*reduce_horizontal)(float *out, const float *even, const float *odd, size_t step, size_t n);

@@ -41,7 +41,7 @@ Dither = Literal["ordered"]
 
 MAX_LOOKAHEAD, MAX_THREADS = 2**20, 2**16  # those of the C library
 _USUAL_STEP = {"frames": 1.0, "seconds": 1 / 30}  # sizes the state; steps may be of any length
-_BATCH = 16  # frames per call in `diffuse`: enough to share passes over the state, few enough for Ctrl-C
+_BATCH = 16  # frames per call in `diffuse`, few enough for Ctrl-C
 _STATE = struct.Struct("<8sII")  # magic, length and CRC-32 of the JSON that follows; then vd_diffuser_save
 _MAGIC = b"vdcore\x00\x01"
 
@@ -356,7 +356,7 @@ class Diffuser:
         out: Any = None,
         dtype: npt.DTypeLike | None = None,
     ) -> Array:
-        """Take several frames at once: the same bits as frame by frame, in less time.
+        """Take several frames at once: the same bits as frame by frame, in one call.
 
         Parameters
         ----------

@@ -691,6 +691,12 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
     void *state = plane_row(d, d->state, width_size(d->core.state_width), y);
     bool single = !is_double(d);
 
+    scratch->soon[0].data = state;
+    scratch->soon[0].size = samples * width_size(d->core.state_width);
+    if (vd_image_has_plain_rows(job->out)) {
+        scratch->soon[1].data = vd_image_row(job->out, y);
+        scratch->soon[1].size = samples * vd_dtype_size(job->out->dtype);
+    }
     if (d->core.state_width == WIDTH_FIXED) {
         int gain = (int)floor(job->gain * 32768 + 0.5);
         uint16_t *value = gain >= 32768 ? state : scratch->value;

@@ -235,8 +235,10 @@ void vd_spatial_begin(vd_spatial *s, const void *data, int64_t stride, const dou
     s->plane.stride = stride;
     s->plane.outside = open ? s->zero_row : s->outside_row;
     memcpy(s->reference, reference, (size_t)s->channels * sizeof *reference);
-    for (int t = 0; t < s->threads; t++)
+    for (int t = 0; t < s->threads; t++) {
         s->scratch[t].ahead_at = -1;
+        s->scratch[t].soon[0].data = s->scratch[t].soon[1].data = NULL;
+    }
     switch (s->method) {
     case VD_METHOD_DOUBLE:
         if (!open)
@@ -280,5 +282,5 @@ void vd_spatial_row(vd_spatial *s, int64_t y, int thread, void *out)
 void vd_spatial_sum_row(const vd_spatial *s, const vd_plane *plane, int64_t y, int thread, double *out)
 {
     double *row = filter_vertically_f64(s, plane, s->y.weights, y, thread, false);
-    filter_horizontally_f64(s, row, plane->outside, s->x.weights, s->zero_row, out);
+    filter_horizontally_f64(s, thread, row, plane->outside, s->x.weights, s->zero_row, out);
 }

@@ -28,13 +28,21 @@ typedef struct vd_plane {
     const void *outside;
 } vd_plane;
 
+/* Memory that will be wanted when the row at hand is done. */
+typedef struct vd_span {
+    const char *data; /* NULL: none */
+    size_t size;
+} vd_span;
+
 /* Rows that belong to one thread. All hold any sample type. */
 typedef struct vd_scratch {
     const void **rows; /* pointers to the rows under the vertical kernel */
     void *padded;      /* a row with a margin of the kernel's radius on both sides */
     void *ahead;       /* the same for the next row, done in one go with the last */
     int64_t ahead_at;  /* which row that is */
-    void *weights;     /* vertical weights scaled for a row near the edge */
+    vd_span
+        soon[2]; /* the caller's rows (state, output), fetched into the cache strip by strip while a row is filtered */
+    void *weights; /* vertical weights scaled for a row near the edge */
     void *correction;
     void *samples; /* [samples] each from here on: a row of the frame */
     void *value;   /* what the spatial filter gives */
@@ -98,6 +106,34 @@ void vd_spatial_row(vd_spatial *spatial, int64_t y, int thread, void *out);
 void vd_spatial_sum_row(const vd_spatial *spatial, const vd_plane *plane, int64_t y, int thread, double *out);
 
 /* ---- between the files of the spatial filter ---- */
+
+/* Rows are filtered in strips of this many samples. Before each strip, the part of the memory wanted next that lies beside it
+ * is asked for: the loads then overlap with arithmetic, a few at a time. (All of it at once, or none, is slower.) */
+enum { VD_STRIP = 1024 };
+
+/* Asks for the part of `count` spans that belongs to the samples [begin, end) of n. */
+static inline void vd_fetch(const vd_span *spans, int count, size_t begin, size_t end, size_t n)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    for (int k = 0; k < count; k++)
+        if (spans[k].data != NULL)
+            for (size_t at = spans[k].size * begin / n; at < spans[k].size * end / n; at += 64)
+                __builtin_prefetch(spans[k].data + at, 1, 2);
+#else
+    (void)spans, (void)count, (void)begin, (void)end, (void)n;
+#endif
+}
+
+static inline size_t vd_strip_end(size_t begin, size_t n) { return n - begin < VD_STRIP ? n : begin + VD_STRIP; }
+
+/* The `count` rows of the plane from y on, as far as there are any. */
+static inline void vd_rows_span(const vd_spatial *s, int64_t y, int count, size_t size, vd_span *spans)
+{
+    for (int k = 0; k < count; k++) {
+        spans[k].data = y + k < s->height ? s->plane.data + (y + k) * s->plane.stride : NULL;
+        spans[k].size = (size_t)s->samples * size;
+    }
+}
 
 /* spatial_fixed.c. Fills the tables of the fixed-point method, leaving out taps that weigh at most `spare` along an axis.
  * s->bound is the bound of its error, infinite for a picture so small that the edges' factors exceed 2.1. */

@@ -115,10 +115,17 @@ static uint16_t *fixed_vertical_row(const vd_spatial *s, int64_t y, vd_scratch *
         rows[radius + j] = at >= 0 ? (const uint8_t *)(s->plane.data + at * s->plane.stride) : s->plane.outside;
     }
     uint16_t bias = (uint16_t)((radius + 1) / 2);
+    size_t n = (size_t)s->samples;
     if (pair) {
+        vd_span next[2];
+        vd_rows_span(s, y + radius + 2, 2, sizeof(uint8_t), next);
         scratch->ahead_at = y + 1;
-        s->kernels->fixed_vertical_pair(row, (uint16_t *)scratch->ahead + margin, rows,
-                                        s->fixed_y + s->fixed_edge * (radius + 1), radius, bias, 0, (size_t)s->samples);
+        for (size_t begin = 0; begin < n; begin += VD_STRIP) {
+            size_t end = vd_strip_end(begin, n);
+            vd_fetch(next, 2, begin, end, n);
+            s->kernels->fixed_vertical_pair(row, (uint16_t *)scratch->ahead + margin, rows,
+                                            s->fixed_y + s->fixed_edge * (radius + 1), radius, bias, begin, end);
+        }
         return row;
     }
     int64_t distance = y < s->height - 1 - y ? y : s->height - 1 - y;
@@ -145,8 +152,14 @@ void vd_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out)
         int64_t at = vd_boundary_index(x, s->width, s->boundary);
         memcpy(row + x * channels, at >= 0 ? row + at * channels : beyond, (size_t)channels * sizeof *row);
     }
-    s->kernels->fixed_horizontal(out, row, (size_t)channels, s->fixed_x, radius_x, (uint16_t)((radius_x + 1) / 2),
-                                 (size_t)s->samples);
+    size_t n = (size_t)s->samples;
+    uint16_t bias = (uint16_t)((radius_x + 1) / 2);
+    for (size_t begin = 0; begin < n; begin += VD_STRIP) {
+        size_t end = vd_strip_end(begin, n);
+        vd_fetch(scratch->soon, 2, begin, end, n);
+        s->kernels->fixed_horizontal(out + begin, row + begin, (size_t)channels, s->fixed_x, radius_x, bias,
+                                     end - begin);
+    }
     if (s->boundary != VD_BOUNDARY_RENORMALIZE)
         return;
     for (int64_t x = 0; x < s->width; x++) {

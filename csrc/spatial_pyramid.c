@@ -363,6 +363,7 @@ static const float *expanded_row(const vd_spatial *s, int64_t k, vd_scratch *scr
     return row;
 }
 
+/* The rows that make row y of the frame, and their weights. */
 static void rows_for(const vd_spatial *s, int64_t y, vd_scratch *scratch, const float *rows[4], float weights[4])
 {
     int64_t first = expansion_weights(y, s->step, weights);
@@ -391,18 +392,32 @@ void vd_pyramid_run(vd_spatial *s)
 
 void vd_pyramid_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out)
 {
+    vd_scratch *scratch = s->scratch + thread;
+    size_t n = (size_t)s->samples;
     const float *rows[4];
     float weights[4];
-    rows_for(s, y, s->scratch + thread, rows, weights);
-    s->kernels->expand_vertical_fixed(out, rows, weights, (size_t)s->samples);
+    rows_for(s, y, scratch, rows, weights);
+    for (size_t begin = 0; begin < n; begin += VD_STRIP) {
+        size_t end = vd_strip_end(begin, n);
+        const float *strip[4] = {rows[0] + begin, rows[1] + begin, rows[2] + begin, rows[3] + begin};
+        vd_fetch(scratch->soon, 2, begin, end, n);
+        s->kernels->expand_vertical_fixed(out + begin, strip, weights, end - begin);
+    }
 }
 
 void vd_pyramid_row(const vd_spatial *s, int64_t y, int thread, float *out)
 {
+    vd_scratch *scratch = s->scratch + thread;
+    size_t n = (size_t)s->samples;
     const float *rows[4], *reference = s->reference_row;
     float weights[4];
-    rows_for(s, y, s->scratch + thread, rows, weights);
-    s->kernels->expand_vertical(out, rows, weights, (size_t)s->samples);
-    for (int64_t i = 0; i < s->samples; i++)
-        out[i] += reference[i];
+    rows_for(s, y, scratch, rows, weights);
+    for (size_t begin = 0; begin < n; begin += VD_STRIP) {
+        size_t end = vd_strip_end(begin, n);
+        const float *strip[4] = {rows[0] + begin, rows[1] + begin, rows[2] + begin, rows[3] + begin};
+        vd_fetch(scratch->soon, 2, begin, end, n);
+        s->kernels->expand_vertical(out + begin, strip, weights, end - begin);
+        for (size_t i = begin; i < end; i++)
+            out[i] += reference[i];
+    }
 }

@@ -60,9 +60,16 @@ static REAL *NAME(filter_vertically)(const vd_spatial *s, const vd_plane *plane,
         rows[radius + j] = at >= 0 ? (const REAL *)(plane->data + at * plane->stride) : plane->outside;
     }
     if (pair) {
+        size_t n = (size_t)s->samples;
+        vd_span next[2];
+        vd_rows_span(s, y + radius + 2, 2, sizeof(REAL), next);
         scratch->ahead_at = y + 1;
-        s->kernels->NAME(vertical_pair)(row, (REAL *)scratch->ahead + margin, rows, weights, radius, correction, 0,
-                                        (size_t)s->samples);
+        for (size_t begin = 0; begin < n; begin += VD_STRIP) {
+            size_t end = vd_strip_end(begin, n);
+            vd_fetch(next, 2, begin, end, n);
+            s->kernels->NAME(vertical_pair)(row, (REAL *)scratch->ahead + margin, rows, weights, radius, correction,
+                                            begin, end);
+        }
     } else
         s->kernels->NAME(vertical)(row, rows, weights, radius, correction, 0, (size_t)s->samples);
     return row;
@@ -78,8 +85,8 @@ static void NAME(extend)(const vd_spatial *s, REAL *row, const REAL *outside, in
 }
 
 /* out = the row filtered along x, without division at the edges, less the correction. */
-static void NAME(filter_horizontally)(const vd_spatial *s, REAL *row, const REAL *outside, const REAL *weights,
-                                      const REAL *correction, REAL *out)
+static void NAME(filter_horizontally)(const vd_spatial *s, int thread, REAL *row, const REAL *outside,
+                                      const REAL *weights, const REAL *correction, REAL *out)
 {
     if (s->x.radius == 0) {
         memcpy(out, row, (size_t)s->samples * sizeof *out);
@@ -87,8 +94,13 @@ static void NAME(filter_horizontally)(const vd_spatial *s, REAL *row, const REAL
     }
     NAME(extend)(s, row, outside, -s->x.radius, 0);
     NAME(extend)(s, row, outside, s->width, s->width + s->x.radius);
-    s->kernels->NAME(horizontal)(out, row, (size_t)s->channels, weights, (int)s->x.radius, correction,
-                                 (size_t)s->samples);
+    size_t n = (size_t)s->samples;
+    for (size_t begin = 0; begin < n; begin += VD_STRIP) {
+        size_t end = vd_strip_end(begin, n);
+        vd_fetch(s->scratch[thread].soon, 2, begin, end, n);
+        s->kernels->NAME(horizontal)(out + begin, row + begin, (size_t)s->channels, weights, (int)s->x.radius,
+                                     correction + begin, end - begin);
+    }
 }
 
 /* Divides the ends of the row by the share of the weights inside, then takes the correction away. */
@@ -108,7 +120,7 @@ static void NAME(mean_row)(const vd_spatial *s, const REAL *weights_y, const REA
                            REAL *out)
 {
     REAL *row = NAME(filter_vertically)(s, &s->plane, weights_y, y, thread, true);
-    NAME(filter_horizontally)(s, row, s->plane.outside, weights_x, s->correction_x, out);
+    NAME(filter_horizontally)(s, thread, row, s->plane.outside, weights_x, s->correction_x, out);
     if (s->boundary == VD_BOUNDARY_RENORMALIZE && s->x.radius > 0)
         NAME(renormalize_ends)(s, out, s->correction_edge);
 }
@@ -127,7 +139,7 @@ static void NAME(prepare_corrections)(vd_spatial *s, const REAL *weights_y, cons
         bool open = s->boundary == VD_BOUNDARY_RENORMALIZE;
         REAL *row = (REAL *)s->scratch[0].padded + s->x.radius * channels;
         memcpy(row, reference, (size_t)samples * sizeof *row);
-        NAME(filter_horizontally)(s, row, open ? zero : reference, weights_x, zero, edge);
+        NAME(filter_horizontally)(s, 0, row, open ? zero : reference, weights_x, zero, edge);
         if (open)
             NAME(renormalize_ends)(s, edge, zero);
         for (int64_t x = 0; x < s->width; x++) {

@@ -106,8 +106,11 @@ int main(void)
     const vd_dtype dtypes[] = {VD_U8, VD_U16, VD_F32, VD_F64};
     const double sigmas[] = {0, 2, 12}, taus[] = {0, 3, INFINITY};
     void *volatile memory = malloc(1);
-    CHECK(allocations >= 1);
     free(memory);
+    if (allocations == 0) { /* valgrind has put its own functions in their place */
+        printf("allocations cannot be counted here\n");
+        return check_result();
+    }
     for (int t = 0; t < 4; t++)
         for (int s = 0; s < 3; s++)
             for (int u = 0; u < 3; u++)

@@ -53,7 +53,7 @@ static vd_status init_rows(vd_spatial *s)
         padded = padded > needed ? padded : needed;
         longest = longest > needed ? longest : needed;
         coarse = (widest / 2 + 4) * s->channels;
-        taps = taps > 2 * s->pyramid_y.radius + 1 ? taps : 2 * s->pyramid_y.radius + 1;
+        taps = taps > 2 * s->pyramid_y.radius + 2 ? taps : 2 * s->pyramid_y.radius + 2;
     }
     void **rows[] = {&s->reference_row, &s->outside_row, &s->correction_y, &s->correction_x, &s->correction_edge};
     s->reference = calloc((size_t)s->channels, sizeof(double));

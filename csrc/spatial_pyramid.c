@@ -259,15 +259,20 @@ static void filter_coarsest_block(void *context, int64_t begin, int64_t end, int
     int l = s->levels, radius_y = s->pyramid_y.radius, radius_x = s->pyramid_x.radius;
     size_t wide = (size_t)(vd_range_size(s->pyramid_x.analysis[l]) * s->channels);
     size_t narrow = (size_t)(vd_range_size(s->pyramid_x.synthesis[l]) * s->channels);
-    const float **rows = (const float **)scratch->rows;
-    float *row = scratch->padded;
+    const float **rows = (const float **)scratch->rows, *weights = s->pyramid_y.weights, *zero = s->zero_row;
+    float *filtered[2] = {scratch->padded, scratch->ahead};
     int64_t low = s->pyramid_y.synthesis[l].low;
-    for (int64_t k = low + begin; k < low + end; k++) {
-        for (int j = -radius_y; j <= radius_y; j++)
+    for (int64_t k = low + begin; k < low + end; k += 2) {
+        int count = k + 1 < low + end ? 2 : 1;
+        for (int j = -radius_y; j < radius_y + count; j++)
             rows[radius_y + j] = analysis_row(s, l, k + j);
-        s->kernels->vertical_f32(row, rows, s->pyramid_y.weights, radius_y, s->zero_row, 0, wide);
-        s->kernels->horizontal_f32(synthesis_row(s, l, k), row + radius_x * s->channels, (size_t)s->channels,
-                                   s->pyramid_x.weights, radius_x, s->zero_row, narrow);
+        if (count == 2)
+            s->kernels->vertical_pair_f32(filtered[0], filtered[1], rows, weights, radius_y, zero, 0, wide);
+        else
+            s->kernels->vertical_f32(filtered[0], rows, weights, radius_y, zero, 0, wide);
+        for (int i = 0; i < count; i++)
+            s->kernels->horizontal_f32(synthesis_row(s, l, k + i), filtered[i] + radius_x * s->channels,
+                                       (size_t)s->channels, s->pyramid_x.weights, radius_x, zero, narrow);
     }
 }
 

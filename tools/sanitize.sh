@@ -76,7 +76,7 @@ CFLAGS="-g -O1 $sanitizers" LDFLAGS="$sanitizers" \
 printf 'import sys; sys.path.insert(0, "%s")\n%s\n' "$work/vdcore" "$site" >"$target/sanitized.pth"
 runtimes="$("${CC:-cc}" -print-file-name=libasan.so) $("${CC:-cc}" -print-file-name=libubsan.so)"
 # pytest holds back what goes to standard error, and loses it when a sanitizer ends the program: use a file.
-trap 'grep -hv "WARNING: AddressSanitizer failed to allocate" "$work"/report.* 2>/dev/null; rm -rf "$work"' EXIT
+trap 'grep -hv "WARNING: AddressSanitizer failed to allocate" "$work"/report.* 2>/dev/null || true; rm -rf "$work"' EXIT
 # shellcheck disable=SC2086
 LD_PRELOAD=$runtimes PYTHONMALLOC=malloc \
     ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:log_path=$work/report \

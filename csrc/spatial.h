@@ -6,7 +6,7 @@
  *     pyramid   wide kernels at reduced resolution (pyramid.c), float
  *     fixed     8-bit frames, 16-bit fixed point, direct
  *     float     8- and 16-bit and float frames, direct
- *     double    double frames, direct
+ *     double    double frames, and whatever float is not accurate enough for, direct
  *
  * and beside them, always in double, the direct sums that masks and raw mode need.
  */
@@ -14,6 +14,7 @@
 #define VD_SPATIAL_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "gaussian.h"
 #include "kernels/kernels.h"
@@ -40,9 +41,8 @@ typedef struct vd_scratch {
     void *padded;      /* a row with a margin of the kernel's radius on both sides */
     void *ahead;       /* the same for the next row, done in one go with the last */
     int64_t ahead_at;  /* which row that is */
-    vd_span
-        soon[2]; /* the caller's rows (state, output), fetched into the cache strip by strip while a row is filtered */
-    void *weights; /* vertical weights scaled for a row near the edge */
+    vd_span soon[2];   /* the caller's rows (state, output), fetched strip by strip while a row is filtered */
+    void *weights;     /* vertical weights scaled for a row near the edge */
     void *correction;
     void *samples; /* [samples] each from here on: a row of the frame */
     void *value;   /* what the spatial filter gives */
@@ -132,6 +132,28 @@ static inline void vd_rows_span(const vd_spatial *s, int64_t y, int count, size_
     for (int k = 0; k < count; k++) {
         spans[k].data = y + k < s->height ? s->plane.data + (y + k) * s->plane.stride : NULL;
         spans[k].size = (size_t)s->samples * size;
+    }
+}
+
+/* Pointers to the rows first .. first + count - 1 of the plane, or to what lies outside. */
+static inline void vd_rows_under(const vd_spatial *s, const vd_plane *plane, int64_t first, int count,
+                                 const void **rows)
+{
+    for (int j = 0; j < count; j++) {
+        int64_t at = vd_boundary_index(first + j, s->height, s->boundary);
+        rows[j] = at >= 0 ? plane->data + at * plane->stride : plane->outside;
+    }
+}
+
+/* Continues a row over the pixels [begin, end) left or right of the picture; `outside` is the pixel beyond an open edge, `size`
+ * the bytes of a pixel. */
+static inline void vd_extend_row(const vd_spatial *s, void *row, size_t size, const void *outside, int64_t begin,
+                                 int64_t end)
+{
+    char *pixels = row;
+    for (int64_t x = begin; x < end; x++) {
+        int64_t at = vd_boundary_index(x, s->width, s->boundary);
+        memcpy(pixels + x * (int64_t)size, at >= 0 ? pixels + at * (int64_t)size : outside, size);
     }
 }
 

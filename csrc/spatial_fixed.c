@@ -110,10 +110,7 @@ static uint16_t *fixed_vertical_row(const vd_spatial *s, int64_t y, vd_scratch *
     }
     const uint8_t **rows = (const uint8_t **)scratch->rows;
     bool pair = y >= radius && y + 1 < s->height - radius;
-    for (int j = -radius; j <= radius + pair; j++) {
-        int64_t at = vd_boundary_index(y + j, s->height, s->boundary);
-        rows[radius + j] = at >= 0 ? (const uint8_t *)(s->plane.data + at * s->plane.stride) : s->plane.outside;
-    }
+    vd_rows_under(s, &s->plane, y - radius, 2 * radius + 1 + pair, scratch->rows);
     uint16_t bias = (uint16_t)((radius + 1) / 2);
     size_t n = (size_t)s->samples;
     if (pair) {
@@ -145,13 +142,12 @@ void vd_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out)
         memcpy(out, row, (size_t)s->samples * sizeof *row);
         return;
     }
-    uint16_t outside[64], *beyond = channels <= 64 ? outside : scratch->value;
+    uint16_t *outside = scratch->correction;
+    size_t pixel = (size_t)channels * sizeof *row;
     for (int64_t c = 0; c < channels; c++)
-        beyond[c] = (uint16_t)(((const uint8_t *)s->plane.outside)[c] << 8);
-    for (int64_t x = -radius_x; x < s->width + radius_x; x = x == -1 ? s->width : x + 1) {
-        int64_t at = vd_boundary_index(x, s->width, s->boundary);
-        memcpy(row + x * channels, at >= 0 ? row + at * channels : beyond, (size_t)channels * sizeof *row);
-    }
+        outside[c] = (uint16_t)(((const uint8_t *)s->plane.outside)[c] << 8);
+    vd_extend_row(s, row, pixel, outside, -radius_x, 0);
+    vd_extend_row(s, row, pixel, outside, s->width, s->width + radius_x);
     size_t n = (size_t)s->samples;
     uint16_t bias = (uint16_t)((radius_x + 1) / 2);
     for (size_t begin = 0; begin < n; begin += VD_STRIP) {

@@ -174,17 +174,6 @@ static void reduce_row(const vd_spatial *s, int l, const float *row, vd_scratch 
                                   (size_t)(vd_range_size(s->pyramid_x.analysis[l + 1]) * channels));
 }
 
-/* Continues a row over the pixels [begin, end) left or right of the picture. */
-static void extend(const vd_spatial *s, float *row, int64_t begin, int64_t end)
-{
-    int64_t channels = s->channels;
-    for (int64_t x = begin; x < end; x++) {
-        int64_t at = vd_boundary_index(x, s->width, s->boundary);
-        memcpy(row + x * channels, at >= 0 ? row + at * channels : s->reduced_outside,
-               (size_t)channels * sizeof(float));
-    }
-}
-
 /* Row k of level `step` from the frame. */
 static void reduce_frame_row(const vd_spatial *s, int64_t k, vd_scratch *scratch, float *out)
 {
@@ -192,12 +181,9 @@ static void reduce_frame_row(const vd_spatial *s, int64_t k, vd_scratch *scratch
     vd_range fine = s->pyramid_x.analysis[0];
     float *row = (float *)scratch->padded - fine.low * s->channels; /* the picture's first pixel */
     const void *rows[13];
-    bool empty = true;
-    for (int j = -radius; j <= radius; j++) {
-        int64_t at = vd_boundary_index(k * ((int64_t)1 << s->step) + j, s->height, s->boundary);
-        rows[radius + j] = at >= 0 ? s->plane.data + at * s->plane.stride : s->plane.outside;
-        empty = empty && at < 0;
-    }
+    int64_t first = k * ((int64_t)1 << s->step) - radius;
+    bool empty = first >= s->height || first + 2 * radius < 0;
+    vd_rows_under(s, &s->plane, first, 2 * radius + 1, rows);
     if (empty && s->boundary == VD_BOUNDARY_RENORMALIZE) {
         memset(out, 0, (size_t)(vd_range_size(s->pyramid_x.analysis[s->step]) * s->channels) * sizeof(float));
         return;
@@ -209,8 +195,9 @@ static void reduce_frame_row(const vd_spatial *s, int64_t k, vd_scratch *scratch
     } else
         s->kernels->vertical_f32(row, (const float *const *)rows, s->step_weights, radius, s->correction_y, 0,
                                  (size_t)s->samples);
-    extend(s, row, fine.low, 0);
-    extend(s, row, s->width, fine.high + 1);
+    size_t pixel = (size_t)s->channels * sizeof *row;
+    vd_extend_row(s, row, pixel, s->reduced_outside, fine.low, 0);
+    vd_extend_row(s, row, pixel, s->reduced_outside, s->width, fine.high + 1);
     row += fine.low * s->channels;
     if (s->step == 2) {
         reduce_row(s, 0, row, scratch, scratch->coarse);

@@ -55,10 +55,7 @@ static REAL *NAME(filter_vertically)(const vd_spatial *s, const vd_plane *plane,
         correction = error;
     }
     const REAL **rows = (const REAL **)scratch->rows;
-    for (int j = -radius; j <= radius + pair; j++) {
-        int64_t at = vd_boundary_index(y + j, s->height, s->boundary);
-        rows[radius + j] = at >= 0 ? (const REAL *)(plane->data + at * plane->stride) : plane->outside;
-    }
+    vd_rows_under(s, plane, y - radius, 2 * radius + 1 + pair, scratch->rows);
     if (pair) {
         size_t n = (size_t)s->samples;
         vd_span next[2];
@@ -75,15 +72,6 @@ static REAL *NAME(filter_vertically)(const vd_spatial *s, const vd_plane *plane,
     return row;
 }
 
-/* Continues a padded row over the pixels [begin, end) left or right of the picture. */
-static void NAME(extend)(const vd_spatial *s, REAL *row, const REAL *outside, int64_t begin, int64_t end)
-{
-    for (int64_t x = begin; x < end; x++) {
-        int64_t at = vd_boundary_index(x, s->width, s->boundary);
-        memcpy(row + x * s->channels, at >= 0 ? row + at * s->channels : outside, (size_t)s->channels * sizeof *row);
-    }
-}
-
 /* out = the row filtered along x, without division at the edges, less the correction. */
 static void NAME(filter_horizontally)(const vd_spatial *s, int thread, REAL *row, const REAL *outside,
                                       const REAL *weights, const REAL *correction, REAL *out)
@@ -92,8 +80,9 @@ static void NAME(filter_horizontally)(const vd_spatial *s, int thread, REAL *row
         memcpy(out, row, (size_t)s->samples * sizeof *out);
         return;
     }
-    NAME(extend)(s, row, outside, -s->x.radius, 0);
-    NAME(extend)(s, row, outside, s->width, s->width + s->x.radius);
+    size_t pixel = (size_t)s->channels * sizeof *row;
+    vd_extend_row(s, row, pixel, outside, -s->x.radius, 0);
+    vd_extend_row(s, row, pixel, outside, s->width, s->width + s->x.radius);
     size_t n = (size_t)s->samples;
     for (size_t begin = 0; begin < n; begin += VD_STRIP) {
         size_t end = vd_strip_end(begin, n);

@@ -63,8 +63,6 @@ typedef struct vd_kernels {
     /* out = floor((row + threshold) / 256), at most 255, threshold in [0, 255] */
     void (*fixed_to_u8_dither)(uint8_t *out, const uint16_t *row, const uint16_t *threshold, size_t n);
     void (*fixed_to_f32)(float *out, const uint16_t *row, size_t n);
-    /* min(65280, rint(256 max(0, row))) */
-    void (*fixed_from_f32)(uint16_t *out, const float *row, size_t n);
 
     VD_REAL_KERNELS(float, f32)
     VD_REAL_KERNELS(double, f64)
@@ -85,7 +83,7 @@ typedef struct vd_kernels {
     void (*expand_horizontal)(float *even, float *odd, const float *row, size_t step, size_t n);
     /* (w0 r0 + w1 r1) + (w2 r2 + w3 r3) */
     void (*expand_vertical)(float *out, const float *const *rows, const float *weights, size_t n);
-    /* the same as fixed point */
+    /* the same as fixed point: min(65280, rint(256 max(0, sum))) */
     void (*expand_vertical_fixed)(uint16_t *out, const float *const *rows, const float *weights, size_t n);
 } vd_kernels;
 

@@ -104,12 +104,6 @@ static inline float clip(float x, float high)
 
 static inline uint16_t fixed_of(float x) { return (uint16_t)round_to_int(clip(x * 256.0f, 65280.0f)); }
 
-static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = fixed_of(row[i]);
-}
-
 #define REAL_KERNELS(T, S, BITS, MAGNITUDE, INFINITE)                                                                  \
     /* block += weight * (lower + upper) */                                                                            \
     static void add_tap_##S(T *block, const T *lower, const T *upper, T weight, size_t n)                              \

@@ -134,14 +134,6 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
     vd_kernels_scalar()->fixed_to_f32(out + i, row + i, n - i);
 }
 
-VD_TARGET static void fixed_from_f32(uint16_t *out, const float *row, size_t n)
-{
-    size_t i = 0;
-    for (; i + NF <= n; i += NF)
-        store_f_u16(out + i, clip_f(mul_f(load_f(row + i), set_f(256)), 65280));
-    vd_kernels_scalar()->fixed_from_f32(out + i, row + i, n - i);
-}
-
 #define REAL_KERNELS(T, S, V, N, x)                                                                                    \
     VD_TARGET static void vertical_##S(T *out, const T *const *rows, const T *weights, int radius,                     \
                                        const T *correction, size_t begin, size_t end)                                  \

@@ -19,7 +19,6 @@ static const vd_kernels table = {
     .fixed_to_u8 = fixed_to_u8,
     .fixed_to_u8_dither = fixed_to_u8_dither,
     .fixed_to_f32 = fixed_to_f32,
-    .fixed_from_f32 = fixed_from_f32,
     REAL_ENTRIES(f32),
     REAL_ENTRIES(f64),
     .update_wide = update_wide,

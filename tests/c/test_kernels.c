@@ -98,7 +98,6 @@ typedef struct {
     KERNEL(fixed_to_u8_dither, PLAIN, U8, NONE, 1, U16, THRESHOLD,                                                     \
            k->fixed_to_u8_dither(j->out[0], *j->rows.u16, j->extra, j->end))                                           \
     KERNEL(fixed_to_f32, PLAIN, F32, NONE, 1, U16, NONE, k->fixed_to_f32(j->out[0], *j->rows.u16, j->end))             \
-    KERNEL(fixed_from_f32, PLAIN, U16, NONE, 1, ANY_F32, NONE, k->fixed_from_f32(j->out[0], *j->rows.f32, j->end))     \
     REAL_KERNELS(KERNEL, f32, F32)                                                                                     \
     REAL_KERNELS(KERNEL, f64, F64)                                                                                     \
     KERNEL(update_wide, IN_PLACE, F32, F64, 1, F32, NONE,                                                              \

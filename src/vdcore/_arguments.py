@@ -88,16 +88,22 @@ def as_frames(frames: object) -> Array:
     """Return an array of frames, or the frames of any other iterable stacked to one."""
     if is_array(frames) or not isinstance(frames, Iterable):
         return as_samples(frames, "frames")
-    listed = [as_frame(frame, f"frames[{i}]") for i, frame in enumerate(frames)]
-    if not listed:
-        raise ValueError("frames must not be empty")
-    first = listed[0]
-    for i, frame in enumerate(listed):
+    return np.stack(list(each_frame(frames, "frames")))
+
+
+def each_frame(frames: Iterable[object], name: str) -> Iterator[Array]:
+    """Yield frames of shape (H, W) or (H, W, C), all of one shape and one dtype, at least one."""
+    first: Array | None = None
+    for i, value in enumerate(frames):
+        frame = as_frame(value, f"{name}[{i}]")
+        first = frame if first is None else first
         if frame.shape != first.shape:
-            raise ValueError(f"frames must have one shape, got {first.shape} and, at {i}, {frame.shape}")
+            raise ValueError(f"{name} must have one shape, got {first.shape} and, at {i}, {frame.shape}")
         if frame.dtype != first.dtype:
-            raise TypeError(f"frames must have one dtype, got {first.dtype} and, at {i}, {frame.dtype}")
-    return np.stack(listed)
+            raise TypeError(f"{name} must have one dtype, got {first.dtype} and, at {i}, {frame.dtype}")
+        yield frame
+    if first is None:
+        raise ValueError(f"{name} must not be empty")
 
 
 def as_weights(value: object, name: str, shape: tuple[int, ...]) -> Array:
@@ -198,7 +204,7 @@ def per_frame(
     return [None if entry is None else apart(convert(entry, name, shape), out) for entry in entries]
 
 
-def channels_last(frames: Array, channel_axis: int | None) -> int | None:
+def channels_last(frames: Array, channel_axis: int | None, name: str = "frames") -> int | None:
     """Return where the channels of `frames` are, None for a grey video, or raise if that is not clear.
 
     The rule: (T, H, W) is grey and (T, H, W, C) has channels unless `channel_axis` says where they are;
@@ -207,21 +213,21 @@ def channels_last(frames: Array, channel_axis: int | None) -> int | None:
     if channel_axis is not None:
         if frames.ndim not in (3, 4):
             raise ValueError(
-                f"frames with a channel_axis must have 3 or 4 dimensions, got shape {frames.shape}"
+                f"{name} with a channel_axis must have 3 or 4 dimensions, got shape {frames.shape}"
             )
         if not isinstance(channel_axis, Integral) or not -frames.ndim <= channel_axis < frames.ndim:
             raise ValueError(
                 f"channel_axis must be an integer from {-frames.ndim} to {frames.ndim - 1} "
-                f"for frames of shape {frames.shape}, got {channel_axis!r}"
+                f"for {name} of shape {frames.shape}, got {channel_axis!r}"
             )
         return channel_axis % frames.ndim
     if frames.ndim == 3 and frames.shape[2] in (3, 4):
         raise ValueError(
-            f"frames of shape {frames.shape} may be one colour picture or a grey video: give channel_axis=-1 "
-            "or frames[None] for the picture, frames[..., None] for the video"
+            f"{name} of shape {frames.shape} may be one colour picture or a grey video: give channel_axis=-1 "
+            f"or {name}[None] for the picture, {name}[..., None] for the video"
         )
     if frames.ndim not in (3, 4):
-        raise ValueError(f"frames must have shape (T, H, W) or (T, H, W, C), got {frames.shape}")
+        raise ValueError(f"{name} must have shape (T, H, W) or (T, H, W, C), got {frames.shape}")
     return 3 if frames.ndim == 4 else None
 
 

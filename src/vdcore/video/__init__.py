@@ -2,8 +2,8 @@
 """From video file to video file.
 
 `diffuse_video` reads a video, filters it and writes the result. `filter_video` does the same with any
-`Filter`. `read_info` says what a file holds. Decoding and encoding are OpenCV's; another backend is another
-pair of a `Reader` and a `Writer`.
+`Filter`. `read_info` says what a file holds, `read_frames` gives its frames. Decoding and encoding are
+OpenCV's; another backend is another pair of a `Reader` and a `Writer`.
 """
 
 import errno
@@ -13,9 +13,13 @@ import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from vdcore import models
 from vdcore._arguments import Region, frame_range, number, resolve_region
@@ -41,10 +45,34 @@ __all__ = [
     "diffuse_video",
     "filter_video",
     "is_cut_short",
+    "read_frames",
     "read_info",
 ]
 
 _BACKENDS = ("auto", "opencv")
+
+
+def read_frames(path: StrPath) -> Iterator[npt.NDArray[Any]]:
+    """Decode a video file frame by frame.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Yields
+    ------
+    ndarray of uint8, shape (H, W) of grey video, else (H, W, 3) in the order red, green, blue
+        A new array for every frame that can be decoded, upright.
+
+    Raises
+    ------
+    OSError, ValueError
+        With the first frame: see `read_info`.
+    """
+    info = read_info(path)
+    with quiet_log(), closing(OpenCVReader(replace(info, fps=info.fps or 1.0))) as reader:
+        while (frame := reader.read(np.empty(reader.shape, reader.dtype))) is not None:
+            yield frame.image if info.channels == 1 else frame.image[..., ::-1]
 
 
 @dataclass(frozen=True)

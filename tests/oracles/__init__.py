@@ -3,6 +3,7 @@
 
 from oracles.linear import Recursion, diffuse, line_operator, spread
 from oracles.numeric import RANGE, TOLERANCE, away_from_ties, rounded
+from oracles.sources import mean_of_sources, source_mass, source_matrix, sum_of_sources
 
 __all__ = [
     "RANGE",
@@ -11,6 +12,10 @@ __all__ = [
     "away_from_ties",
     "diffuse",
     "line_operator",
+    "mean_of_sources",
     "rounded",
+    "source_mass",
+    "source_matrix",
     "spread",
+    "sum_of_sources",
 ]

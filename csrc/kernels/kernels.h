@@ -43,7 +43,11 @@ enum { VD_SCAN_FINITE = 0, VD_SCAN_NAN = 1, VD_SCAN_INFINITE = 2 };
                            size_t n);                                                                                  \
     /* state += (value - state) * gain; out = state. out may be value. */                                              \
     void (*update_##S)(T * out, T * state, const T *value, T gain, size_t n);                                          \
-    int (*scan_##S)(const T *row, size_t n);
+    int (*scan_##S)(const T *row, size_t n);                                                                           \
+    /* field[r pitch + i] += column[r] row[i], for r < rows and i < n; the pitch may have any sign */                  \
+    void (*patch_add_##S)(T * field, ptrdiff_t pitch, const T *column, const T *row, size_t rows, size_t n);           \
+    /* out[i] = sum over r, in order, of column[r] field[r pitch + i] */                                               \
+    void (*patch_fold_##S)(double *out, const T *field, ptrdiff_t pitch, const double *column, size_t rows, size_t n);
 
 typedef struct vd_kernels {
     const char *name;

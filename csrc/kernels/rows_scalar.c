@@ -186,6 +186,23 @@ static inline uint16_t fixed_of(float x) { return (uint16_t)round_to_int(clip(x 
                 found |= bits == INFINITE ? VD_SCAN_INFINITE : VD_SCAN_NAN;                                            \
         }                                                                                                              \
         return found;                                                                                                  \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void patch_add_##S(T *field, ptrdiff_t pitch, const T *column, const T *row, size_t rows, size_t n)         \
+    {                                                                                                                  \
+        for (size_t r = 0; r < rows; r++, field += pitch)                                                              \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                field[i] += column[r] * row[i];                                                                        \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void patch_fold_##S(double *out, const T *field, ptrdiff_t pitch, const double *column, size_t rows,        \
+                               size_t n)                                                                               \
+    {                                                                                                                  \
+        for (size_t i = 0; i < n; i++)                                                                                 \
+            out[i] = 0;                                                                                                \
+        for (size_t r = 0; r < rows; r++, field += pitch)                                                              \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                out[i] += column[r] * (double)field[i];                                                                \
     }
 
 REAL_KERNELS(float, f32, uint32_t, UINT32_C(0x7FFFFFFF), UINT32_C(0x7F800000))

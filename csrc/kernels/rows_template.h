@@ -134,7 +134,7 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
     vd_kernels_scalar()->fixed_to_f32(out + i, row + i, n - i);
 }
 
-#define REAL_KERNELS(T, S, V, N, x)                                                                                    \
+#define REAL_KERNELS(T, S, V, N, x, WIDE)                                                                              \
     VD_TARGET static void vertical_##S(T *out, const T *const *rows, const T *weights, int radius,                     \
                                        const T *correction, size_t begin, size_t end)                                  \
     {                                                                                                                  \
@@ -247,10 +247,62 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
             if (not_finite_##x(load_##x(row + i)))                                                                     \
                 found |= vd_kernels_scalar()->scan_##S(row + i, N);                                                    \
         return found | vd_kernels_scalar()->scan_##S(row + i, n - i);                                                  \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* One to four vectors of each row, the row's factors in registers. */                                             \
+    VD_OP void add_##S(T *field, ptrdiff_t pitch, const T *column, const T *row, size_t rows, size_t vectors)          \
+    {                                                                                                                  \
+        V factors[4];                                                                                                  \
+        for (size_t v = 0; v < vectors; v++)                                                                           \
+            factors[v] = load_##x(row + v * N);                                                                        \
+        for (size_t r = 0; r < rows; r++, field += pitch) {                                                            \
+            V weight = set_##x(column[r]);                                                                             \
+            for (size_t v = 0; v < vectors; v++)                                                                       \
+                store_##x(field + v * N, add_##x(load_##x(field + v * N), mul_##x(weight, factors[v])));               \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    VD_TARGET static void patch_add_##S(T *field, ptrdiff_t pitch, const T *column, const T *row, size_t rows,         \
+                                        size_t n)                                                                      \
+    {                                                                                                                  \
+        size_t i = 0;                                                                                                  \
+        for (; i + 4 * N <= n; i += 4 * N)                                                                             \
+            add_##S(field + i, pitch, column, row + i, rows, 4);                                                       \
+        switch ((n - i) / N) {                                                                                         \
+        case 3: add_##S(field + i, pitch, column, row + i, rows, 3); break;                                            \
+        case 2: add_##S(field + i, pitch, column, row + i, rows, 2); break;                                            \
+        case 1: add_##S(field + i, pitch, column, row + i, rows, 1); break;                                            \
+        default: break;                                                                                                \
+        }                                                                                                              \
+        i = n / N * N;                                                                                                 \
+        if (i < n)                                                                                                     \
+            vd_kernels_scalar()->patch_add_##S(field + i, pitch, column, row + i, rows, n - i);                        \
+    }                                                                                                                  \
+    VD_OP void fold_##S(double *out, const T *field, ptrdiff_t pitch, const double *column, size_t rows,               \
+                        size_t vectors)                                                                                \
+    {                                                                                                                  \
+        vd sums[4] = {set_d(0), set_d(0), set_d(0), set_d(0)};                                                         \
+        for (size_t r = 0; r < rows; r++, field += pitch)                                                              \
+            for (size_t v = 0; v < vectors; v++)                                                                       \
+                sums[v] = add_d(sums[v], mul_d(set_d(column[r]), WIDE(field + v * ND)));                               \
+        for (size_t v = 0; v < vectors; v++)                                                                           \
+            store_d(out + v * ND, sums[v]);                                                                            \
+    }                                                                                                                  \
+                                                                                                                       \
+    VD_TARGET static void patch_fold_##S(double *out, const T *field, ptrdiff_t pitch, const double *column,           \
+                                         size_t rows, size_t n)                                                        \
+    {                                                                                                                  \
+        size_t i = 0;                                                                                                  \
+        for (; i + 4 * ND <= n; i += 4 * ND)                                                                           \
+            fold_##S(out + i, field + i, pitch, column, rows, 4);                                                      \
+        for (; i + ND <= n; i += ND)                                                                                   \
+            fold_##S(out + i, field + i, pitch, column, rows, 1);                                                      \
+        if (i < n)                                                                                                     \
+            vd_kernels_scalar()->patch_fold_##S(out + i, field + i, pitch, column, rows, n - i);                       \
     }
 
-REAL_KERNELS(float, f32, vf, NF, f)
-REAL_KERNELS(double, f64, vd, ND, d)
+REAL_KERNELS(float, f32, vf, NF, f, load_d_f32)
+REAL_KERNELS(double, f64, vd, ND, d, load_d)
 
 VD_TARGET static void update_wide(float *out, double *state, const float *value, double gain, size_t n)
 {

@@ -107,6 +107,17 @@ cdef extern from "vdcore/vdcore.h" nogil:
         int32_t channels
         int32_t dtype
 
+    ctypedef struct vd_sources:
+        size_t struct_size
+        size_t count
+        const double *positions
+        const double *sigmas
+        double sigma_y
+        double sigma_x
+        double eps
+        int32_t threads
+        int32_t reserved
+
     const char *vd_status_text(vd_status status) noexcept
     const char *vd_version() noexcept
     uint32_t vd_abi_version() noexcept
@@ -132,3 +143,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
     int32_t vd_thread_count(int32_t request) noexcept
     int32_t vd_has_openmp() noexcept
     int32_t vd_instruction_sets(const char **names, int32_t room) noexcept
+    vd_status vd_sources_init(vd_sources *sources, size_t struct_size) noexcept
+    vd_status vd_sources_scatter(
+        const vd_sources *sources, const double *coefficients, const vd_image *field) noexcept
+    vd_status vd_sources_gather(const vd_sources *sources, const vd_image *field, double *values) noexcept

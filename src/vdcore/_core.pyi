@@ -55,5 +55,20 @@ class Diffuser:
     def info(self) -> dict[str, Any]: ...
 
 def blend(frame: _Array, region: _Array, out: _Array, threads: int | None = None) -> None: ...
+def scatter(
+    positions: _Array,
+    coefficients: _Array,
+    field: _Array,
+    sigma: tuple[float, float] | _Array,
+    eps: float,
+    threads: int | None = None,
+) -> None: ...
+def gather(
+    positions: _Array,
+    field: _Array,
+    sigma: tuple[float, float] | _Array,
+    eps: float,
+    threads: int | None = None,
+) -> _Array: ...
 def version() -> str: ...
 def build_info() -> dict[str, Any]: ...

@@ -82,7 +82,12 @@ typedef struct {
            k->horizontal_##S(j->out[0], *j->rows.S, j->step, j->weights.S, j->radius, j->extra, j->end))               \
     KERNEL(update_##S, IN_PLACE, T, T, 1, T, NONE,                                                                     \
            k->update_##S(j->out[0], j->out[1], *j->rows.S, j->weights.S[0], j->end))                                   \
-    KERNEL(scan_##S, PLAIN, NONE, NONE, 1, ANY_##T, NONE, j->found = k->scan_##S(*j->rows.S, j->end))
+    KERNEL(scan_##S, PLAIN, NONE, NONE, 1, ANY_##T, NONE, j->found = k->scan_##S(*j->rows.S, j->end))                  \
+    /* every row of the patch is the same one; other pitches are left to test_sources.c */                             \
+    KERNEL(patch_add_##S, PLAIN, T, NONE, 1, T, NONE,                                                                  \
+           k->patch_add_##S(j->out[0], 0, j->weights.S, *j->rows.S, (size_t)j->radius, j->end))                        \
+    KERNEL(patch_fold_##S, PLAIN, F64, NONE, 1, T, NONE,                                                               \
+           k->patch_fold_##S(j->out[0], *j->rows.S, 0, j->weights.f64, (size_t)j->radius, j->end))
 
 #define KERNELS(KERNEL)                                                                                                \
     KERNEL(fixed_vertical, VERTICAL, U16, NONE, 1, U8, NONE,                                                           \

@@ -43,7 +43,7 @@ extern "C" {
 /* Version of the function table and the structures below. The high half changes when something a
  * compiled caller relies on changes or goes away; the low half grows when something is added. */
 #define VD_ABI_MAJOR 1
-#define VD_ABI_MINOR 0
+#define VD_ABI_MINOR 1
 
 #if defined(_WIN32) && defined(VD_BUILD_SHARED)
 #define VD_API __declspec(dllexport)
@@ -244,6 +244,48 @@ typedef struct vd_info {
 } vd_info;
 
 VD_API vd_status vd_diffuser_info(vd_diffuser *diffuser, vd_info *info);
+
+/*
+ * Sources scattered over the plane, at any real positions, each with a Gaussian of its own or of one width for all:
+ *
+ *     (S c)(x) = sum_i c_i exp(-(y - y_i)^2 / (2 sigma_y,i^2) - (x - x_i)^2 / (2 sigma_x,i^2))
+ *
+ * and its adjoint. A kernel is cut off where it has fallen below eps: a source counts for the pixels within
+ * sigma sqrt(2 ln(1 / eps)) in each axis, so that |error| <= eps sum_i |c_i| at every pixel, plus rounding (below
+ * 4e-13 sum_i |c_i| for the kernels; that of the sums in the field's dtype). With sigma 0 a source counts, by 1, for the
+ * nearest pixel alone, floor(position + 0.5). Work: one patch per source that touches the field, whatever the field's
+ * size. Time, t_i and tau are the caller's: multiply the coefficients by exp(-(t - t_i) / tau).
+ *
+ * positions  [count][2], y and x in pixels; the centre of the first pixel is (0, 0); finite, any size
+ * sigmas     NULL, or [count][2], the standard deviations in y and x of each source, in place of sigma_y and sigma_x;
+ *            all finite and >= 0
+ * eps        in (0, 1); below 1e-15 rounding alone decides
+ * threads    as in vd_params; the result does not depend on it
+ */
+typedef struct vd_sources {
+    size_t struct_size; /* sizeof(vd_sources) */
+    size_t count;
+    const double *positions; /* may be NULL when count is 0 */
+    const double *sigmas;
+    double sigma_y, sigma_x;
+    double eps;
+    int32_t threads;
+    int32_t reserved;
+} vd_sources;
+
+/* Defaults: no sources, sigma 0, eps 1e-6, automatic threads. */
+VD_API vd_status vd_sources_init(vd_sources *sources, size_t struct_size);
+
+/*
+ * field += S c, for field VD_F32 or VD_F64 of any number of channels and coefficients [count][channels], finite. The
+ * order in which sources meet a pixel is fixed, so the bits are too. VD_ERROR_PARAMETER if a position, sigma or eps is
+ * not allowed, VD_ERROR_COEFFICIENT if a coefficient is not finite.
+ */
+VD_API vd_status vd_sources_scatter(const vd_sources *sources, const double *coefficients, const vd_image *field);
+
+/* The adjoint: values[i][channel] = sum over the pixels of source i's kernel, cut off in the same way, times the field;
+ * values has room for [count][channels]. Sums are double for either dtype. */
+VD_API vd_status vd_sources_gather(const vd_sources *sources, const vd_image *field, double *values);
 
 /*
  * Threads that a request stands for: the request if >= 1; for VD_THREADS_AUTO the environment variable

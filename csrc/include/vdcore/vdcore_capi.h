@@ -59,6 +59,9 @@ typedef struct vd_api {
     int32_t (*thread_count)(int32_t request);
     int32_t (*has_openmp)(void);
     int32_t (*instruction_sets)(const char **names, int32_t room);
+    vd_status (*sources_init)(vd_sources *sources, size_t struct_size); /* since ABI 1.1 */
+    vd_status (*sources_scatter)(const vd_sources *sources, const double *coefficients, const vd_image *field);
+    vd_status (*sources_gather)(const vd_sources *sources, const vd_image *field, double *values);
 } vd_api;
 
 #ifdef VDCORE_CAPI_PROVIDER /* vdcore._core itself */
@@ -84,6 +87,9 @@ static const vd_api vdcore_api = {
     vd_thread_count,
     vd_has_openmp,
     vd_instruction_sets,
+    vd_sources_init,
+    vd_sources_scatter,
+    vd_sources_gather,
 };
 
 #else /* everybody else */
@@ -128,6 +134,9 @@ static inline int vdcore_import(void)
 #define vd_thread_count (vdcore_api->thread_count)
 #define vd_has_openmp (vdcore_api->has_openmp)
 #define vd_instruction_sets (vdcore_api->instruction_sets)
+#define vd_sources_init (vdcore_api->sources_init)
+#define vd_sources_scatter (vdcore_api->sources_scatter)
+#define vd_sources_gather (vdcore_api->sources_gather)
 
 #endif
 

@@ -33,7 +33,7 @@ _MARGIN = 1.2  # times what noise alone explains
 _GROUPS = 24  # of blocks of similar values, at most
 _GROUP_SIZE = 60  # blocks
 _ROUNDS = 6
-_INSIDE = 0.25  # blocks with fewer samples within the range say nothing
+_INSIDE = 0.4  # blocks with fewer samples within the range say nothing
 
 
 @dataclass(frozen=True)
@@ -323,6 +323,8 @@ def _line(values: Floats, variances: Floats, degrees: Floats) -> tuple[float, fl
             gain = weight @ ((value - centre) * (variance - level)) / spread
             scale = _scale((variance - level - gain * (value - centre)) / model * np.sqrt(information))
             gain *= max(0.0, 1 - 4 * scale**2 / max(gain**2 * spread, 1e-300))
+            noise = 4 * level / _BLOCK**2 / values.var()  # where values differ by noise alone
+            gain *= max(0.0, 1 - noise**2)
         model = np.maximum(level + gain * (value - centre), least)
         excess = (variance - model) / model * np.sqrt(information)
         trust = 1 / (1 + (excess / (2 * _scale(excess))) ** 2)

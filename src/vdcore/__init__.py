@@ -17,8 +17,10 @@ from vdcore import models
 from vdcore._core import build_info
 from vdcore._core import version as _version
 from vdcore.filter import Diffuser, DiffuserInfo, diffuse, diffuse_frame
+from vdcore.sources import SourceDiffuser, diffuse_sources, source_operator
 
 if TYPE_CHECKING:
+    from vdcore.noise import NoiseEstimate, estimate_noise
     from vdcore.video import VideoReport, diffuse_video
 
 __version__ = _version()
@@ -26,17 +28,28 @@ __version__ = _version()
 __all__ = [
     "Diffuser",
     "DiffuserInfo",
+    "NoiseEstimate",
+    "SourceDiffuser",
     "VideoReport",
     "__version__",
     "build_info",
     "diffuse",
     "diffuse_frame",
+    "diffuse_sources",
     "diffuse_video",
+    "estimate_noise",
     "get_include",
     "models",
+    "source_operator",
 ]
 
-_FROM_VIDEO = ("VideoReport", "diffuse_video")  # loaded on first use: they need OpenCV
+# Loaded on first use: they need OpenCV or SciPy.
+_LATER = {
+    "NoiseEstimate": "vdcore.noise",
+    "VideoReport": "vdcore.video",
+    "diffuse_video": "vdcore.video",
+    "estimate_noise": "vdcore.noise",
+}
 
 
 def get_include() -> str:
@@ -45,8 +58,8 @@ def get_include() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _FROM_VIDEO:
-        return getattr(import_module("vdcore.video"), name)
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -362,8 +362,8 @@ cdef class Sources:
 def scatter(positions, coefficients, field, sigma, double eps, threads=None):
     """field += the sum of the sources' kernels times their coefficients.
 
-    positions is (N, 2), coefficients (N, channels), sigma (sigma_y, sigma_x) or (N, 2), all contiguous float64;
-    field is float32 or float64.
+    positions is (N, 2), coefficients (N, channels), sigma (sigma_y, sigma_x) or (N, 2), all contiguous
+    float64; field is float32 or float64.
     """
     cdef Sources sources = Sources(positions, sigma, eps, threads)
     cdef View coefficients_view = View(coefficients)
@@ -381,9 +381,10 @@ def gather(positions, field, sigma, double eps, threads=None):
     cdef View field_view = View(field)
     products = np.empty((len(positions), field_view.image.channels))
     cdef View products_view = View(products, True)
+    cdef double *values = <double *>products_view.image.data
     cdef vd_status status
     with nogil:
-        status = vd_sources_gather(&sources.sources, &field_view.image, <double *>products_view.image.data)
+        status = vd_sources_gather(&sources.sources, &field_view.image, values)
     _check(status)
     return products
 

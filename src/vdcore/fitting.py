@@ -1,0 +1,672 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters fitted from data: `fit` finds the sigma and tau that suit a video."""
+
+import os
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from itertools import count, product, zip_longest
+from math import exp, inf, log, log10, pi, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vdcore import models
+from vdcore._arguments import Array, integer, is_array, number
+from vdcore._frames import iterate_frames
+from vdcore._subset import Piece, Subset
+from vdcore.filter import Boundary, Sigma, TimeUnit, diffuse, filter_parameters
+from vdcore.noise import NoiseEstimate, estimate_noise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Fit", "Trial", "fit"]
+
+# (low, high, limit): the grid of the start reaches from low to high, the search on to the limit. At `low` a
+# neighbour weighs less than 0.2 %, and the parameter is set to 0.
+_SIGMA = (0.25, 2.5, 16.0)  # pixels
+_TAU = (0.15, 8.0, 1000.0)  # frames
+_GRID = 5  # the most points of the grid in one direction
+_OWN = 1000.0  # a model's own parameters are searched from 1 / _OWN to _OWN times the value they come with
+_LOCAL_SIGMA = 1.5  # pixels over which the expected value of a sample is taken from its neighbours
+_MARKS = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000)  # on the axes of a plot
+
+
+# ---- the result
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting that was tried.
+
+    Attributes
+    ----------
+    sigma : float or (float, float)
+        In pixels.
+    tau : float
+        In the fit's `time_unit`.
+    model : model of `vdcore.models`
+        With its own parameters.
+    error : float
+        Mean squared error per sample, in squared sample units: measured against the reference, or else its
+        unbiased estimate, which may come out below 0.
+    """
+
+    sigma: Sigma
+    tau: float
+    model: models.Model
+    error: float
+
+
+@dataclass(frozen=True, repr=False)
+class Fit:
+    """The parameters that `fit` found, and what it tried.
+
+    Attributes
+    ----------
+    sigma : float or (float, float)
+        Spatial standard deviation in pixels; 0 where smoothing in space does not pay.
+    tau : float
+        Time constant in `time_unit`; 0 where memory does not pay.
+    model : model of `vdcore.models`
+        With its own parameters fitted.
+    error : float
+        Mean squared error per sample before rounding, in squared sample units, >= 0; without a reference, an
+        estimate.
+    peak : float
+        The range of the samples: 255, 65535 or 1 by dtype.
+    noise : NoiseEstimate or None
+        The noise that the estimate of the error takes off, None with a reference.
+    frames : int
+        Frames that the error was taken over, at least in part.
+    trials : tuple of Trial
+        Every setting that was tried, in order.
+    lookahead, boundary, truncate, time_unit
+        As given.
+    """
+
+    sigma: Sigma
+    tau: float
+    model: models.Model
+    error: float
+    peak: float
+    noise: NoiseEstimate | None
+    frames: int
+    trials: tuple[Trial, ...]
+    lookahead: int
+    boundary: str
+    truncate: float
+    time_unit: str
+
+    @property
+    def psnr(self) -> float:
+        """The error in dB below the peak; inf for no error."""
+        return _psnr(self.error, self.peak)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the keywords for `vdcore.diffuse`, `vdcore.Diffuser` and `vdcore.diffuse_video`."""
+        names = ("sigma", "tau", "model", "lookahead", "boundary", "truncate", "time_unit")
+        return {name: getattr(self, name) for name in names}
+
+    def command(self, source: str | os.PathLike[str], target: str | os.PathLike[str]) -> str:
+        """Return the line for a POSIX shell that filters the video `source` with these parameters."""
+        words = ["vdcore", "run", os.fspath(source), os.fspath(target)]
+        words += ["--sigma", _text(self.sigma), "--tau", _text(self.tau)]
+        usual = filter_parameters(0, 0)
+        for name in ("lookahead", "boundary", "truncate", "time_unit"):
+            if getattr(self, name) != getattr(usual, name):
+                words += [f"--{name.replace('_', '-')}", str(getattr(self, name))]
+        return shlex.join(words)
+
+    def table(self) -> str:
+        """Return the trials as text, one in a line, the best marked with a star."""
+        best = _best(self.trials)
+        lines = [_line("", "sigma", "tau", *_own_parameters(self.model), "error", "PSNR")]
+        for number_, trial in enumerate(self.trials, 1):
+            values = trial.sigma, trial.tau, *_own_parameters(trial.model).values()
+            measured = f"{trial.error:.4g}", f"{_psnr(trial.error, self.peak):.2f}"
+            lines.append(_line(f"{number_}{'*' if trial is best else ' '}", *map(_text, values), *measured))
+        return "\n".join(lines)
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
+        """Draw the error over sigma and tau, with all trials and the best of them.
+
+        Parameters
+        ----------
+        path : str or os.PathLike, optional
+            Where to save the figure; its suffix says how.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ImportError
+            matplotlib is not installed: ``pip install vdcore[plot]``.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError("plot needs matplotlib: pip install vdcore[plot]") from error
+        figure = Figure(figsize=(7, 5), layout="constrained")
+        _draw(figure.add_subplot(), self)
+        if path is not None:
+            figure.savefig(path, dpi=120)
+        return figure
+
+    def __repr__(self) -> str:
+        noise = "" if self.noise is None else f" estimated with noise {_text(tuple(self.noise.sigma))}"
+        return (
+            f"Fit(sigma={_text(self.sigma)}, tau={_text(self.tau)}, model={self.model!r},"
+            f" error={self.error:.4g}, psnr={self.psnr:.2f}{noise};"
+            f" {len(self.trials)} trials on {self.frames} frames)"
+        )
+
+
+def _psnr(error: float, peak: float) -> float:
+    return 10 * log10(peak**2 / error) if error > 0 else inf
+
+
+def _best(trials: Iterable[Trial]) -> Trial:
+    return min(trials, key=lambda trial: trial.error)  # the first of equals
+
+
+def _text(value: float | tuple[float, ...]) -> str:
+    return ",".join(f"{part:.4g}" for part in (value if isinstance(value, tuple) else (value,)))
+
+
+def _line(first: str, *cells: str) -> str:
+    return "  ".join([f"{first:>4}", *(f"{cell:>9}" for cell in cells)])
+
+
+def _draw(axes: Any, result: Fit) -> None:
+    """Draw the error over those of sigma and tau that were varied; 0 stands at the lower end."""
+    error = np.array([trial.error for trial in result.trials])
+    best = int(error.argmin())
+    places: list[Array] = []
+    for name, unit in (("sigma", "pixels"), ("tau", result.time_unit)):
+        values = np.array([getattr(trial, name) for trial in result.trials])
+        if np.unique(values, axis=0).size < 2 or values.ndim > 1:
+            continue
+        low, high = values[values > 0].min() / 1.5, 1.2 * values.max()
+        marks = [mark for mark in _MARKS if low < mark < high]
+        which = "xy"[len(places)]
+        axes.set(**{f"{which}scale": "log", f"{which}label": f"{name} ({unit})"})
+        getattr(axes, f"set_{which}ticks")([low, *marks], ["0", *(f"{mark:g}" for mark in marks)])
+        getattr(axes, f"{which}axis").minorticks_off()
+        places.append(np.maximum(values, low))
+    if len(places) == 2:
+        shown = np.array([_psnr(max(each, 1e-3 * error.max()), result.peak) for each in error])
+        if np.linalg.matrix_rank(np.cov(np.log(places))) == 2:
+            axes.tricontourf(*places, shown, 24, cmap="viridis", alpha=0.6)
+        points = axes.scatter(*places, c=shown, cmap="viridis", edgecolors="black", clip_on=False, zorder=2)
+        axes.figure.colorbar(points, label="PSNR (dB)")
+    else:
+        places = [*places, np.arange(1, len(error) + 1)][:1]
+        axes.plot(*places, error, "o")
+        axes.set_ylabel("mean squared error")
+        places.append(error)
+    axes.plot(places[0][best], places[1][best], "r*", markersize=14, zorder=3)
+    setting = f"sigma {_text(result.sigma)}, tau {_text(result.tau)}"
+    axes.set_title(f"{setting}: PSNR {result.psnr:.2f} dB{' (estimated)' if result.noise else ''}")
+
+
+# ---- the fit
+
+
+@dataclass(frozen=True)
+class _Free:
+    """A parameter to be fitted, by the logarithm of its value."""
+
+    name: str
+    start: tuple[float, ...]  # where the search begins
+    step: float  # of the first simplex
+    low: float
+    high: float
+    can_be_off: bool  # the lowest position stands for 0
+
+    def value(self, position: float) -> float:
+        """Return the value at a position, to four digits."""
+        if self.can_be_off and position <= self.low:
+            return 0.0
+        return float(f"{exp(position):.4g}")
+
+
+def fit(
+    frames: object,
+    reference: object = None,
+    *,
+    model: str | models.Model = "gaussian",
+    sigma: Sigma | None = None,
+    tau: float | None = None,
+    noise: NoiseEstimate | npt.ArrayLike | None = None,
+    lookahead: int = 0,
+    boundary: Boundary = "renormalize",
+    truncate: float = 4.0,
+    time_unit: TimeUnit = "frames",
+    times: Iterable[float] | None = None,
+    max_evaluations: int = 40,
+    max_samples: int = 2**23,
+    seed: int = 0,
+    threads: int | None = None,
+    channel_axis: int | None = None,
+) -> Fit:
+    r"""Find the sigma and tau for which the mean squared error of `vdcore.Diffuser` is least.
+
+    With a clean `reference` the error is measured. Without one it is estimated from the noisy frames alone,
+    by Stein's unbiased risk estimate [1]_ with the divergence from a random probe [2]_,
+
+    .. math::
+
+        E |u - v|^2 = E |u - f|^2 - s^2 + 2 s^2 E \frac{\partial u}{\partial f},
+
+    f the frames, u the filter's result, v the unknown clean frames, s the noise. For a linear filter this is
+    the error that the blind-spot prediction [3]_ measures, of which a pixel itself is no part, with the pixel
+    then given its weight again. Samples clipped to black or white are taken into account.
+
+    Parameters
+    ----------
+    frames : str or os.PathLike, array_like or iterable
+        The noisy video: a file (RGB), an array of shape (T, H, W) or (T, H, W, C), or an iterable of frames,
+        which is read once. uint8 (range 255), uint16 (65535), float32 or float64 (1); NaN is a missing
+        sample. Noise must be independent from sample to sample if there is no reference.
+    reference : the same forms, optional
+        The same video without noise: as many frames of the same shape and dtype, of any of these kinds.
+    model : str or model of `vdcore.models`, optional
+        The model. Its own parameters that are floats above 0 are fitted too, from their values on; whole
+        numbers stay as they are.
+    sigma, tau : float, optional
+        Given, it is not fitted but held fixed; sigma may be (sigma_y, sigma_x).
+    noise : float, array_like of shape (C,), or NoiseEstimate, optional
+        Standard deviation of the noise before clipping, >= 0, in sample units. By default
+        `vdcore.estimate_noise` is asked. Not used with a reference.
+    lookahead, boundary, truncate, time_unit, threads
+        See `vdcore.Diffuser`.
+    times : iterable of float, optional
+        Time of every frame in `time_unit`, not decreasing. By default frame numbers or, for a file in
+        seconds, 1 / fps; required for anything else in seconds.
+    max_evaluations : int, optional
+        The most settings that are tried, >= 1.
+    max_samples : int, optional
+        The most samples of a video that are kept, >= 1; the filter works on about 16 bytes for each. A longer
+        or larger video is fitted on tiles of its frames, in runs of consecutive frames over its whole length.
+    seed : int, optional
+        Of the probe and of the tiles, >= 0. The result depends on nothing else that is random.
+    channel_axis : int, optional
+        Where the channels of arrays are, see `vdcore.diffuse`.
+
+    Returns
+    -------
+    Fit
+        Its `parameters()` go to `vdcore.diffuse` and its `command()` to the shell.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is wrong; the reference does not correspond; a single frame and `tau` to be fitted; no
+        sample but NaN.
+    OSError
+        A file cannot be read.
+    ImportError
+        SciPy is not installed: ``pip install vdcore[fit]``.
+
+    Notes
+    -----
+    A grid over the logarithms of sigma and tau, then the Nelder-Mead method from its best point. 0 is part of
+    the grid, and what comes below 0.25 pixels or 0.15 frames is 0: a neighbour weighs less than 0.2 % there.
+    Where nothing is gained, as in a constant or noiseless video, sigma and tau are 0. sigma ends at 16 pixels
+    and tau at 1000 frames.
+
+    Without a reference, noise taken 5 % too low or too high costs up to about 0.2 dB. Noise that neighbours
+    share, as after compression or demosaicing, is in part taken for the picture, and the fit is then too
+    weak. A reference with noise of its own makes it weaker too, as that noise is then to be kept.
+
+    References
+    ----------
+    .. [1] C. M. Stein, "Estimation of the mean of a multivariate normal distribution", Annals of Statistics
+           9(6), 1981.
+    .. [2] S. Ramani, T. Blu and M. Unser, "Monte-Carlo SURE", IEEE TIP 17(9), 2008.
+    .. [3] J. Batson and L. Royer, "Noise2Self: blind denoising by self-supervision", ICML 2019.
+
+    Examples
+    --------
+    >>> result = vdcore.fit("noisy.mp4")
+    >>> print(result.table())
+    >>> smooth = vdcore.diffuse(video, **result.parameters())
+    """
+    try:
+        from scipy import optimize
+    except ImportError as absent:
+        raise ImportError("fit needs SciPy: pip install vdcore[fit]") from absent
+    given = filter_parameters(
+        0.0 if sigma is None else sigma,
+        0.0 if tau is None else tau,
+        model=model,
+        lookahead=lookahead,
+        boundary=boundary,
+        truncate=truncate,
+        time_unit=time_unit,
+        threads=threads,
+    )
+    evaluations = integer(max_evaluations, "max_evaluations", 1, 2**31 - 1)
+    samples = integer(max_samples, "max_samples", 1, 2**62)
+    rng = np.random.default_rng(integer(seed, "seed", 0, 2**63 - 1))
+    own = _own_parameters(given.model)
+
+    subset = Subset(samples, given.lookahead, rng)
+    dtype = _collect(subset, frames, reference, times, time_unit, channel_axis)
+    if tau is None and subset.frames < 2:
+        raise ValueError("frames must be at least 2 to fit tau, got 1: give tau=0")
+    pieces = list(subset.pieces())
+    level = None if reference is not None else _noise(noise, pieces)
+    tasks = _tasks(pieces, level, dtype, rng)
+
+    keywords = {
+        "lookahead": given.lookahead,
+        "boundary": given.boundary,
+        "truncate": given.truncate,
+        "time_unit": given.time_unit,
+        "threads": given.threads,
+    }
+    same = given.sigma[0] == given.sigma[1]
+    fixed: dict[str, Any] = {"sigma": given.sigma[0] if same else given.sigma, "tau": given.tau}
+    free = _free_parameters(sigma is None, tau is None, own, _usual_step(pieces), evaluations)
+    trials: dict[tuple[float, ...], Trial] = {}
+
+    def error(positions: Iterable[float]) -> float:
+        values = tuple(each.value(position) for each, position in zip(free, positions, strict=True))
+        if values not in trials:
+            chosen = fixed | {each.name: value for each, value in zip(free, values, strict=True)}
+            setting = {
+                "sigma": chosen.pop("sigma"),
+                "tau": chosen.pop("tau"),
+                "model": replace(given.model, **chosen),
+            }
+            total = sum(task.squared_error(**setting, **keywords) for task in tasks)
+            trials[values] = Trial(**setting, error=total / sum(task.samples for task in tasks))
+        return trials[values].error
+
+    start = min(product(*(each.start for each in free)), key=error)
+    if free and len(trials) < evaluations:
+        corners = [start]
+        for i, each in enumerate(free):
+            corners.append((*start[:i], start[i] + each.step, *start[i + 1 :]))
+        optimize.minimize(
+            error,
+            start,
+            method="Nelder-Mead",
+            bounds=[(each.low, each.high) for each in free],
+            options={
+                "initial_simplex": corners,
+                "maxfev": evaluations - len(trials),
+                "xatol": 0.02,
+                "fatol": 0,
+            },
+        )
+    best = _best(trials.values())
+    return Fit(
+        sigma=best.sigma,
+        tau=best.tau,
+        model=best.model,
+        error=max(0.0, best.error),
+        peak=float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0,
+        noise=level,
+        frames=sum(piece.stop - piece.start for piece in pieces),
+        trials=tuple(trials.values()),
+        lookahead=given.lookahead,
+        boundary=given.boundary,
+        truncate=given.truncate,
+        time_unit=given.time_unit,
+    )
+
+
+def _own_parameters(model: models.Model) -> dict[str, float]:
+    """Return the model's parameters that can be fitted: floats above 0, not whole numbers."""
+    values = {field.name: getattr(model, field.name) for field in fields(model)}
+    return {name: value for name, value in values.items() if isinstance(value, float) and 0 < value < inf}
+
+
+def _free_parameters(
+    sigma: bool, tau: bool, own: dict[str, float], usual_step: float, evaluations: int
+) -> list[_Free]:
+    """Return what is to be fitted: sigma, tau, and a model's own; half the evaluations are for the grid."""
+    searched: list[tuple[str, float, tuple[float, float, float]]] = []
+    searched += [("sigma", 1.0, _SIGMA)] if sigma else []
+    searched += [("tau", usual_step, _TAU)] if tau else []
+    points = min(_GRID, int((evaluations / 2) ** (1 / max(1, len(searched)))))
+    free = []
+    for name, unit, bounds in searched:
+        low, high, limit = (log(unit * bound) for bound in bounds)
+        grid = tuple(map(float, np.linspace(low, high, max(1, points))))
+        free.append(_Free(name, grid, (high - low) / max(2, 2 * (points - 1)), low, limit, can_be_off=True))
+    for name, value in own.items():
+        free.append(
+            _Free(name, (log(value),), log(2), log(value / _OWN), log(value * _OWN), can_be_off=False)
+        )
+    return free
+
+
+# ---- what the error is measured on
+
+
+def _collect(
+    subset: Subset,
+    frames: object,
+    reference: object,
+    times: Iterable[float] | None,
+    time_unit: str,
+    channel_axis: int | None,
+) -> np.dtype[Any]:
+    """Send the frames, and the reference beside them, through `subset`; return their dtype."""
+    videos = {"frames": iterate_frames(frames, channel_axis=channel_axis)}
+    if reference is not None:
+        axis = channel_axis if is_array(reference) else None
+        videos["reference"] = iterate_frames(reference, "reference", channel_axis=axis)
+    stamps = _stamps(times, frames, time_unit)
+    for index, images in enumerate(zip_longest(*videos.values())):
+        for name, image in zip(videos, images, strict=True):
+            if image is None:
+                raise ValueError(f"frames and reference must be as many, but {name} ends after {index}")
+        first, last = images[0], images[-1]
+        if last.shape != first.shape or last.dtype != first.dtype:
+            raise ValueError(
+                f"reference must have the shape and dtype of frames, {first.shape} {first.dtype},"
+                f" got {last.shape} {last.dtype}"
+            )
+        subset.add(np.stack(images).reshape(len(images), *first.shape[:2], -1), next(stamps))
+    return first.dtype
+
+
+def _stamps(times: Iterable[float] | None, frames: object, time_unit: str) -> Iterator[float]:
+    """Yield the time of one frame after the other."""
+    if times is None:
+        step = 1.0
+        if time_unit == "seconds":
+            if not isinstance(frames, str | os.PathLike):
+                raise ValueError('times must be given with time_unit="seconds": the time of every frame')
+            from vdcore.video import read_info
+
+            rate = read_info(frames).fps
+            if not rate:
+                raise ValueError(f"{os.fspath(frames)}: nothing says how many frames per second it has")
+            step = 1 / rate
+        yield from count(0.0, step)
+        return
+    last = -inf
+    index = -1
+    for index, time in enumerate(times):
+        now = number(time, f"times[{index}]")
+        if now < last:
+            raise ValueError(f"times must not decrease, got {last} and then {now}")
+        yield now
+        last = now
+    raise ValueError(f"times must have one entry for each frame, got {index + 1}")
+
+
+def _usual_step(pieces: list[Piece]) -> float:
+    """Return the median time between frames, 1 if there is none."""
+    steps = np.concatenate([np.diff(piece.times) for piece in pieces])
+    return float(np.median(steps)) or 1.0 if steps.size else 1.0
+
+
+def _noise(noise: NoiseEstimate | npt.ArrayLike | None, pieces: list[Piece]) -> NoiseEstimate:
+    """Return the noise as given, or estimated from the pieces."""
+    channels = pieces[0].images.shape[-1]
+    if noise is None:
+        noise = estimate_noise(frame for piece in pieces for frame in piece.images[:, 0])
+        if not np.isfinite(noise.sigma).all():
+            raise ValueError("frames do not suffice to estimate their noise: give noise=")
+    if isinstance(noise, NoiseEstimate):
+        if noise.sigma.shape != (channels,):
+            raise ValueError(f"noise must have {channels} channels, like frames, got {len(noise.sigma)}")
+        return noise
+    sigma = np.asarray(noise, np.float64)
+    if sigma.shape not in ((), (channels,)) or not (np.isfinite(sigma) & (sigma >= 0)).all():
+        raise ValueError(f"noise must be a number >= 0 or one for each of {channels} channels, got {noise!r}")
+    sigma = np.broadcast_to(sigma, channels).copy()
+    return NoiseEstimate(sigma, np.zeros(channels), sigma**2)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Frames to filter, and how far from what they should become they are then.
+
+    Attributes
+    ----------
+    noisy : ndarray of float32, shape (T, H, W, C)
+    probed : ndarray of float32, shape (T, H, W, C), or None
+        The frames with small steps up and down, none with a reference or without noise.
+    wanted, weight, missing : ndarray, shape of what counts
+        What the result is compared with; what its change from `noisy` to `probed` counts; which samples do
+        not count.
+    constant : float
+        What the error has besides.
+    """
+
+    piece: Piece
+    noisy: Array
+    probed: Array | None
+    wanted: Array
+    weight: Array | None
+    missing: Array
+    constant: float
+
+    @property
+    def samples(self) -> int:
+        """Number of samples that count."""
+        return self.missing.size - int(self.missing.sum())
+
+    def squared_error(self, **parameters: Any) -> float:
+        """Return the sum of squared errors of the filter's result."""
+        result = self._filtered(self.noisy, parameters)
+        error = self.constant + _inner(result - self.wanted, None, self.missing)
+        if self.probed is not None:
+            change = self._filtered(self.probed, parameters) - result
+            error += _inner(change, self.weight, self.missing)
+        return error
+
+    def _filtered(self, frames: Array, parameters: dict[str, Any]) -> Array:
+        return self.piece.counted(diffuse(frames, times=self.piece.times, **parameters))
+
+
+def _inner(values: Array, weight: Array | None, missing: Array) -> float:
+    """Return the sum of weight * values, of values^2 without a weight, over what is not missing."""
+    values[missing] = 0
+    return sum(
+        float(np.vdot(frame, frame if weight is None else weight[i])) for i, frame in enumerate(values)
+    )
+
+
+def _tasks(
+    pieces: list[Piece], noise: NoiseEstimate | None, dtype: np.dtype[Any], rng: np.random.Generator
+) -> list[_Task]:
+    """Return the pieces with what their filtered frames are to be compared with."""
+    ends = _ends(pieces, dtype)
+    tasks = []
+    for piece in pieces:
+        noisy = piece.images[:, 0].astype(np.float32)
+        missing = piece.counted(np.any(np.isnan(piece.images), axis=1))
+        if noise is None:
+            wanted = piece.counted(piece.images[:, 1]).astype(np.float32)
+            tasks.append(_Task(piece, noisy, None, wanted, None, missing, 0.0))
+        elif not noise.sigma.any():
+            tasks.append(_Task(piece, noisy, None, piece.counted(noisy), None, missing, 0.0))
+        else:
+            tasks.append(_estimating_task(piece, noisy, missing, noise, ends, rng))
+    if not any(task.samples for task in tasks):
+        raise ValueError("frames must have samples that are not NaN")
+    return tasks
+
+
+def _ends(pieces: list[Piece], dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the values that samples are clipped at: those of the integer type, or the extremes of floats."""
+    if dtype.kind == "u":
+        return 0.0, float(np.iinfo(dtype).max)
+    values = [piece.images[np.isfinite(piece.images)] for piece in pieces]
+    return min(v.min(initial=inf) for v in values), max(v.max(initial=-inf) for v in values)
+
+
+def _estimating_task(
+    piece: Piece,
+    noisy: Array,
+    missing: Array,
+    noise: NoiseEstimate,
+    ends: tuple[float, float],
+    rng: np.random.Generator,
+) -> _Task:
+    """Return the task whose error estimates that against the clean frames v, which are not known.
+
+    Stein's identity for z = v + n, n normal with variance s^2, and u any filter of f = z clipped to `ends`:
+    E (u - v)^2 = E (u - z)^2 - s^2 + 2 s^2 E du/dz. Where f is clipped, du/dz is 0, and z, of which u no more
+    depends there, is replaced by its mean given f and v, its variance taking the place of s^2. The divergence
+    comes from a random step up or down in every sample (Monte-Carlo SURE).
+    """
+    from scipy.special import ndtr
+
+    expected = _expected(noisy, noise, ends)
+    variance = noise.variance(expected).astype(np.float32)
+    completed, left, slope = noisy.copy(), variance.copy(), 2 * variance
+    for end, sign in zip(ends, (-1, 1), strict=True):
+        clipped = noisy == end
+        spread = np.sqrt(variance[clipped], dtype=np.float64)
+        away = np.minimum(sign * (end - expected[clipped]) / np.maximum(spread, 1e-30), 30.0)
+        ratio = _density(away) / ndtr(-away)
+        completed[clipped] += sign * spread * (ratio - away)
+        left[clipped] *= ratio * (ratio - away)
+        slope[clipped] = 0
+    signs = rng.integers(0, 2, noisy.shape, dtype=np.int8) * np.float32(2) - 1
+    step = np.float32(max(sqrt(np.nanmean(variance)) / 10, 1e-3 * np.nanmax(np.abs(noisy))))
+    left = piece.counted(left)
+    return _Task(
+        piece=piece,
+        noisy=noisy,
+        probed=noisy + step * signs,
+        wanted=piece.counted(completed),
+        weight=np.ascontiguousarray(piece.counted(slope * signs / step)),
+        missing=missing,
+        constant=-float(left[~missing].sum(dtype=np.float64)),
+    )
+
+
+def _expected(noisy: Array, noise: NoiseEstimate, ends: tuple[float, float]) -> Array:
+    """Return what the samples were before noise and clipping, roughly: their neighbours' mean, unclipped."""
+    from scipy.special import ndtr
+
+    mean = diffuse(noisy, _LOCAL_SIGMA, 0)
+    low, high = ends
+    clean = np.linspace(low, high, 1024)
+    for channel, spread in enumerate(np.sqrt(noise.variance(clean[:, None] * np.ones_like(noise.sigma))).T):
+        spread = np.maximum(spread, 1e-30)
+        below, above = (low - clean) / spread, (high - clean) / spread
+        clipped = low * ndtr(below) + high * ndtr(-above) + clean * (ndtr(above) - ndtr(below))
+        clipped += spread * (_density(below) - _density(above))
+        mean[..., channel] = np.interp(mean[..., channel], np.maximum.accumulate(clipped), clean)
+    return mean
+
+
+def _density(x: Array) -> Array:
+    """Return the density of the standard normal distribution."""
+    return np.exp(-np.square(x) / 2) / sqrt(2 * pi)

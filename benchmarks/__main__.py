@@ -19,6 +19,7 @@ QUESTIONS = (
     "memory",
     "importing",
     "growth_with_size",
+    "fitting",
 )
 
 

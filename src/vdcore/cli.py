@@ -49,7 +49,9 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _sigma(_: click.Context, __: click.Parameter, text: str) -> float | tuple[float, ...]:
+def _sigma(_: click.Context, __: click.Parameter, text: str | None) -> float | tuple[float, ...] | None:
+    if text is None:
+        return None
     try:
         numbers = tuple(map(float, text.split(",")))
     except ValueError:
@@ -144,6 +146,43 @@ def run(source: Path, target: Path, raw: bool, progress: bool | None, **options:
         f" {report.seconds:.2f} s (decode {report.decode_seconds:.2f}, filter {report.filter_seconds:.2f},"
         f" encode {report.encode_seconds:.2f})"
     )
+
+
+@commands.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.option("--reference", metavar="CLEAN", type=click.Path(path_type=Path),
+              help="The same video without noise; else the error is estimated.")  # fmt: skip
+@click.option("--out", metavar="OUT", type=click.Path(path_type=Path), default="out.mp4", show_default=True,
+              help="What the command that is printed writes.")  # fmt: skip
+@click.option("--sigma", callback=_sigma, metavar="S|SY,SX", help="Hold sigma fixed.")
+@click.option("--tau", type=float, help="Hold tau fixed.")
+@click.option("--noise", type=float, help="Standard deviation of the noise; estimated by default.")
+@click.option("--time-unit", type=click.Choice(["frames", "seconds"]), default="frames", show_default=True,
+              help="Unit of tau.")  # fmt: skip
+@click.option("--lookahead", type=int, default=0, show_default=True, help="Future frames that count too.")
+@click.option("--max-evaluations", type=int, default=40, show_default=True, help="Settings to try.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For what is random.")
+@click.option("--threads", type=int, help="Threads of the filter.")
+@click.option("--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw what was tried.")
+@click.option("--table", is_flag=True, help="List what was tried.")
+def fit(source: Path, out: Path, plot: Path | None, table: bool, **options: Any) -> None:
+    """Find the sigma and tau that suit the video IN, and print the command that uses them."""
+    from vdcore.fitting import fit as fit_parameters
+
+    result = fit_parameters(source, **options)
+    if table:
+        click.echo(result.table())
+    if result.noise is not None:
+        click.echo(f"noise: {', '.join(f'{sigma:.3g}' for sigma in result.noise.sigma)}")
+    sigma = result.sigma if isinstance(result.sigma, tuple) else (result.sigma,)
+    click.echo(f"sigma: {', '.join(f'{part:.4g}' for part in sigma)} pixels")
+    click.echo(f"tau: {result.tau:.4g} {result.time_unit}")
+    how = "estimated" if options["reference"] is None else "measured"
+    click.echo(f"error: {result.error:.4g}, PSNR {result.psnr:.2f} dB ({how} over {result.frames} frames)")
+    if plot is not None:
+        result.plot(plot)
+        click.echo(f"{plot}: what was tried")
+    click.echo(result.command(source, out))
 
 
 @commands.command()

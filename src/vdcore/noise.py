@@ -3,11 +3,10 @@
 
 Small blocks of pairs of successive frames are taken apart by the cosine transform. Low spatial frequencies
 tell how much goes on in a block, texture or motion; high frequencies of the difference of the two frames tell
-how strong the noise is. In white noise the one is independent of the other, so blocks can be chosen by the
-one, as little goes on in them as noise alone explains, without any bias of the other. What clipping has
-taken from the variance is put back (Foi 2009), and a line, variance against expected value, is fitted to what
-the blocks say. With the line it is known better which blocks hold noise alone: all of this is done again, a
-few times.
+how strong the noise is. In white noise the one is independent of the other, so that choosing the blocks in
+which no more goes on than noise explains does not bias what they say about the noise. What clipping has
+taken from the variance is put back (Foi 2009), and a line, variance against expected value, is fitted. With
+the line it is known better how much noise explains in a block, so all of this is repeated a few times.
 """
 
 import math
@@ -33,7 +32,8 @@ _MARGIN = 1.2  # times what noise alone explains
 _GROUPS = 24  # of blocks of similar values, at most
 _GROUP_SIZE = 60  # blocks
 _ROUNDS = 6
-_INSIDE = 0.4  # blocks with fewer samples within the range say nothing
+_CLEAR = 0.9  # of a block's samples not clipped: other blocks count only where there are few of these
+_INSIDE = 0.4  # of a block's samples not clipped, at least: in the black a half is
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,9 @@ def estimate_noise(
 
     Notes
     -----
-    The noise is taken to be white, in space and in time; what is correlated over many pixels or frames, as
-    after strong compression, is seen only in part.
+    Noise is what has high spatial frequencies and changes from frame to frame. It is taken to be white: of
+    noise that is correlated between pixels or frames, as after compression, only that part is seen, as if
+    all of it were like that. Fine texture that moves and fills the whole picture is taken for noise.
 
     References
     ----------
@@ -146,23 +147,21 @@ def _cosines() -> Array:
 
 _COSINES = _cosines()
 _FREQUENCY = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK)).ravel()  # y + x
-_LOW = (_FREQUENCY > 0) & (_FREQUENCY <= 3)  # they tell what goes on in a block
-_HIGH = _FREQUENCY > 3  # they tell the noise
-_HIGH_ALONE = _FREQUENCY > 8  # in one frame alone, where texture does not cancel
+_LOW = (_FREQUENCY > 0) & (_FREQUENCY <= 8)  # they tell what goes on in a block
+_HIGH = _FREQUENCY > 8  # they tell the noise
 
 
 @dataclass(frozen=True)
 class _Blocks:
     """What is measured in blocks of samples; arrays have the shape (N, C).
 
-    For white noise of variance s^2 and nothing else, `activity` and `energy` have the expectation s^2; the
-    latter with `degrees` degrees of freedom. Samples were clipped to `low` and `high`.
+    For white noise of variance s^2 and nothing else, `activity` and `energy` have the expectation s^2.
+    Samples were clipped to `low` and `high`.
     """
 
     mean: Floats
     activity: Floats
     energy: Floats
-    degrees: int
     low: float
     high: float
 
@@ -182,11 +181,9 @@ def _take_blocks(frames: Iterator[Array]) -> _Blocks:
         if first is None and index % stride == 0:
             first = frame.copy()
         dtype = frame.dtype
-    degrees = int(_HIGH.sum())
     if not pairs:
         assert first is not None  # there is a frame, and none that differs from it
         pairs = [_measure(first, None)]
-        degrees = int(_HIGH_ALONE.sum())
     mean, activity, energy, least, most = np.concatenate(pairs, axis=1)
     whole = np.isfinite(energy).all(axis=1)
     if not whole.any():
@@ -194,7 +191,7 @@ def _take_blocks(frames: Iterator[Array]) -> _Blocks:
             f"frames must have blocks of {_BLOCK} x {_BLOCK} finite samples, got none in {len(whole)} blocks"
         )
     low, high = _range(dtype, least[whole], most[whole])
-    return _Blocks(mean[whole], activity[whole], energy[whole], degrees, low, high)
+    return _Blocks(mean[whole], activity[whole], energy[whole], low, high)
 
 
 def _measure(first: Array, second: Array | None) -> Floats:
@@ -224,7 +221,7 @@ def _measure(first: Array, second: Array | None) -> Floats:
         before = after = take(first)
         if second is None:
             pattern = before - before[..., :1]
-            activity, energy = power(pattern, _LOW), power(pattern, _HIGH_ALONE)
+            activity, energy = power(pattern, _LOW), power(pattern, _HIGH)
         else:
             after = take(second)
             change, texture = (after - before) / math.sqrt(2), (after + before) / math.sqrt(2)
@@ -272,17 +269,19 @@ def _fit(blocks: _Blocks) -> list[tuple[float, float, float]]:
             value, variance, inside = mean[chosen, c], energy[chosen, c], np.ones(chosen.sum())
             if curve is not None:
                 value, variance, inside = curve.unclip(value, variance)
-            told = inside > _INSIDE
+            told = inside > _CLEAR
+            if np.mean(told) < _CHOSEN:  # nearly all is dark, or bright
+                told = inside > _INSIDE
             if not variance[told].any():
                 curves[c] = None
                 continue
-            line = _line(value[told], variance[told], inside[told] ** 2 * blocks.degrees)
+            line = _line(value[told], variance[told], inside[told] ** 2 * _HIGH.sum())
             curves[c] = curve = _Curve(*line, low, high)
             expected[:, c] = curve.clipped_variance(mean[:, c])
     return [
-        (0.0, 0.0, 0.0)
-        if curve is None
-        else (curve.gain, curve.offset, float(curve.expected(blocks.mean[:, c]).mean()))
+        (curve.gain, curve.offset, float(curve.expected(blocks.mean[:, c]).mean()))
+        if curve
+        else (0.0, 0.0, 0.0)
         for c, curve in enumerate(curves)
     ]
 

@@ -217,16 +217,19 @@ def _measure(first: Array, second: Array | None) -> Floats:
         mean_square: Array = np.einsum("cnk,cnk->cn", coefficients, coefficients) / coefficients.shape[2]
         return mean_square
 
+    def flattened(samples: Array) -> Array:
+        return samples - samples[..., :1]  # exactly 0 where all are equal
+
     with np.errstate(invalid="ignore"):
         before = after = take(first)
         if second is None:
-            pattern = before - before[..., :1]
+            pattern = flattened(before)
             activity, energy = power(pattern, _LOW), power(pattern, _HIGH)
         else:
             after = take(second)
-            change, texture = (after - before) / math.sqrt(2), (after + before) / math.sqrt(2)
-            activity = (power(change, _LOW) + _TEXTURE * power(texture, _LOW)) / (1 + _TEXTURE)
-            energy = power(change, _HIGH)
+            change, texture = flattened(after - before), after + before  # twice the variance of the noise
+            activity = (power(change, _LOW) + _TEXTURE * power(texture, _LOW)) / (1 + _TEXTURE) / 2
+            energy = power(change, _HIGH) / 2
         mean = (before.mean(axis=2) + after.mean(axis=2)) / 2
         least = np.minimum(before.min(axis=2), after.min(axis=2))
         most = np.maximum(before.max(axis=2), after.max(axis=2))

@@ -20,6 +20,7 @@ QUESTIONS = (
     "importing",
     "growth_with_size",
     "fitting",
+    "noise_estimation",
 )
 
 

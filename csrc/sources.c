@@ -46,7 +46,7 @@ enum {
     TILES = 256,
     LINE = 64,
     AHEAD = 8,
-    SAMPLES_PER_THREAD = 1 << 18
+    SAMPLES_PER_THREAD = 1 << 20
 };
 
 #define NARROWEST 0.5

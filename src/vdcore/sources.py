@@ -149,7 +149,7 @@ def _eps_of_mean(eps: float) -> float:
 
 
 @dataclass(frozen=True)
-class _Operator:
+class SourceOperator:
     """Coefficients (N, C) -> fields (T, H, W, C), and the adjoint; the moments are sorted and differ."""
 
     positions: Array
@@ -213,7 +213,7 @@ class _Operator:
         return products
 
 
-def _make_operator(
+def make_operator(
     positions: npt.ArrayLike,
     times: npt.ArrayLike,
     shape: tuple[int, int],
@@ -223,7 +223,7 @@ def _make_operator(
     eps: float,
     dtype: npt.DTypeLike,
     threads: int | None,
-) -> tuple[_Operator, Array, Array]:
+) -> tuple[SourceOperator, Array, Array]:
     """Return the operator, the moments asked for, () or (T,), and which of its own each of them is."""
     where = _positions(positions)
     count = len(where)
@@ -231,7 +231,7 @@ def _make_operator(
     moments = _moments(at, when)
     different, places = np.unique(moments, return_inverse=True)
     height, width = _shape(shape, (2,), "(height, width)")
-    operator = _Operator(
+    operator = SourceOperator(
         positions=where,
         times=when,
         sigma=_sigma(sigma, count),
@@ -347,7 +347,7 @@ def diffuse_sources(
     """
     limit, empty = _eps(eps), _fill(fill)
     reach = _eps_of_mean(limit) if normalize else limit
-    operator, moments, places = _make_operator(positions, times, shape, sigma, tau, at, reach, dtype, threads)
+    operator, moments, places = make_operator(positions, times, shape, sigma, tau, at, reach, dtype, threads)
     count, size, wanted = len(operator.positions), operator.size, operator.dtype
     values = _coefficients(coefficients, count)
     result = as_output(out, wanted, (*moments.shape, *size, *values.shape[1:]), wanted, normalize=True)
@@ -635,7 +635,7 @@ def source_operator(
         SciPy is missing: ``pip install vdcore[fit]``.
     """
     linalg = scipy_linalg()
-    operator, moments, places = _make_operator(positions, times, shape, sigma, tau, at, eps, dtype, threads)
+    operator, moments, places = make_operator(positions, times, shape, sigma, tau, at, eps, dtype, threads)
     depth = 1 if channels is None else integer(channels, "channels", 1, 2**31)
     count, size = len(operator.positions), operator.size
 

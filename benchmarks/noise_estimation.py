@@ -71,7 +71,7 @@ def run(tiny: bool, folder: Path) -> list[Row]:
     elif not CLIPS.is_dir():
         return [Row(WORK, "the noise added", runs_on, "no clips found", "median at most 5 %")]
     else:
-        paths = sorted(path for path in CLIPS.iterdir() if path.suffix != ".md")
+        paths = sorted(path for path in CLIPS.iterdir() if path.is_file() and path.suffix != ".md")
     ours, peer = [], []
     missing = None
     for path in paths:

@@ -21,6 +21,7 @@ QUESTIONS = (
     "growth_with_size",
     "fitting",
     "noise_estimation",
+    "sources",
 )
 
 

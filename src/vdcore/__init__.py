@@ -20,7 +20,9 @@ from vdcore.filter import Diffuser, DiffuserInfo, diffuse, diffuse_frame
 from vdcore.sources import SourceDiffuser, diffuse_sources, source_operator
 
 if TYPE_CHECKING:
+    from vdcore.fitting import Fit, fit
     from vdcore.noise import NoiseEstimate, estimate_noise
+    from vdcore.source_fitting import SourceFit, fit_sources
     from vdcore.video import VideoReport, diffuse_video
 
 __version__ = _version()
@@ -28,8 +30,10 @@ __version__ = _version()
 __all__ = [
     "Diffuser",
     "DiffuserInfo",
+    "Fit",
     "NoiseEstimate",
     "SourceDiffuser",
+    "SourceFit",
     "VideoReport",
     "__version__",
     "build_info",
@@ -38,6 +42,8 @@ __all__ = [
     "diffuse_sources",
     "diffuse_video",
     "estimate_noise",
+    "fit",
+    "fit_sources",
     "get_include",
     "models",
     "source_operator",
@@ -45,10 +51,14 @@ __all__ = [
 
 # Loaded on first use: they need OpenCV or SciPy.
 _LATER = {
+    "Fit": "vdcore.fitting",
     "NoiseEstimate": "vdcore.noise",
+    "SourceFit": "vdcore.source_fitting",
     "VideoReport": "vdcore.video",
     "diffuse_video": "vdcore.video",
     "estimate_noise": "vdcore.noise",
+    "fit": "vdcore.fitting",
+    "fit_sources": "vdcore.source_fitting",
 }
 
 

@@ -48,6 +48,13 @@ def integer(value: object, name: str, low: int, high: int) -> int:
     return result
 
 
+def flag(value: object, name: str) -> bool:
+    """Return `value`, which is True or False, as a bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 # ---- arrays
 
 

@@ -24,6 +24,7 @@ from vdcore._arguments import (
     as_samples,
     as_weights,
     channels_last,
+    flag,
     frame_range,
     integer,
     number,
@@ -95,7 +96,7 @@ def filter_parameters(
         sigma=(number(pair[0], "sigma", 0), number(pair[1], "sigma", 0)),
         tau=number(tau, "tau", 0, infinite=True),
         model=models.resolve(model),
-        normalize=_flag(normalize, "normalize"),
+        normalize=flag(normalize, "normalize"),
         boundary=_choice(boundary, "boundary", tuple(_core.BOUNDARIES)),
         cval=number(cval, "cval"),
         truncate=number(truncate, "truncate", 0),
@@ -112,12 +113,6 @@ def _choice(value: object, name: str, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
-
-
-def _flag(value: object, name: str) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
 
 
 def _fill(value: float) -> float:

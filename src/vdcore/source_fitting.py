@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arguments import Array, integer, number
+from vdcore._arguments import Array, flag, integer, number
 from vdcore.sources import Sigma, SourceOperator, make_operator, scipy_linalg, source_operator
 
 __all__ = ["SourceFit", "fit_sources"]
@@ -152,18 +152,20 @@ def fit_sources(
         positions, times, size, sigma, tau, at=at, channels=values.shape[-1], eps=eps, threads=threads
     )
     problem = _Problem(linalg, field, root, strength, seen, 1 / np.sqrt(lengths[seen]))
-    solve = _solve_nonnegative if nonnegative else _solve
+    solve = _solve_nonnegative if flag(nonnegative, "nonnegative") else _solve
     solution, iterations, converged = solve(problem, problem.goal(target), limit, most)
     coefficients = problem.coefficients(solution)
     fit = SourceFit(
-        coefficients=coefficients.reshape(-1, *channels),
+        coefficients=coefficients.reshape(len(operator.positions), *channels),
         residual=float(np.linalg.norm(root * (field @ coefficients) - target)),
         iterations=iterations,
         condition=_condition(
             operator, _per_moment(operator, places, weights.max(axis=-1, keepdims=True)), strength
         ),
         converged=converged,
-        unseen=np.flatnonzero((lengths <= strength).reshape(len(operator.positions), -1).all(axis=1)),
+        unseen=np.flatnonzero(
+            (lengths <= strength).reshape(len(operator.positions), values.shape[-1]).all(axis=1)
+        ),
     )
     _warn(fit)
     return fit
@@ -253,7 +255,9 @@ def _solve_nonnegative(
         return np.zeros(0), 0, True
     options = {"tol": tolerance, "lsq_solver": "lsmr", "lsmr_tol": tolerance, "max_iter": most or 1000}
     found = lsq_linear(matrix, goal, (0, np.inf), **options)
-    return np.where(found.active_mask < 0, 0.0, found.x), found.nit, found.status > 0
+    # The method comes to bounds from inside: what is held there has a gradient instead of a value.
+    gradient = matrix.rmatvec(found.fun)
+    return np.where(found.x < gradient, 0.0, found.x), found.nit, found.status > 0
 
 
 def _condition(operator: SourceOperator, weights: Array, ridge: float) -> float:

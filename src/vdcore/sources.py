@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore import _core
-from vdcore._arguments import FACTOR_DTYPES, Array, as_output, integer, number
+from vdcore._arguments import FACTOR_DTYPES, Array, as_output, flag, integer, number
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -29,11 +29,11 @@ _TINY = np.finfo(np.float64).tiny
 
 
 def _reals(value: npt.ArrayLike, name: str) -> Array:
-    """Return `value` as a contiguous float64 array of finite numbers."""
+    """Return a copy of `value` as a float64 array of finite numbers in C order."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
-    array = np.ascontiguousarray(array, np.float64).reshape(array.shape)
+    array = np.array(array, np.float64, order="C")
     if not np.isfinite(array).all():
         place = np.argwhere(~np.isfinite(array))[0]
         where = f" at index {place[0]}" if place.size else ""
@@ -53,7 +53,7 @@ def _positions(value: npt.ArrayLike) -> Array:
 def _per_source(value: npt.ArrayLike, name: str, count: int) -> Array:
     array = _reals(value, name)
     if array.shape != (count,):
-        raise ValueError(f"{name} must have one entry for each of the {count} sources, got {array.shape}")
+        raise ValueError(f"{name} must have one entry for each of the {count} positions, got {array.shape}")
     return array
 
 
@@ -77,16 +77,16 @@ def _sigma(value: Sigma, count: int) -> tuple[float, float] | Array:
         raise ValueError(
             f"sigma must have shape ({count},) or ({count}, 2) for {count} sources, got {array.shape}"
         )
-    return np.ascontiguousarray(np.broadcast_to(array.reshape(count, -1), (count, 2)))
+    return np.ascontiguousarray(np.broadcast_to(array if array.ndim == 2 else array[:, None], (count, 2)))
 
 
 def _tau(value: float | npt.ArrayLike, count: int) -> float | Array:
     if isinstance(value, Real):
         return number(value, "tau", 0, infinite=True)
     array = np.asarray(value)
-    infinite = array == inf if array.dtype.kind == "f" else np.zeros(array.shape, bool)
-    array = _at_least_zero(_per_source(np.where(infinite, 0, array), "tau", count), "tau")
-    return np.where(infinite, inf, array)
+    infinite = np.isposinf(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+    finite = np.where(infinite, 0, array) if infinite.any() else array
+    return np.where(infinite, inf, _at_least_zero(_per_source(finite, "tau", count), "tau"))
 
 
 def _coefficients(value: npt.ArrayLike, count: int) -> Array:
@@ -260,7 +260,8 @@ def _weighted_mean(state: Array, factor: float, eps: float, fill: float, mean: A
     np.multiply(state[..., -1], factor, out=weight)
     known = weight > eps
     mean[~known] = fill
-    np.divide(state[..., :-1], state[..., -1:], out=mean, where=known[..., None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.divide(state[..., :-1], state[..., -1:], out=mean, where=known[..., None])
 
 
 def diffuse_sources(
@@ -346,7 +347,8 @@ def diffuse_sources(
     >>> field = vdcore.diffuse_sources([(20.5, 31.2), (40, 8)], [0, 1], [1.0, -2.0], (64, 64), sigma=5, tau=3)
     """
     limit, empty = _eps(eps), _fill(fill)
-    reach = _eps_of_mean(limit) if normalize else limit
+    weighted = flag(normalize, "normalize")
+    reach = _eps_of_mean(limit) if weighted else limit
     operator, moments, places = make_operator(positions, times, shape, sigma, tau, at, reach, dtype, threads)
     count, size, wanted = len(operator.positions), operator.size, operator.dtype
     values = _coefficients(coefficients, count)
@@ -355,7 +357,7 @@ def diffuse_sources(
     frames = frames if values.ndim == 2 else frames[..., None]
     if values.ndim == 1:
         values = values[:, None]
-    if not normalize:
+    if not weighted:
         into = frames[0] if len(frames) == 1 else None
         for k, state in enumerate(operator.fields(values, into)):
             for place in np.flatnonzero(places == k):
@@ -435,7 +437,7 @@ class SourceDiffuser:
             raise TypeError(f"sigma must be a number or (sigma_y, sigma_x), got {sigma!r}")
         self._sigma = _sigma(sigma, 0)
         self._tau = number(tau, "tau", 0, infinite=True)
-        self._normalize = bool(normalize)
+        self._normalize = flag(normalize, "normalize")
         self._fill = _fill(fill)
         self._eps = _eps(eps)
         self._threads = None if threads is None else integer(threads, "threads", 1, _MAX_THREADS)

@@ -48,7 +48,7 @@ def test_table_has_a_row_for_every_question_of_speed(results):
         "1080p, 100,000 sources, sigma 4, float32 | NumPy loop",
         "| one pass over the field",
         "| a fine grid search",
-        "| with the clean reference",
+        "| fitted with the clean reference",
         "| skimage.restoration.estimate_sigma",
     ):
         assert expected in table

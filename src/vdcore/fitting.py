@@ -31,6 +31,7 @@ _TAU = (0.15, 8.0, 1000.0)  # frames
 _GRID = 5  # the most points of the grid in one direction
 _OWN = 1000.0  # a model's own parameters are searched from 1 / _OWN to _OWN times the value they come with
 _LOCAL_SIGMA = 1.5  # pixels over which the expected value of a sample is taken from its neighbours
+_AS_GIVEN = ("lookahead", "boundary", "truncate", "time_unit")  # parameters of the filter that stay
 _MARKS = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000)  # on the axes of a plot
 
 
@@ -107,15 +108,14 @@ class Fit:
 
     def parameters(self) -> dict[str, Any]:
         """Return the keywords for `vdcore.diffuse`, `vdcore.Diffuser` and `vdcore.diffuse_video`."""
-        names = ("sigma", "tau", "model", "lookahead", "boundary", "truncate", "time_unit")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("sigma", "tau", "model", *_AS_GIVEN)}
 
     def command(self, source: str | os.PathLike[str], target: str | os.PathLike[str]) -> str:
         """Return the line for a POSIX shell that filters the video `source` with these parameters."""
         words = ["vdcore", "run", os.fspath(source), os.fspath(target)]
         words += ["--sigma", _text(self.sigma), "--tau", _text(self.tau)]
         usual = filter_parameters(0, 0)
-        for name in ("lookahead", "boundary", "truncate", "time_unit"):
+        for name in _AS_GIVEN:
             if getattr(self, name) != getattr(usual, name):
                 words += [f"--{name.replace('_', '-')}", str(getattr(self, name))]
         return shlex.join(words)
@@ -354,7 +354,6 @@ def fit(
     evaluations = integer(max_evaluations, "max_evaluations", 1, 2**31 - 1)
     samples = integer(max_samples, "max_samples", 1, 2**62)
     rng = np.random.default_rng(integer(seed, "seed", 0, 2**63 - 1))
-    own = _own_parameters(given.model)
 
     subset = Subset(samples, given.lookahead, rng)
     dtype = _collect(subset, frames, reference, times, time_unit, channel_axis)
@@ -363,17 +362,12 @@ def fit(
     pieces = list(subset.pieces())
     level = None if reference is not None else _noise(noise, pieces)
     tasks = _tasks(pieces, level, dtype, rng)
+    counted = sum(np.count_nonzero(~task.missing) for task in tasks)
 
-    keywords = {
-        "lookahead": given.lookahead,
-        "boundary": given.boundary,
-        "truncate": given.truncate,
-        "time_unit": given.time_unit,
-        "threads": given.threads,
-    }
+    as_given = {name: getattr(given, name) for name in _AS_GIVEN}
     same = given.sigma[0] == given.sigma[1]
     fixed: dict[str, Any] = {"sigma": given.sigma[0] if same else given.sigma, "tau": given.tau}
-    free = _free_parameters(sigma is None, tau is None, own, _usual_step(pieces), evaluations)
+    free = _free_parameters(sigma is None, tau is None, given.model, _usual_step(pieces), evaluations)
     trials: dict[tuple[float, ...], Trial] = {}
 
     def error(positions: Iterable[float]) -> float:
@@ -385,8 +379,8 @@ def fit(
                 "tau": chosen.pop("tau"),
                 "model": replace(given.model, **chosen),
             }
-            total = sum(task.squared_error(**setting, **keywords) for task in tasks)
-            trials[values] = Trial(**setting, error=total / sum(task.samples for task in tasks))
+            total = sum(task.squared_error(threads=given.threads, **setting, **as_given) for task in tasks)
+            trials[values] = Trial(**setting, error=total / counted)
         return trials[values].error
 
     start = min(product(*(each.start for each in free)), key=error)
@@ -416,10 +410,7 @@ def fit(
         noise=level,
         frames=sum(piece.stop - piece.start for piece in pieces),
         trials=tuple(trials.values()),
-        lookahead=given.lookahead,
-        boundary=given.boundary,
-        truncate=given.truncate,
-        time_unit=given.time_unit,
+        **as_given,
     )
 
 
@@ -430,7 +421,7 @@ def _own_parameters(model: models.Model) -> dict[str, float]:
 
 
 def _free_parameters(
-    sigma: bool, tau: bool, own: dict[str, float], usual_step: float, evaluations: int
+    sigma: bool, tau: bool, model: models.Model, usual_step: float, evaluations: int
 ) -> list[_Free]:
     """Return what is to be fitted: sigma, tau, and a model's own; half the evaluations are for the grid."""
     searched: list[tuple[str, float, tuple[float, float, float]]] = []
@@ -442,7 +433,7 @@ def _free_parameters(
         low, high, limit = (log(unit * bound) for bound in bounds)
         grid = tuple(map(float, np.linspace(low, high, max(1, points))))
         free.append(_Free(name, grid, (high - low) / max(2, 2 * (points - 1)), low, limit, can_be_off=True))
-    for name, value in own.items():
+    for name, value in _own_parameters(model).items():
         free.append(
             _Free(name, (log(value),), log(2), log(value / _OWN), log(value * _OWN), can_be_off=False)
         )
@@ -554,11 +545,6 @@ class _Task:
     missing: Array
     constant: float
 
-    @property
-    def samples(self) -> int:
-        """Number of samples that count."""
-        return self.missing.size - int(self.missing.sum())
-
     def squared_error(self, **parameters: Any) -> float:
         """Return the sum of squared errors of the filter's result."""
         result = self._filtered(self.noisy, parameters)
@@ -589,6 +575,8 @@ def _tasks(
     for piece in pieces:
         noisy = piece.images[:, 0].astype(np.float32)
         missing = piece.counted(np.any(np.isnan(piece.images), axis=1))
+        if missing.all():
+            continue
         if noise is None:
             wanted = piece.counted(piece.images[:, 1]).astype(np.float32)
             tasks.append(_Task(piece, noisy, None, wanted, None, missing, 0.0))
@@ -596,7 +584,7 @@ def _tasks(
             tasks.append(_Task(piece, noisy, None, piece.counted(noisy), None, missing, 0.0))
         else:
             tasks.append(_estimating_task(piece, noisy, missing, noise, ends, rng))
-    if not any(task.samples for task in tasks):
+    if not tasks:
         raise ValueError("frames must have samples that are not NaN")
     return tasks
 
@@ -639,15 +627,16 @@ def _estimating_task(
         slope[clipped] = 0
     signs = rng.integers(0, 2, noisy.shape, dtype=np.int8) * np.float32(2) - 1
     step = np.float32(max(sqrt(np.nanmean(variance)) / 10, 1e-3 * np.nanmax(np.abs(noisy))))
-    left = piece.counted(left)
+    weight = np.ascontiguousarray(piece.counted(slope * signs / step))
+    weight[missing] = 0
     return _Task(
         piece=piece,
         noisy=noisy,
         probed=noisy + step * signs,
         wanted=piece.counted(completed),
-        weight=np.ascontiguousarray(piece.counted(slope * signs / step)),
+        weight=weight,
         missing=missing,
-        constant=-float(left[~missing].sum(dtype=np.float64)),
+        constant=-float(piece.counted(left)[~missing].sum(dtype=np.float64)),
     )
 
 

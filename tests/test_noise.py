@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import oracles
+from vdcore import noise as noise_module
 from vdcore._frames import iterate_frames
-from vdcore.noise import NoiseEstimate, _clip_normal, estimate_noise
+from vdcore.noise import NoiseEstimate, _clip_normal, _line, estimate_noise
 from videos import write_video
 
 HEIGHT, WIDTH = 120, 160
@@ -64,6 +65,19 @@ def test_black_but_for_the_noise():
     assert error(with_noise(np.zeros((6, HEIGHT, WIDTH)), 20, "uint8"), 20) < 0.05
 
 
+def test_black_floats_that_were_clipped():
+    frames = with_noise(np.zeros((6, HEIGHT, WIDTH)), 20, scale=1 / 255).clip(0, 1)
+    assert error(frames, 20 / 255) < 0.05
+
+
+def test_a_dark_scene_tells_the_gain():
+    scene = np.tile(smooth_scene(low=-60, high=60).clip(0), (1, 2, 2))
+    assert np.mean(scene == 0) > 0.4
+    for seed in range(3):
+        noise = estimate_noise(with_noise(scene, np.sqrt(2 * scene + 20), "uint8", seed))
+        assert noise.gain[0] == pytest.approx(2, rel=0.12)
+
+
 def test_floats_that_were_clipped():
     frames = with_noise(smooth_scene(low=0), 30, scale=1 / 255).clip(0, 1)
     assert error(frames, 30 / 255) < 0.04
@@ -107,9 +121,9 @@ def test_bars_and_captions_are_left_out():
 
 
 def test_overexposed_areas_do_not_drag_it_down():
-    frames = with_noise(2 * smooth_scene() - 60, 8, "uint8")
-    assert np.mean(frames == 255) > 0.2
-    assert error(frames, 8) < 0.1
+    frames = [with_noise(2 * smooth_scene() - 88, 8, "uint8", seed) for seed in range(4)]
+    assert np.mean(frames[0] == 255) > 0.2
+    assert np.mean([estimate_noise(f).sigma[0] for f in frames]) == pytest.approx(8, rel=0.015)
 
 
 def test_repeated_frames_and_scene_cuts():
@@ -238,6 +252,14 @@ def test_arrays_are_covered_to_their_end():
     assert error(frames, 6, max_frames=10) < 0.1
 
 
+def test_work_does_not_grow_with_the_length(monkeypatch):
+    calls = []
+    measure = noise_module._measure
+    monkeypatch.setattr(noise_module, "_measure", lambda *pair: calls.append(pair) or measure(*pair))
+    estimate_noise(np.random.default_rng(5).normal(size=(5000, 8, 8)))
+    assert len(calls) < 120
+
+
 @pytest.mark.parametrize("arguments, kind, message", [
     ({"frames": []}, ValueError, "frames must not be empty"),
     ({"frames": np.zeros((3, 7, 20))}, ValueError, "frames must have at least 8 x 8 pixels, got 7 x 20"),
@@ -260,6 +282,24 @@ def test_variance_follows_the_line_and_is_never_negative():
     noise = NoiseEstimate(np.ones(2), np.array([2.0, -1.0]), np.array([3.0, 10.0]))
     np.testing.assert_array_equal(noise.variance([[0, 0], [5, 5], [20, 20]]), [[3, 10], [13, 5], [43, 0]])
     assert NoiseEstimate(*np.array([[1.0], [2.0], [3.0]])).variance(np.ones((4, 5))).shape == (4, 5)
+
+
+def test_line_leaves_out_groups_with_texture():
+    rng = np.random.default_rng(6)
+    values = np.repeat(np.arange(24.0) * 10, 60)
+    variances = (2 * values + 20) * rng.chisquare(21, values.shape) / 21
+    variances[values > 190] *= 3
+    gain, offset, _ = _line(values, variances, np.full(values.shape, 21.0))
+    assert gain == pytest.approx(2, rel=0.08)
+    assert offset == pytest.approx(20, abs=8)
+
+
+def test_line_is_level_where_no_slope_is_clear():
+    rng = np.random.default_rng(7)
+    values = np.repeat(np.arange(24.0) * 10, 60)
+    fits = [_line(values, rng.chisquare(21, values.shape), np.full(values.shape, 21.0)) for _ in range(20)]
+    assert sum(gain == 0 for gain, _, _ in fits) >= 15
+    assert np.mean([offset for _, offset, _ in fits]) == pytest.approx(21, rel=0.02)
 
 
 @pytest.mark.parametrize("low, high", [(0, 255), (-2000, 255), (0, 4000)])

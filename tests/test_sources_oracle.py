@@ -9,14 +9,7 @@ from scipy import ndimage
 from scipy.spatial.distance import cdist
 
 import oracles
-
-
-def sources(count, shape, seed=1, channels=None):
-    """Positions in and around the frame, times in [0, 10), coefficients of both signs."""
-    rng = np.random.default_rng(seed)
-    positions = rng.uniform(-3, np.array(shape) + 2, (count, 2))
-    coefficients = rng.normal(size=count if channels is None else (count, channels))
-    return positions, rng.uniform(0, 10, count), coefficients
+from scattered import scatter
 
 
 def by_number(positions, times, coefficients, shape, sigmas, taus, t):
@@ -45,7 +38,7 @@ def by_number(positions, times, coefficients, shape, sigmas, taus, t):
 @pytest.mark.parametrize("t", [-1.0, 4.0, 9.5, 1000.0])
 def test_number_by_number(t):
     shape = (5, 7)
-    positions, times, coefficients = sources(9, shape)
+    positions, times, coefficients = scatter(9, shape)
     positions[0], positions[1], times[1] = (2.5, -0.5), (2.2, 3.4), 4.0
     sigmas = np.array([(0, 0), (1, 0), (0, 2), (1, 1), (0.3, 4), (9, 9), (1e3, 1), (0.01, 0.01), (2, 1)])
     taus = np.array([math.inf, 0, 1, 5, math.inf, 1e-3, 1e6, 2, 0])
@@ -75,7 +68,7 @@ def test_impulses_at_whole_pixels_are_a_gaussian_filter():
 
 def test_distances_of_cdist():
     shape = (6, 8)
-    positions, times, coefficients = sources(11, shape, channels=2)
+    positions, times, coefficients = scatter(11, shape, channels=2)
     pixels = np.indices(shape).reshape(2, -1).T
     kernel = np.exp(-cdist(pixels, positions, "sqeuclidean") / (2 * 1.7**2))
     left = np.exp(-(times.max() - times) / 3)
@@ -86,7 +79,7 @@ def test_distances_of_cdist():
 
 def test_a_tuple_is_a_pair_and_an_array_has_one_per_source():
     shape = (6, 8)
-    positions, times, coefficients = sources(2, shape)
+    positions, times, coefficients = scatter(2, shape)
     one, pair, each = (
         oracles.sum_of_sources(positions, times, coefficients, shape, sigma, 3)
         for sigma in ((1.0, 2.0), np.array([(1.0, 2.0)] * 2), np.array([1.0, 2.0]))
@@ -99,7 +92,7 @@ def test_a_tuple_is_a_pair_and_an_array_has_one_per_source():
 @pytest.mark.parametrize("at", [None, 9.0, [9.0, 5.0, 9.0]], ids=str)
 def test_shapes_matrix_mean_and_mass(channels, at):
     shape, tau = (4, 5), np.array([0.5, 1, 2, 3, np.inf, 0])
-    positions, times, coefficients = sources(6, shape, channels=channels)
+    positions, times, coefficients = scatter(6, shape, channels=channels)
     arguments = (shape, 1.3, tau, at)
     field = oracles.sum_of_sources(positions, times, coefficients, *arguments)
     leading = (3,) if at == [9.0, 5.0, 9.0] else ()

@@ -431,10 +431,48 @@ static vd_status run_plain(job *j)
     return status;
 }
 
+/* Sources that count for one pixel each: no patch, no order to put them in, and too little work for threads. */
+static void run_points(const job *j)
+{
+    const vd_image *field = j->field;
+    const kernel point = {0};
+    size_t channels = (size_t)field->channels;
+    if (j->values != NULL)
+        memset(j->values, 0, j->sources->count * channels * sizeof *j->values);
+    for (size_t i = 0; i < j->sources->count; i++) {
+        const double *position = position_of(j, i);
+        span row = reached(&point, position[0], field->height), column = reached(&point, position[1], field->width);
+        if (row.end <= row.begin || column.end <= column.begin)
+            continue;
+        char *sample = vd_image_row(field, row.begin) + column.begin * field->column_stride;
+        for (size_t c = 0; c < channels; c++, sample += field->channel_stride) {
+            float single;
+            double value;
+            if (field->dtype == VD_F32) {
+                memcpy(&single, sample, sizeof single);
+                value = single;
+            } else
+                memcpy(&value, sample, sizeof value);
+            if (j->values != NULL) {
+                j->values[i * channels + c] = value;
+                continue;
+            }
+            value += j->coefficients[i * channels + c];
+            single = (float)value;
+            memcpy(sample, field->dtype == VD_F32 ? (const void *)&single : (const void *)&value,
+                   field->dtype == VD_F32 ? sizeof single : sizeof value);
+        }
+    }
+}
+
 /* The same on any field; one whose rows the kernels cannot work on is packed for the time of the call. */
 static vd_status run(job *j)
 {
     const vd_image *field = j->field;
+    if (j->sources->sigmas == NULL && j->sources->sigma_y == 0 && j->sources->sigma_x == 0) {
+        run_points(j);
+        return VD_OK;
+    }
     if (vd_image_has_plain_rows(field))
         return run_plain(j);
     size_t pitch = (size_t)(field->width * field->channels) * vd_dtype_size(field->dtype);

@@ -4,7 +4,7 @@
     python events.py [FOLDER]
 
 An event camera sends no frames but events (t, y, x, polarity), millions a second, each saying that one pixel
-has become brighter or darker. Here they are made from a scene whose ball moves fast: a pixel fires whenever its
+has become brighter or darker. Here they are made from a scene whose ball moves fast: a pixel fires when its
 logarithmic brightness has changed by a threshold since it last fired. With sigma 0 every event counts for its
 own pixel and is forgotten with the time constant tau: that is the time surface. With sigma 1.5 events support
 each other, and `normalize` gives the mean polarity around each pixel and the weight it rests on, by which

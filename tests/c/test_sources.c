@@ -52,15 +52,16 @@ static double own_sigma(const vd_sources *s, int i, int axis)
     return s->sigmas != NULL ? s->sigmas[2 * i + axis] : axis == 0 ? s->sigma_y : s->sigma_x;
 }
 
+/* own: 0 one sigma for all, 1 one for each, 2 none */
 static vd_sources make_sources(double eps, int32_t threads, int own)
 {
     vd_sources s;
     CHECK_STATUS(vd_sources_init(&s, sizeof s), VD_OK);
     s.count = COUNT;
     s.positions = *positions;
-    s.sigmas = own ? *sigmas : NULL;
-    s.sigma_y = 4;
-    s.sigma_x = 2.5;
+    s.sigmas = own == 1 ? *sigmas : NULL;
+    s.sigma_y = own == 2 ? 0 : 4;
+    s.sigma_x = own == 2 ? 0 : 2.5;
     s.eps = eps;
     s.threads = threads;
     return s;
@@ -250,7 +251,7 @@ static void check_statuses(void)
 int main(void)
 {
     draw();
-    for (int own = 0; own < 2; own++) {
+    for (int own = 0; own < 3; own++) {
         for (int plain = 0; plain < 2; plain++)
             for (int exponent = 1; exponent <= 12; exponent += plain ? 1 : 6) {
                 check_scatter(VD_F64, pow(10, -exponent), own, plain);

@@ -125,6 +125,18 @@ def test_tall_and_wide_fields(shape, instruction_set, threads):
     np.testing.assert_allclose(operator.H @ f, expected, rtol=0, atol=1e-12 * np.abs(f).sum())
 
 
+def test_more_sources_than_are_sorted_at_a_time():
+    positions, times, _ = scatter(100_000, (40, 50))
+    sigma = np.resize([0.7, 0.0, 1.3], 100_000)
+    f = np.random.default_rng(2).normal(size=2000)
+
+    def products(part):
+        return source_operator(positions[part], times[part], (40, 50), sigma[part], 3.0, at=10.0).T @ f
+
+    parts = [products(part) for part in (slice(40_000), slice(40_000, None))]
+    np.testing.assert_allclose(products(slice(None)), np.concatenate(parts), rtol=0, atol=1e-12)
+
+
 def test_matmat_is_column_by_column():
     positions, times, _ = scatter(COUNT, SHAPE)
     operator = source_operator(positions, times, SHAPE, 2.0, 3.0)

@@ -20,9 +20,8 @@ from vdcore.filter import Diffuser, DiffuserInfo, diffuse, diffuse_frame
 from vdcore.sources import SourceDiffuser, diffuse_sources, source_operator
 
 if TYPE_CHECKING:
-    from vdcore.fitting import Fit, fit
+    from vdcore.fitting import Fit, SourceFit, Trial, fit, fit_sources
     from vdcore.noise import NoiseEstimate, estimate_noise
-    from vdcore.source_fitting import SourceFit, fit_sources
     from vdcore.video import VideoReport, diffuse_video
 
 __version__ = _version()
@@ -34,6 +33,7 @@ __all__ = [
     "NoiseEstimate",
     "SourceDiffuser",
     "SourceFit",
+    "Trial",
     "VideoReport",
     "__version__",
     "build_info",
@@ -53,12 +53,13 @@ __all__ = [
 _LATER = {
     "Fit": "vdcore.fitting",
     "NoiseEstimate": "vdcore.noise",
-    "SourceFit": "vdcore.source_fitting",
+    "SourceFit": "vdcore.fitting",
+    "Trial": "vdcore.fitting",
     "VideoReport": "vdcore.video",
     "diffuse_video": "vdcore.video",
     "estimate_noise": "vdcore.noise",
     "fit": "vdcore.fitting",
-    "fit_sources": "vdcore.source_fitting",
+    "fit_sources": "vdcore.fitting",
 }
 
 

@@ -85,7 +85,7 @@ def fit_sources(
     nonnegative : bool, optional
         Whether coefficients must be >= 0.
     mask : array_like, shape of `observations` without channels, or (H, W), optional
-        How far each pixel counts, bool or numbers in [0, 1]; all fully by default.
+        How far each pixel counts: bool, numbers in [0, 1], or uint8 where 255 is 1. All fully by default.
     eps : float, optional
         As for `vdcore.diffuse_sources`.
     tolerance : float, optional
@@ -177,13 +177,14 @@ def _weights(mask: npt.ArrayLike | None, values: Array) -> Array:
     if mask is None:
         return weights
     shares = np.asarray(mask)
-    if shares.dtype.kind not in "fiub":
-        raise TypeError(f"mask must be bool or real numbers, got dtype {shares.dtype}")
+    if shares.dtype != np.uint8 and shares.dtype.kind not in "fb":
+        raise TypeError(f"mask must be bool, uint8 or floating-point numbers, got dtype {shares.dtype}")
     if shares.shape not in (values.shape[:-1], values.shape[-3:-1]):
         raise ValueError(f"mask must have shape {values.shape[:-1]}, got {shares.shape}")
-    if not ((shares >= 0) & (shares <= 1)).all():
+    if shares.dtype.kind == "f" and not ((shares >= 0) & (shares <= 1)).all():
         raise ValueError(f"mask must lie in [0, 1], got values from {shares.min()} to {shares.max()}")
-    return np.asarray(weights * shares[..., None])
+    scale = 255 if shares.dtype == np.uint8 else 1
+    return np.asarray(weights * (shares / scale)[..., None])
 
 
 def _per_moment(operator: SourceOperator, places: Array, weights: Array) -> Array:

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from vdcore import models
 from vdcore._arguments import Array, integer, is_array, number
 from vdcore._frames import iterate_frames
-from vdcore._subset import Piece, Subset
 from vdcore.filter import Boundary, Sigma, TimeUnit, diffuse, filter_parameters
 from vdcore.noise import NoiseEstimate, estimate_noise
+
+from .subset import Piece, Subset
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,14 +9,15 @@
  * there is below exp(-r^2 / (2 sigma^2)) = eps. So |error| <= eps sum |c_i|, and a source beyond the edge by more than r
  * is no work at all. Positions are compared as doubles before anything becomes an integer: none is too far away.
  *
- * The vectors. From one sample to the next g changes by a ratio that itself changes by a constant factor:
+ * The vectors. With d the distance from the source to the first sample of a vector,
  *
- *     g(d + 1) = g(d) q(d),   q(d) = exp(-(2 d + 1) / (2 sigma^2)),   q(d + 1) = q(d) exp(-1 / sigma^2),
+ *     g(d + i) = exp(-d^2 / (2 sigma^2)) exp(-i^2 / (2 sigma^2)) exp(-d / sigma^2)^i
  *
- * so that two exponentials and one division make a vector of any length, started at the sample nearest the source and
- * run outwards both ways, four samples at a time. After k samples the relative error is about k^2 2^-53, that of g(k)
- * itself at most 2^-53 max k^2 exp(-k^2 / (2 sigma^2)) = 2^-53 2 sigma^2 / e < 4e-13 for sigma <= WIDEST. Beyond that,
- * and for sigma < NARROWEST, where q may leave the range of a double, every sample is an exponential of its own.
+ * (fast Gaussian gridding, Greengard and Lee 2004): a table of the middle factor serves all sources of one sigma, and
+ * two exponentials make a vector of any length. The last factor, a power, carries a relative error of about i 2^-53, so
+ * that of a sample near the source is 2^-53 reach < 2e-13 for sigma <= WIDEST. Beyond that, for sigma < NARROWEST and eps
+ * < SMALLEST, where the factors leave the range of a double, and for sources with a sigma of their own every sample is
+ * an exponential of its own.
  *
  * Order. Sources are taken in batches and within a batch sorted (a counting sort, stable) by band of BAND rows and by
  * tile of a few columns, so that one patch finds in the cache what the last one left there. The even bands come first,
@@ -24,10 +25,15 @@
  * one is cut at the bands. Nothing of this depends on the number of threads, so neither does the order in which a pixel
  * meets its sources, nor the bits.
  *
- * Tried and dropped: one exponential per sample (the exponentials then take most of the time at sigma 4); a table of
- * exp(-k^2 / (2 sigma^2)) for all sources (Greengard and Lee 2004), no faster and for one common sigma only; cutting
- * every patch at the bands (1.7 patches per source); tiles of 256 columns, or rows that start anywhere in a cache line
- * (a fifth slower). What is left is bound by the stores of the patches, one vector every other cycle.
+ * Two at one go. A patch costs its stores, one vector every other cycle. Two that follow each other in the order mostly
+ * overlap, so they are added in one window that holds both, with zeros where one of them has nothing.
+ *
+ * Tried and dropped: one exponential per sample for all (they then take most of the time at sigma 4); a recurrence
+ * outwards from the centre (serves every sigma, but its chain of products takes twice the time); cutting every patch at
+ * the bands (1.7 patches per source); rows that start anywhere in a cache line (a fifth slower); the corners of the
+ * square left out (fewer samples, hardly fewer vectors); narrow patches and one blur of the field for all (Gaussians
+ * convolve to Gaussians: pays for wide kernels or from 10^5 sources on 1080p, and costs passes over the field that the
+ * patches do not). In single precision half of the time is now what a source costs besides its patch.
  */
 #include <float.h>
 #include <math.h>
@@ -39,18 +45,21 @@
 #include "parallel.h"
 
 enum {
-    BATCH = 1 << 16,
-    ENTRIES = 1 << 20,
+    BATCH = 1 << 16,   /* sources sorted at one go, */
+    ENTRIES = 1 << 20, /* fewer if they may be in very many bands */
     BAND = 64,
-    TILE = 16,
-    TILES = 256,
-    LINE = 64,
-    AHEAD = 8,
+    TILE_ROWS = 16,
+    TILE = 16,   /* columns, */
+    TILES = 256, /* more if there would be more tiles than this */
+    LINE = 64,   /* bytes */
+    AHEAD = 8,   /* sources from one asked for to the one at work */
     SAMPLES_PER_THREAD = 1 << 20
 };
 
 #define NARROWEST 0.5
-#define WIDEST 64.0
+#define WIDEST 200.0
+#define SMALLEST 1e-34
+#define PAIR_AREA 0.85 /* adding two patches to one window costs this much less than adding them one by one */
 
 /* ---- the kernel of one source along one axis */
 
@@ -61,82 +70,46 @@ typedef struct span {
 
 /* A kernel that all sources share, or that of one of them. */
 typedef struct kernel {
-    double sigma, reach;                          /* in pixels */
-    double scale, bend, bend_4, bend_10, bend_16; /* 1 / (2 sigma^2), exp(-1 / sigma^2) and its powers; scale is 0 */
-} kernel;                                         /* where there is no recurrence */
+    double sigma, reach; /* in pixels */
+    double *table;       /* exp(-i^2 / (2 sigma^2)) up to twice the reach; NULL if it is not used */
+} kernel;
 
-static kernel kernel_of(double sigma, double reach)
-{
-    kernel k = {sigma, sigma * reach, 0, 0, 0, 0, 0};
-    if (sigma >= NARROWEST && sigma <= WIDEST) {
-        k.scale = 1 / (2 * sigma * sigma);
-        k.bend = exp(-2 * k.scale);
-        double square = k.bend * k.bend, fourth = square * square;
-        k.bend_4 = fourth;
-        k.bend_10 = fourth * fourth * square;
-        k.bend_16 = fourth * fourth * fourth * fourth;
-    }
-    return k;
-}
-
-/* The samples of [0, length) within reach. */
+/* The samples of [0, length) within reach, or the nearest one for sigma 0. */
 static span reached(const kernel *k, double position, int64_t length)
 {
-    double first = k->sigma > 0 ? ceil(position - k->reach) : floor(position + 0.5);
-    double last = k->sigma > 0 ? floor(position + k->reach) : first;
     span samples = {0, 0};
-    if (first < (double)length && last >= 0) {
-        samples.begin = first > 0 ? (int64_t)first : 0;
-        samples.end = last < (double)(length - 1) ? (int64_t)last + 1 : length;
+    double first = position - k->reach, last = position + k->reach;
+    if (k->sigma == 0)
+        first = last = floor(position + 0.5);
+    if (!(first <= (double)(length - 1) && last >= 0))
+        return samples;
+    if (first > 0) {
+        samples.begin = (int64_t)first;
+        samples.begin += (double)samples.begin < first;
     }
+    samples.end = last < (double)(length - 1) ? (int64_t)last + 1 : length;
     return samples;
 }
 
-/* KERNEL_VECTOR: out[i - samples.begin] = factor g(i - position). RUN: the samples 1 to count away from the centre, where
- * the value is `value` and the ratio to the next one `step`; four lanes, four samples apart in each step. */
-#define KERNEL_VECTORS(T, S)                                                                                           \
-    static inline void run_##S(T *out, int64_t sign, int64_t count, const kernel *k, double value, double step)        \
+/* out[i - samples.begin] = factor g(i - position) */
+#define KERNEL_VECTOR(T, S)                                                                                            \
+    static void kernel_vector_##S(const vd_kernels *kernels, T *out, const kernel *k, span samples, double position,   \
+                                  double factor)                                                                       \
     {                                                                                                                  \
-        double values[4], ratios[4], square = step * step, next = step;                                                \
-        values[0] = value * next;                                                                                      \
-        ratios[0] = square * square * k->bend_10;                                                                      \
-        for (int lane = 1; lane < 4; lane++) {                                                                         \
-            next *= k->bend;                                                                                           \
-            values[lane] = values[lane - 1] * next;                                                                    \
-            ratios[lane] = ratios[lane - 1] * k->bend_4;                                                               \
-        }                                                                                                              \
-        for (; count >= 4; count -= 4, out += 4 * sign)                                                                \
-            for (int lane = 0; lane < 4; lane++) {                                                                     \
-                out[(lane + 1) * sign] = (T)values[lane];                                                              \
-                values[lane] *= ratios[lane];                                                                          \
-                ratios[lane] *= k->bend_16;                                                                            \
-            }                                                                                                          \
-        for (int lane = 0; lane < count; lane++)                                                                       \
-            out[(lane + 1) * sign] = (T)values[lane];                                                                  \
-    }                                                                                                                  \
-                                                                                                                       \
-    static void kernel_vector_##S(T *out, const kernel *k, span samples, double position, double factor)               \
-    {                                                                                                                  \
-        if (k->scale == 0) {                                                                                           \
-            for (int64_t i = samples.begin; i < samples.end; i++) {                                                    \
-                double d = k->sigma > 0 ? ((double)i - position) / k->sigma : 0;                                       \
-                out[i - samples.begin] = (T)(factor * exp(-0.5 * d * d));                                              \
-            }                                                                                                          \
+        double d = (double)samples.begin - position, scale = 1 / (k->sigma * k->sigma);                                \
+        if (k->table != NULL) {                                                                                        \
+            kernels->geometric_##S(out, k->table, factor * exp(-0.5 * d * d * scale), exp(-d * scale),                 \
+                                   (size_t)(samples.end - samples.begin));                                             \
             return;                                                                                                    \
         }                                                                                                              \
-        double nearest = floor(position + 0.5); /* the source is not far away, or there would be no samples */         \
-        int64_t start = nearest < (double)samples.begin ? samples.begin : (int64_t)nearest;                            \
-        start = start < samples.end ? start : samples.end - 1;                                                         \
-        double d = (double)start - position;                                                                           \
-        double centre = factor * exp(-d * d * k->scale), up = exp(-(2 * d + 1) * k->scale);                            \
-        out += start - samples.begin;                                                                                  \
-        *out = (T)centre;                                                                                              \
-        run_##S(out, 1, samples.end - 1 - start, k, centre, up);                                                       \
-        run_##S(out, -1, start - samples.begin, k, centre, k->bend / up);                                              \
+        for (int64_t i = samples.begin; i < samples.end; i++) {                                                        \
+            d = k->sigma > 0 ? ((double)i - position) / k->sigma : 0; /* sigma^2 may be 0 */                           \
+            out[i - samples.begin] = (T)(factor * exp(-0.5 * d * d));                                                  \
+        }                                                                                                              \
     }
 
-KERNEL_VECTORS(float, f32)
-KERNEL_VECTORS(double, f64)
+KERNEL_VECTOR(float, f32)
+KERNEL_VECTOR(double, f64)
 
 /* ---- the sources in the order of the field */
 
@@ -145,6 +118,21 @@ typedef struct patch {
     span rows, columns;
 } patch;
 
+static patch united(const patch *a, const patch *b)
+{
+    patch both = *a;
+    both.rows.begin = b->rows.begin < a->rows.begin ? b->rows.begin : a->rows.begin;
+    both.rows.end = b->rows.end > a->rows.end ? b->rows.end : a->rows.end;
+    both.columns.begin = b->columns.begin < a->columns.begin ? b->columns.begin : a->columns.begin;
+    both.columns.end = b->columns.end > a->columns.end ? b->columns.end : a->columns.end;
+    return both;
+}
+
+static double area(const patch *p)
+{
+    return (double)(p->rows.end - p->rows.begin) * (double)(p->columns.end - p->columns.begin);
+}
+
 typedef struct job {
     const vd_sources *sources;
     const vd_kernels *kernels;
@@ -152,7 +140,7 @@ typedef struct job {
     const double *coefficients; /* to scatter, else NULL */
     double *values;             /* to gather, else NULL */
     double reach;               /* of a kernel, in sigmas */
-    kernel kernels_of_all[2];   /* in y and x, if the sources have none of their own */
+    kernel shared[2];           /* in y and x, if the sources have none of their own */
     int64_t bands, tiles, tile; /* how many of them, and the columns of a tile */
     size_t first, count;        /* the batch */
     patch *patches;             /* [count] */
@@ -171,11 +159,31 @@ static const double *position_of(const job *j, size_t i) { return j->sources->po
 static const kernel *kernels_of(const job *j, size_t i, kernel own[2])
 {
     if (j->sources->sigmas == NULL)
-        return j->kernels_of_all;
+        return j->shared;
     const double *sigma = j->sources->sigmas + 2 * (j->first + i);
-    own[0] = kernel_of(sigma[0], j->reach);
-    own[1] = kernel_of(sigma[1], j->reach);
+    for (int axis = 0; axis < 2; axis++) {
+        own[axis].sigma = sigma[axis];
+        own[axis].reach = j->reach * sigma[axis];
+        own[axis].table = NULL;
+    }
     return own;
+}
+
+/* The kernel of all sources along one axis of this length. */
+static vd_status share_kernel(const job *j, kernel *k, double sigma, int64_t length)
+{
+    k->sigma = sigma;
+    k->reach = j->reach * sigma;
+    if (j->sources->sigmas != NULL || sigma < NARROWEST || sigma > WIDEST || j->sources->eps < SMALLEST)
+        return VD_OK;
+    size_t n = 2 * (size_t)k->reach + 2;
+    n = n < (size_t)length ? n : (size_t)length;
+    k->table = malloc(n * sizeof *k->table);
+    if (k->table == NULL)
+        return VD_ERROR_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        k->table[i] = exp(-0.5 * (double)i * (double)i / (sigma * sigma));
+    return VD_OK;
 }
 
 static bool is_zero(const double *values, size_t n)
@@ -205,6 +213,8 @@ static patch patch_of(const job *j, size_t i)
 
 static bool is_tall(const patch *p) { return p->rows.end - p->rows.begin > BAND; }
 
+static size_t key_count(const job *j) { return (size_t)(j->bands * (BAND / TILE_ROWS) * j->tiles); }
+
 /* The bands that the patch is an entry of: where it begins, but all it meets if it is tall and scatters. */
 static span bands_of(const job *j, const patch *p)
 {
@@ -214,17 +224,24 @@ static span bands_of(const job *j, const patch *p)
     return bands;
 }
 
+/* The tile where the patch, or its part in the band, begins. */
+static size_t key_of(const job *j, const patch *p, int64_t band)
+{
+    int64_t row = p->rows.begin > band * BAND ? p->rows.begin : band * BAND;
+    return (size_t)(row / TILE_ROWS * j->tiles + p->columns.begin / j->tile);
+}
+
 static void sort_batch(job *j)
 {
-    size_t keys = (size_t)(j->bands * j->tiles), total = 0;
+    size_t keys = key_count(j), total = 0;
     memset(j->ends, 0, keys * sizeof *j->ends);
     j->samples = 0;
     for (size_t i = 0; i < j->count; i++) {
         patch p = j->patches[i] = patch_of(j, i);
         span bands = bands_of(j, &p);
         for (int64_t band = bands.begin; band < bands.end; band++)
-            j->ends[band * j->tiles + p.columns.begin / j->tile]++;
-        j->samples += (double)(p.rows.end - p.rows.begin) * (double)(p.columns.end - p.columns.begin);
+            j->ends[key_of(j, &p, band)]++;
+        j->samples += area(&p);
     }
     for (size_t key = 0; key < keys; key++) { /* from counts to where each begins */
         size_t entries = j->ends[key];
@@ -235,32 +252,35 @@ static void sort_batch(job *j)
         const patch *p = j->patches + i;
         span bands = bands_of(j, p);
         for (int64_t band = bands.begin; band < bands.end; band++)
-            j->order[j->ends[band * j->tiles + p->columns.begin / j->tile]++] = (uint32_t)i;
+            j->order[j->ends[key_of(j, p, band)]++] = (uint32_t)i;
     }
 }
 
 /* Where the entries of a band begin, for band = bands where the last end. */
-static size_t first_entry(const job *j, int64_t band) { return band > 0 ? j->ends[band * j->tiles - 1] : 0; }
+static size_t first_entry(const job *j, int64_t band)
+{
+    return band > 0 ? j->ends[band * (BAND / TILE_ROWS) * j->tiles - 1] : 0;
+}
 
 /* ---- scatter and gather */
 
-/* One thread's vectors: g_y and g_x, and the samples of a patch's row. */
+/* One thread's vectors for two sources: g_y, and the samples of a patch's row; and g_x of one. */
 typedef struct vectors {
-    void *column;
+    void *columns[2], *samples[2];
     double *row;
-    void *samples;
 } vectors;
 
 static vectors vectors_of(const job *j, int part)
 {
-    double *column = (double *)(j->scratch + (size_t)part * j->pitch), *row = column + j->field->height;
-    vectors v = {column, row, row + j->field->width};
+    int64_t height = j->field->height, width = j->field->width, n = width * j->field->channels;
+    double *start = (double *)(j->scratch + (size_t)part * j->pitch), *samples = start + 2 * height;
+    vectors v = {{start, start + height}, {samples, samples + n}, samples + 2 * n};
     return v;
 }
 
 static size_t vectors_size(const vd_image *field)
 {
-    return (size_t)(field->height + field->width * (1 + field->channels)) * sizeof(double);
+    return (size_t)(2 * field->height + field->width * (1 + 2 * field->channels)) * sizeof(double);
 }
 
 /* The samples [begin, end) of the field's rows that the kernels get for a patch: whole vectors, aligned where the rows
@@ -276,47 +296,66 @@ static span widened(const vd_image *field, span columns, int64_t size)
     return samples;
 }
 
-/* Samples beyond the patch get -0, which is nothing to any sum, -0 included. */
 #define FIELD_KERNELS(T, S)                                                                                            \
-    static void scatter_##S(const job *j, size_t i, const kernel *k, const patch *p, const vectors *v)                 \
+    /* The vectors of a source for a window that its patch lies in; zeros beyond the patch. */                         \
+    static void fill_##S(const job *j, size_t i, const patch *p, span rows, span samples, T *column, T *row,           \
+                         double *scratch)                                                                              \
     {                                                                                                                  \
-        const vd_image *field = j->field;                                                                              \
+        int64_t channels = j->field->channels, first = p->columns.begin * channels - samples.begin;                    \
+        int64_t columns = p->columns.end - p->columns.begin, last = first + columns * channels;                        \
         const double *position = position_of(j, i);                                                                    \
-        span samples = widened(field, p->columns, sizeof(T));                                                          \
-        int64_t channels = field->channels, columns = p->columns.end - p->columns.begin;                               \
-        int64_t lead = p->columns.begin * channels - samples.begin, n = samples.end - samples.begin;                   \
         const double *coefficients = j->coefficients + (j->first + i) * (size_t)channels;                              \
-        T *row = v->samples, *inner = row + lead;                                                                      \
-        for (int64_t x = 0; x < lead; x++)                                                                             \
-            row[x] = (T) - 0.0;                                                                                        \
-        for (int64_t x = lead + columns * channels; x < n; x++)                                                        \
-            row[x] = (T) - 0.0;                                                                                        \
+        kernel own[2];                                                                                                 \
+        const kernel *k = kernels_of(j, i, own);                                                                       \
+        memset(row, 0, (size_t)first * sizeof(T));                                                                     \
+        memset(row + last, 0, (size_t)(samples.end - samples.begin - last) * sizeof(T));                               \
         if (channels == 1)                                                                                             \
-            kernel_vector_##S(inner, k + 1, p->columns, position[1], coefficients[0]);                                 \
+            kernel_vector_##S(j->kernels, row + first, k + 1, p->columns, position[1], coefficients[0]);               \
         else {                                                                                                         \
-            kernel_vector_f64(v->row, k + 1, p->columns, position[1], 1);                                              \
+            kernel_vector_f64(j->kernels, scratch, k + 1, p->columns, position[1], 1);                                 \
             for (int64_t x = 0; x < columns; x++)                                                                      \
                 for (int64_t c = 0; c < channels; c++)                                                                 \
-                    inner[x * channels + c] = (T)(v->row[x] * coefficients[c]);                                        \
+                    row[first + x * channels + c] = (T)(scratch[x] * coefficients[c]);                                 \
         }                                                                                                              \
-        kernel_vector_##S(v->column, k, p->rows, position[0], 1);                                                      \
-        j->kernels->patch_add_##S((T *)vd_image_row(field, p->rows.begin) + samples.begin,                             \
-                                  (ptrdiff_t)(field->row_stride / (int64_t)sizeof(T)), v->column, row,                 \
-                                  (size_t)(p->rows.end - p->rows.begin), (size_t)n);                                   \
+        first = p->rows.begin - rows.begin;                                                                            \
+        last = p->rows.end - rows.begin;                                                                               \
+        memset(column, 0, (size_t)first * sizeof(T));                                                                  \
+        memset(column + last, 0, (size_t)(rows.end - rows.begin - last) * sizeof(T));                                  \
+        kernel_vector_##S(j->kernels, column + first, k, p->rows, position[0], 1);                                     \
     }                                                                                                                  \
                                                                                                                        \
-    static void gather_##S(const job *j, size_t i, const kernel *k, const patch *p, const vectors *v)                  \
+    /* One source, or two at one go. */                                                                                \
+    static void scatter_##S(const job *j, const uint32_t *sources, const patch *patches, int count, const vectors *v)  \
+    {                                                                                                                  \
+        const vd_image *field = j->field;                                                                              \
+        patch window = count > 1 ? united(patches, patches + 1) : *patches;                                            \
+        span samples = widened(field, window.columns, sizeof(T));                                                      \
+        size_t rows = (size_t)(window.rows.end - window.rows.begin), n = (size_t)(samples.end - samples.begin);        \
+        T *start = (T *)vd_image_row(field, window.rows.begin) + samples.begin;                                        \
+        ptrdiff_t pitch = (ptrdiff_t)(field->row_stride / (int64_t)sizeof(T));                                         \
+        for (int i = 0; i < count; i++)                                                                                \
+            fill_##S(j, sources[i], patches + i, window.rows, samples, v->columns[i], v->samples[i], v->row);          \
+        if (count > 1) {                                                                                               \
+            const T *const column[2] = {v->columns[0], v->columns[1]}, *const row[2] = {v->samples[0], v->samples[1]}; \
+            j->kernels->patch_add_pair_##S(start, pitch, column, row, rows, n);                                        \
+        } else                                                                                                         \
+            j->kernels->patch_add_##S(start, pitch, v->columns[0], v->samples[0], rows, n);                            \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void gather_##S(const job *j, size_t i, const patch *p, const vectors *v)                                   \
     {                                                                                                                  \
         const vd_image *field = j->field;                                                                              \
         const double *position = position_of(j, i);                                                                    \
         span samples = widened(field, p->columns, sizeof(T));                                                          \
         int64_t channels = field->channels, columns = p->columns.end - p->columns.begin;                               \
         double *values = j->values + (j->first + i) * (size_t)channels;                                                \
-        const double *folded = (double *)v->samples + (p->columns.begin * channels - samples.begin);                   \
-        kernel_vector_f64(v->column, k, p->rows, position[0], 1);                                                      \
-        kernel_vector_f64(v->row, k + 1, p->columns, position[1], 1);                                                  \
-        j->kernels->patch_fold_##S(v->samples, (const T *)vd_image_row(field, p->rows.begin) + samples.begin,          \
-                                   (ptrdiff_t)(field->row_stride / (int64_t)sizeof(T)), v->column,                     \
+        kernel own[2];                                                                                                 \
+        const kernel *k = kernels_of(j, i, own);                                                                       \
+        const double *folded = (double *)v->samples[0] + (p->columns.begin * channels - samples.begin);                \
+        kernel_vector_f64(j->kernels, v->columns[0], k, p->rows, position[0], 1);                                      \
+        kernel_vector_f64(j->kernels, v->row, k + 1, p->columns, position[1], 1);                                      \
+        j->kernels->patch_fold_##S(v->samples[0], (const T *)vd_image_row(field, p->rows.begin) + samples.begin,       \
+                                   (ptrdiff_t)(field->row_stride / (int64_t)sizeof(T)), v->columns[0],                 \
                                    (size_t)(p->rows.end - p->rows.begin), (size_t)(samples.end - samples.begin));      \
         for (int64_t x = 0; x < columns; x++)                                                                          \
             for (int64_t c = 0; c < channels; c++)                                                                     \
@@ -339,35 +378,51 @@ static void fetch_source(const job *j, size_t i)
 #endif
 }
 
-/* The entries [begin, end) of the order; rows are those that tall patches are cut to. */
-static void run_entries(const job *j, size_t begin, size_t end, span rows, const vectors *v)
-{
-    bool single = j->field->dtype == VD_F32;
-    for (size_t e = begin; e < end; e++) {
-        size_t i = j->order[e];
-        kernel own[2];
-        const kernel *k = kernels_of(j, i, own);
-        patch p = j->patches[i];
-        if (e + AHEAD < end)
-            fetch_source(j, j->order[e + AHEAD]);
-        if (j->values != NULL) {
-            (single ? gather_f32 : gather_f64)(j, i, k, &p, v);
-            continue;
-        }
-        if (is_tall(&p)) {
-            p.rows.begin = p.rows.begin > rows.begin ? p.rows.begin : rows.begin;
-            p.rows.end = p.rows.end < rows.end ? p.rows.end : rows.end;
-        }
-        (single ? scatter_f32 : scatter_f64)(j, i, k, &p, v);
-    }
-}
-
 static void gather_part(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;
     vectors v = vectors_of(j, thread);
-    span all = {0, j->field->height};
-    run_entries(j, (size_t)begin, (size_t)end, all, &v);
+    for (int64_t e = begin; e < end; e++) {
+        size_t i = j->order[e];
+        if (e + AHEAD < end)
+            fetch_source(j, j->order[e + AHEAD]);
+        (j->field->dtype == VD_F32 ? gather_f32 : gather_f64)(j, i, j->patches + i, &v);
+    }
+}
+
+/* The patch of the source, cut to the band if it is tall. */
+static patch part_of(const job *j, size_t i, int64_t band)
+{
+    patch p = j->patches[i];
+    if (is_tall(&p)) {
+        p.rows.begin = p.rows.begin > band * BAND ? p.rows.begin : band * BAND;
+        p.rows.end = p.rows.end < (band + 1) * BAND ? p.rows.end : (band + 1) * BAND;
+    }
+    return p;
+}
+
+/* Whether it is less work to add two patches at one go, in a window that holds both. */
+static bool are_close(const patch *a, const patch *b)
+{
+    patch window = united(a, b);
+    return area(&window) < PAIR_AREA * (area(a) + area(b));
+}
+
+static void scatter_band(const job *j, int64_t band, const vectors *v)
+{
+    size_t end = first_entry(j, band + 1);
+    for (size_t e = first_entry(j, band); e < end;) {
+        patch patches[2] = {part_of(j, j->order[e], band)};
+        int count = 1;
+        if (e + 1 < end) {
+            patches[1] = part_of(j, j->order[e + 1], band);
+            count += are_close(patches, patches + 1);
+        }
+        for (size_t later = e + AHEAD; later < e + AHEAD + (size_t)count && later < end; later++)
+            fetch_source(j, j->order[later]);
+        (j->field->dtype == VD_F32 ? scatter_f32 : scatter_f64)(j, j->order + e, patches, count, v);
+        e += (size_t)count;
+    }
 }
 
 /* Every other band, from j->turn on; divided so that each part has about as many entries. */
@@ -380,9 +435,8 @@ static void scatter_part(void *context, int64_t begin, int64_t end, int thread)
         total += first_entry(j, band + 1) - first_entry(j, band);
     for (int64_t band = j->turn; band < j->bands && before < total; band += 2) {
         int64_t part = (int64_t)((double)before / (double)total * j->parts);
-        span rows = {band * BAND, (band + 1) * BAND};
         if (begin <= part && part < end)
-            run_entries(j, first_entry(j, band), first_entry(j, band + 1), rows, &v);
+            scatter_band(j, band, &v);
         before += first_entry(j, band + 1) - first_entry(j, band);
     }
 }
@@ -394,8 +448,8 @@ static vd_status run_plain(job *j)
     size_t count = j->sources->count;
     int64_t threads = vd_thread_count(j->sources->threads);
     j->reach = sqrt(-2 * log(j->sources->eps));
-    j->kernels_of_all[0] = kernel_of(j->sources->sigma_y, j->reach);
-    j->kernels_of_all[1] = kernel_of(j->sources->sigma_x, j->reach);
+    bool shared = share_kernel(j, &j->shared[0], j->sources->sigma_y, field->height) == VD_OK &&
+                  share_kernel(j, &j->shared[1], j->sources->sigma_x, field->width) == VD_OK;
     j->bands = (field->height - 1) / BAND + 1;
     j->tile = field->width > TILE * TILES ? (field->width - 1) / TILES + 1 : TILE;
     j->tiles = (field->width - 1) / j->tile + 1;
@@ -405,12 +459,13 @@ static vd_status run_plain(job *j)
     batch = batch < count ? batch : count;
     j->pitch = vectors_size(field);
     j->kernels = vd_choose_kernels();
-    j->ends = malloc((size_t)(j->bands * j->tiles) * sizeof *j->ends);
+    j->ends = malloc(key_count(j) * sizeof *j->ends);
     j->patches = malloc(batch * sizeof *j->patches);
     j->order = malloc(batch * (size_t)(j->values != NULL ? 1 : j->bands) * sizeof *j->order);
     j->scratch = malloc((size_t)threads * j->pitch);
-    vd_status status =
-        j->ends != NULL && j->patches != NULL && j->order != NULL && j->scratch != NULL ? VD_OK : VD_ERROR_MEMORY;
+    vd_status status = shared && j->ends != NULL && j->patches != NULL && j->order != NULL && j->scratch != NULL
+                           ? VD_OK
+                           : VD_ERROR_MEMORY;
     if (status == VD_OK && j->values != NULL)
         memset(j->values, 0, count * (size_t)field->channels * sizeof *j->values);
     for (; status == VD_OK && j->first < count; j->first += j->count) {
@@ -428,6 +483,8 @@ static vd_status run_plain(job *j)
     free(j->order);
     free(j->patches);
     free(j->ends);
+    free(j->shared[0].table);
+    free(j->shared[1].table);
     return status;
 }
 

@@ -33,6 +33,16 @@ enum { VD_SCAN_FINITE = 0, VD_SCAN_NAN = 1, VD_SCAN_INFINITE = 2 };
  * the caller runs the same kernel on a constant row and passes the rounding error found there. */
 #define VD_BLOCK 16
 
+/* ratio^0 to ratio^7, and ratio^8 last: what the geometric kernels begin with. */
+#define VD_LANES 8
+static inline void vd_powers(double powers[VD_LANES + 1], double ratio)
+{
+    powers[0] = 1;
+    powers[1] = ratio;
+    for (int i = 2; i <= VD_LANES; i++)
+        powers[i] = powers[i / 2] * powers[i - i / 2];
+}
+
 #define VD_REAL_KERNELS(T, S)                                                                                          \
     void (*vertical_##S)(T * out, const T *const *rows, const T *weights, int radius, const T *correction,             \
                          size_t begin, size_t end);                                                                    \
@@ -46,6 +56,11 @@ enum { VD_SCAN_FINITE = 0, VD_SCAN_NAN = 1, VD_SCAN_INFINITE = 2 };
     int (*scan_##S)(const T *row, size_t n);                                                                           \
     /* field[r pitch + i] += column[r] row[i], for r < rows and i < n; the pitch may have any sign */                  \
     void (*patch_add_##S)(T * field, ptrdiff_t pitch, const T *column, const T *row, size_t rows, size_t n);           \
+    /* the same twice, at one go: first column[0] and row[0], then column[1] and row[1] */                             \
+    void (*patch_add_pair_##S)(T * field, ptrdiff_t pitch, const T *const column[2], const T *const row[2],            \
+                               size_t rows, size_t n);                                                                 \
+    /* out[i] = first table[i] ratio^i; powers in eight lanes, each times ratio^8 from one to the next */              \
+    void (*geometric_##S)(T * out, const double *table, double first, double ratio, size_t n);                         \
     /* out[i] = sum over r, in order, of column[r] field[r pitch + i] */                                               \
     void (*patch_fold_##S)(double *out, const T *field, ptrdiff_t pitch, const double *column, size_t rows, size_t n);
 

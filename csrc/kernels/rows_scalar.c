@@ -195,6 +195,23 @@ static inline uint16_t fixed_of(float x) { return (uint16_t)round_to_int(clip(x 
                 field[i] += column[r] * row[i];                                                                        \
     }                                                                                                                  \
                                                                                                                        \
+    static void patch_add_pair_##S(T *field, ptrdiff_t pitch, const T *const column[2], const T *const row[2],         \
+                                   size_t rows, size_t n)                                                              \
+    {                                                                                                                  \
+        for (size_t r = 0; r < rows; r++, field += pitch)                                                              \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                field[i] = (field[i] + column[0][r] * row[0][i]) + column[1][r] * row[1][i];                           \
+    }                                                                                                                  \
+    static void geometric_##S(T *out, const double *table, double first, double ratio, size_t n)                       \
+    {                                                                                                                  \
+        double powers[VD_LANES + 1];                                                                                   \
+        vd_powers(powers, ratio);                                                                                      \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            out[i] = (T)(first * table[i] * powers[i % VD_LANES]);                                                     \
+            powers[i % VD_LANES] *= powers[VD_LANES];                                                                  \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
     static void patch_fold_##S(double *out, const T *field, ptrdiff_t pitch, const double *column, size_t rows,        \
                                size_t n)                                                                               \
     {                                                                                                                  \

@@ -134,7 +134,7 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
     vd_kernels_scalar()->fixed_to_f32(out + i, row + i, n - i);
 }
 
-#define REAL_KERNELS(T, S, V, N, x, WIDE)                                                                              \
+#define REAL_KERNELS(T, S, V, N, x, WIDE, NARROW)                                                                      \
     VD_TARGET static void vertical_##S(T *out, const T *const *rows, const T *weights, int radius,                     \
                                        const T *correction, size_t begin, size_t end)                                  \
     {                                                                                                                  \
@@ -278,6 +278,61 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
         if (i < n)                                                                                                     \
             vd_kernels_scalar()->patch_add_##S(field + i, pitch, column, row + i, rows, n - i);                        \
     }                                                                                                                  \
+    VD_OP void add_pair_##S(T *field, ptrdiff_t pitch, const T *const column[2], const T *a, const T *b, size_t rows,  \
+                            size_t vectors)                                                                            \
+    {                                                                                                                  \
+        V first[4], second[4];                                                                                         \
+        for (size_t v = 0; v < vectors; v++) {                                                                         \
+            first[v] = load_##x(a + v * N);                                                                            \
+            second[v] = load_##x(b + v * N);                                                                           \
+        }                                                                                                              \
+        for (size_t r = 0; r < rows; r++, field += pitch) {                                                            \
+            V one = set_##x(column[0][r]), other = set_##x(column[1][r]);                                              \
+            for (size_t v = 0; v < vectors; v++) {                                                                     \
+                V sum = add_##x(load_##x(field + v * N), mul_##x(one, first[v]));                                      \
+                store_##x(field + v * N, add_##x(sum, mul_##x(other, second[v])));                                     \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    VD_TARGET static void patch_add_pair_##S(T *field, ptrdiff_t pitch, const T *const column[2],                      \
+                                             const T *const row[2], size_t rows, size_t n)                             \
+    {                                                                                                                  \
+        const T *a = row[0], *b = row[1];                                                                              \
+        size_t i = 0;                                                                                                  \
+        for (; i + 4 * N <= n; i += 4 * N)                                                                             \
+            add_pair_##S(field + i, pitch, column, a + i, b + i, rows, 4);                                             \
+        switch ((n - i) / N) {                                                                                         \
+        case 3: add_pair_##S(field + i, pitch, column, a + i, b + i, rows, 3); break;                                  \
+        case 2: add_pair_##S(field + i, pitch, column, a + i, b + i, rows, 2); break;                                  \
+        case 1: add_pair_##S(field + i, pitch, column, a + i, b + i, rows, 1); break;                                  \
+        default: break;                                                                                                \
+        }                                                                                                              \
+        i = n / N * N;                                                                                                 \
+        if (i < n) {                                                                                                   \
+            const T *const rest[2] = {a + i, b + i};                                                                   \
+            vd_kernels_scalar()->patch_add_pair_##S(field + i, pitch, column, rest, rows, n - i);                      \
+        }                                                                                                              \
+    }                                                                                                                  \
+    VD_TARGET static void geometric_##S(T *out, const double *table, double first, double ratio, size_t n)             \
+    {                                                                                                                  \
+        double powers[VD_LANES + 1];                                                                                   \
+        vd lanes[VD_LANES / ND], step;                                                                                 \
+        size_t i = 0;                                                                                                  \
+        vd_powers(powers, ratio);                                                                                      \
+        step = set_d(powers[VD_LANES]);                                                                                \
+        for (int v = 0; v < VD_LANES / ND; v++)                                                                        \
+            lanes[v] = load_d(powers + v * ND);                                                                        \
+        for (; i + VD_LANES <= n; i += VD_LANES)                                                                       \
+            for (int v = 0; v < VD_LANES / ND; v++) {                                                                  \
+                NARROW(out + i + v * ND, mul_d(mul_d(set_d(first), load_d(table + i + v * ND)), lanes[v]));            \
+                lanes[v] = mul_d(lanes[v], step);                                                                      \
+            }                                                                                                          \
+        for (int v = 0; v < VD_LANES / ND; v++)                                                                        \
+            store_d(powers + v * ND, lanes[v]);                                                                        \
+        for (size_t k = i; k < n; k++)                                                                                 \
+            out[k] = (T)(first * table[k] * powers[k - i]);                                                            \
+    }                                                                                                                  \
     VD_OP void fold_##S(double *out, const T *field, ptrdiff_t pitch, const double *column, size_t rows,               \
                         size_t vectors)                                                                                \
     {                                                                                                                  \
@@ -301,8 +356,8 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
             vd_kernels_scalar()->patch_fold_##S(out + i, field + i, pitch, column, rows, n - i);                       \
     }
 
-REAL_KERNELS(float, f32, vf, NF, f, load_d_f32)
-REAL_KERNELS(double, f64, vd, ND, d, load_d)
+REAL_KERNELS(float, f32, vf, NF, f, load_d_f32, store_d_f32)
+REAL_KERNELS(double, f64, vd, ND, d, load_d, store_d)
 
 VD_TARGET static void update_wide(float *out, double *state, const float *value, double gain, size_t n)
 {

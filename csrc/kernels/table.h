@@ -8,7 +8,8 @@
 
 #define REAL_ENTRIES(S)                                                                                                \
     .vertical_##S = vertical_##S, .vertical_pair_##S = vertical_pair_##S, .horizontal_##S = horizontal_##S,            \
-    .update_##S = update_##S, .scan_##S = scan_##S, .patch_add_##S = patch_add_##S, .patch_fold_##S = patch_fold_##S
+    .update_##S = update_##S, .scan_##S = scan_##S, .patch_add_##S = patch_add_##S,                                    \
+    .patch_add_pair_##S = patch_add_pair_##S, .geometric_##S = geometric_##S, .patch_fold_##S = patch_fold_##S
 
 static const vd_kernels table = {
     .name = TABLE_NAME,

@@ -72,6 +72,8 @@ typedef struct {
     int extra;
 } kernel;
 
+#define columns(weights) ((const void *)&(const void *const[2]){(weights), (weights) + 1})
+
 /* KERNEL(name, shape, types of both outputs, rows, their type, type of the extra row, call) */
 #define REAL_KERNELS(KERNEL, S, T)                                                                                     \
     KERNEL(vertical_##S, VERTICAL, T, NONE, 1, T, T,                                                                   \
@@ -86,6 +88,10 @@ typedef struct {
     /* every row of the patch is the same one; other pitches are left to test_sources.c */                             \
     KERNEL(patch_add_##S, PLAIN, T, NONE, 1, T, NONE,                                                                  \
            k->patch_add_##S(j->out[0], 0, j->weights.S, *j->rows.S, (size_t)j->radius, j->end))                        \
+    KERNEL(patch_add_pair_##S, PLAIN, T, NONE, 2, T, NONE,                                                             \
+           k->patch_add_pair_##S(j->out[0], 0, columns(j->weights.S), j->rows.S, (size_t)j->radius, j->end))           \
+    KERNEL(geometric_##S, PLAIN, T, NONE, 1, F64, NONE,                                                                \
+           k->geometric_##S(j->out[0], *j->rows.f64, j->weights.f64[0], 0.9 + 0.01 * j->radius, j->end))               \
     KERNEL(patch_fold_##S, PLAIN, F64, NONE, 1, T, NONE,                                                               \
            k->patch_fold_##S(j->out[0], *j->rows.S, 0, j->weights.f64, (size_t)j->radius, j->end))
 

@@ -405,7 +405,7 @@ class SourceDiffuser:
     Every method may be called from any thread; calls wait for each other. Sums are rounded in the order of
     calls. The field is kept as it was at some moment, its base, and newer sources are added with weights
     exp((t_i - base) / tau) > 1, so that adding a source need not touch the whole field; the base moves on
-    before those grow beyond exp(30).
+    before those grow beyond exp(30). Sums must stay 1e13 times below the largest number of the dtype.
 
     References
     ----------

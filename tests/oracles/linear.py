@@ -101,7 +101,8 @@ def _log(x):
 
 
 def _decay(duration, tau):
-    return np.exp(-duration / tau) if 0 < tau < np.inf else np.isfinite(duration) * 1.0
+    with np.errstate(over="ignore"):  # many time constants of the smallest kind
+        return np.exp(-duration / tau) if 0 < tau < np.inf else np.isfinite(duration) * 1.0
 
 
 def _mean(numerator, denominator):

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The row kernels of the diffusion equations, one table per instruction set. Contract as in kernels.h: the same bits in
+ * every table. Rows of samples that are read beside x have one valid sample beyond either end; results do not overlap
+ * what is read.
+ */
+#ifndef VD_KERNELS_DIFFUSION_H
+#define VD_KERNELS_DIFFUSION_H
+
+#include <stddef.h>
+
+#define VD_DIFFUSION_KERNELS(T, S)                                                                                       \
+    /* out = (1 2 1) x (1 2 1) / 16 around mid[x] */                                                                     \
+    void (*smooth_##S)(T * out, const T *up, const T *mid, const T *down, ptrdiff_t n);                                  \
+    /* sum[x] += |grad|^2 by central differences */                                                                      \
+    void (*gradient_##S)(T * sum, const T *up, const T *mid, const T *down, ptrdiff_t n);                                \
+    /* row[x] /= mass[x], or 0 where mass[x] < least */                                                                  \
+    void (*divide_##S)(T * row, const T *mass, T least, ptrdiff_t n);                                                    \
+    /* the same as gradient, with a difference counted as 0 where a mass on either side is below least */                \
+    void (*gradient_known_##S)(T * sum, const T *up, const T *mid, const T *down, const T *mass_up, const T *mass_mid,   \
+                               const T *mass_down, T least, ptrdiff_t n);                                                \
+    /* row = exp(-row scale), or 1 / (1 + row scale) */                                                                  \
+    void (*exponential_##S)(T * row, T scale, ptrdiff_t n);                                                              \
+    void (*rational_##S)(T * row, T scale, ptrdiff_t n);                                                                 \
+    /* right[x] = half_x (mid[x] + mid[x + 1]) for -1 <= x < n, below[x] = half_y (mid[x] + down[x]) */                  \
+    void (*faces_##S)(T * right, T * below, const T *mid, const T *down, T half_y, T half_x, ptrdiff_t n);               \
+    /* out = mid + tau (right[x] (mid[x + 1] - mid) - right[x - 1] (mid - mid[x - 1])                                  \
+     *                  + below (down - mid) - above (mid - up)) */ \
+    void (*step_##S)(T * out, const T *up, const T *mid, const T *down, const T *right, const T *above,                  \
+                     const T *below, T tau, ptrdiff_t n);
+
+typedef struct vd_diffusion_kernels {
+    const char *name;
+    VD_DIFFUSION_KERNELS(float, f32)
+    VD_DIFFUSION_KERNELS(double, f64)
+    /* Chebyshev recurrence with X u = u + scale L u, L u the divergence as in step, 0 where free is 0:
+     * last = 2 X mid - last, or X mid if first; sum += share (last - start) */
+    void (*chebyshev)(double *last, double *sum, const double *start, const double *up, const double *mid,
+                      const double *down, const double *right, const double *above, const double *below,
+                      const double *free, double scale, double share, int first, ptrdiff_t n);
+} vd_diffusion_kernels;
+
+/* Each returns NULL when the instruction set is not built in; none of them asks the processor. */
+const vd_diffusion_kernels *vd_diffusion_kernels_scalar(void);
+const vd_diffusion_kernels *vd_diffusion_kernels_avx2(void);
+const vd_diffusion_kernels *vd_diffusion_kernels_avx512(void);
+const vd_diffusion_kernels *vd_diffusion_kernels_neon(void);
+
+#endif

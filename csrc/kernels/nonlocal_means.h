@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loops over rows of non-local means (../nonlocal_means.c), one table of functions per instruction set.
+ *
+ * n is rounded up to a multiple of VD_NLM_STEP: every row has that room, with numbers in it that may be read. The same
+ * bits in every table: plain loops in a fixed order, which the compiler turns into vectors.
+ */
+#ifndef VD_KERNELS_NONLOCAL_MEANS_H
+#define VD_KERNELS_NONLOCAL_MEANS_H
+
+#include <stddef.h>
+
+enum {
+    VD_NLM_STEP = 16,
+    VD_NLM_PAIRS = 4 /* shifts that are added up at one go */
+};
+
+#define VD_NLM_KERNELS(T, S)                                                                                             \
+    /* out = sum of (a - b)^2 over channels, which are `plane` apart; 0 where not present, unless NULL */                \
+    void (*difference_##S)(T * out, const T *a, const T *b, size_t plane, size_t channels, const T *present_a,           \
+                           const T *present_b, size_t n);                                                                \
+    /* out = sum of a[r pitch] b[r pitch] over r < count */                                                              \
+    void (*products_##S)(T * out, const T *a, const T *b, size_t pitch, size_t count, size_t n);                         \
+    /* out = sum of rows[r pitch] over r < count, odd; with pitch 1 the sum of neighbours */                             \
+    void (*sum_##S)(T * out, const T *rows, size_t pitch, size_t count, size_t n);                                       \
+    /* out[i] = gain 2^-max(0, 2 (scale[i] d[i] - offset)), d[i] = the sum of row[i .. i + size - 1] */                  \
+    void (*weights_##S)(T * out, const T *row, size_t size, const T *scale, T offset, T gain, T *scratch, size_t n);     \
+    /* sums[c plane] += sum over pairs of weights values[c value_plane], c < channels; total += sum over pairs of      \
+     * weights unless it is NULL */ \
+    void (*accumulate_##S)(T * sums, size_t plane, T *total, const T *const weights[VD_NLM_PAIRS],                       \
+                           const T *const values[VD_NLM_PAIRS], size_t value_plane, size_t channels, size_t n);
+
+typedef struct vd_nlm_kernels {
+    VD_NLM_KERNELS(float, f32)
+    VD_NLM_KERNELS(double, f64)
+} vd_nlm_kernels;
+
+/* Each returns NULL when the instruction set is not built in. */
+const vd_nlm_kernels *vd_nlm_kernels_scalar(void);
+const vd_nlm_kernels *vd_nlm_kernels_avx2(void);
+const vd_nlm_kernels *vd_nlm_kernels_avx512(void);
+const vd_nlm_kernels *vd_nlm_kernels_neon(void);
+
+#endif

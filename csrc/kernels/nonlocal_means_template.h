@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Template: the functions of vd_nlm_kernels for one real type.
+ *
+ * Takes REAL, SUFFIX and ABS, and undefines them; VD_TARGET is the attribute that selects the instruction set.
+ */
+#if !defined(REAL) || !defined(SUFFIX) || !defined(ABS) || !defined(VD_TARGET)
+#error "define REAL, SUFFIX and VD_TARGET before including nonlocal_means_template.h"
+#endif
+#define PASTE2(a, b) a##_##b
+#define PASTE(a, b) PASTE2(a, b)
+#define NAME(name) PASTE(name, SUFFIX)
+#define WHOLE(n) (((n) + VD_NLM_STEP - 1) / VD_NLM_STEP * VD_NLM_STEP)
+
+static inline VD_TARGET REAL NAME(square)(REAL a) { return a * a; }
+
+static VD_TARGET void NAME(difference)(REAL *restrict out, const REAL *restrict a, const REAL *restrict b, size_t plane,
+                                       size_t channels, const REAL *restrict present_a, const REAL *restrict present_b,
+                                       size_t n)
+{
+    n = WHOLE(n);
+    if (channels == 3) {
+        const REAL *restrict a1 = a + plane, *restrict a2 = a1 + plane, *restrict b1 = b + plane,
+                             *restrict b2 = b1 + plane;
+        for (size_t i = 0; i < n; i++)
+            out[i] = (NAME(square)(a[i] - b[i]) + NAME(square)(a1[i] - b1[i])) + NAME(square)(a2[i] - b2[i]);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            out[i] = NAME(square)(a[i] - b[i]);
+        for (size_t c = 1; c < channels; c++) {
+            const REAL *restrict a1 = a + c * plane, *restrict b1 = b + c * plane;
+            for (size_t i = 0; i < n; i++)
+                out[i] += NAME(square)(a1[i] - b1[i]);
+        }
+    }
+    if (present_a != NULL)
+        for (size_t i = 0; i < n; i++)
+            out[i] = present_a[i] * present_b[i] > 0 ? out[i] : 0;
+}
+
+static VD_TARGET void NAME(products)(REAL *restrict out, const REAL *restrict a, const REAL *restrict b, size_t pitch,
+                                     size_t count, size_t n)
+{
+    n = WHOLE(n);
+    for (size_t i = 0; i < n; i++)
+        out[i] = a[i] * b[i];
+    for (size_t r = 1; r < count; r++)
+        for (size_t i = 0; i < n; i++)
+            out[i] += a[i + r * pitch] * b[i + r * pitch];
+}
+
+static inline VD_TARGET REAL NAME(three)(const REAL *at, size_t pitch) { return at[0] + at[pitch] + at[2 * pitch]; }
+
+static inline VD_TARGET REAL NAME(five)(const REAL *at, size_t pitch)
+{
+    return ((at[0] + at[pitch]) + (at[2 * pitch] + at[3 * pitch])) + at[4 * pitch];
+}
+
+/* One, three or five, then four at a time. */
+static VD_TARGET void NAME(sum)(REAL *restrict out, const REAL *restrict rows, size_t pitch, size_t count, size_t n)
+{
+    size_t r = count == 1 ? 1 : count % 4 == 1 ? 5 : 3;
+    n = WHOLE(n);
+    if (r == 1)
+        for (size_t i = 0; i < n; i++)
+            out[i] = rows[i];
+    else if (r == 3)
+        for (size_t i = 0; i < n; i++)
+            out[i] = NAME(three)(rows + i, pitch);
+    else
+        for (size_t i = 0; i < n; i++)
+            out[i] = NAME(five)(rows + i, pitch);
+    for (; r < count; r += 4) {
+        const REAL *restrict r0 = rows + r * pitch, *restrict r1 = r0 + pitch, *restrict r2 = r1 + pitch,
+                             *restrict r3 = r2 + pitch;
+        for (size_t i = 0; i < n; i++)
+            out[i] += (r0[i] + r1[i]) + (r2[i] + r3[i]);
+    }
+}
+
+/* The offset and the scale are halved: e + |e| is max(0, 2 e), and no branch in a compiler's eyes. */
+static inline VD_TARGET REAL NAME(weight)(REAL distance, REAL scale, REAL offset, REAL gain)
+{
+    REAL excess = distance * scale - offset;
+    return gain * NAME(vd_exp2)(-(excess + ABS(excess)));
+}
+
+static VD_TARGET void NAME(weights)(REAL *restrict out, const REAL *restrict row, size_t size,
+                                    const REAL *restrict scale, REAL offset, REAL gain, REAL *restrict scratch,
+                                    size_t n)
+{
+    n = WHOLE(n);
+    if (size == 3) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = NAME(weight)(NAME(three)(row + i, 1), scale[i], offset, gain);
+    } else if (size == 5) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = NAME(weight)(NAME(five)(row + i, 1), scale[i], offset, gain);
+    } else {
+        NAME(sum)(scratch, row, 1, size, n);
+        for (size_t i = 0; i < n; i++)
+            out[i] = NAME(weight)(scratch[i], scale[i], offset, gain);
+    }
+}
+
+/* Two planes at a time, so that weights are read half as often. */
+static VD_TARGET void NAME(accumulate)(REAL *restrict sums, size_t plane, REAL *restrict total,
+                                       const REAL *const weights[VD_NLM_PAIRS], const REAL *const values[VD_NLM_PAIRS],
+                                       size_t value_plane, size_t channels, size_t n)
+{
+    const REAL *restrict w0 = weights[0], *restrict w1 = weights[1], *restrict w2 = weights[2],
+                         *restrict w3 = weights[3];
+    size_t c = 0;
+    n = WHOLE(n);
+    while (c < channels) {
+        const REAL *restrict v0 = values[0] + c * value_plane, *restrict v1 = values[1] + c * value_plane,
+                             *restrict v2 = values[2] + c * value_plane, *restrict v3 = values[3] + c * value_plane;
+        REAL *restrict sum = sums + c * plane;
+        if (c == 0 && total != NULL) {
+            for (size_t i = 0; i < n; i++) {
+                sum[i] += (w0[i] * v0[i] + w1[i] * v1[i]) + (w2[i] * v2[i] + w3[i] * v3[i]);
+                total[i] += (w0[i] + w1[i]) + (w2[i] + w3[i]);
+            }
+            c++;
+        } else if (c + 1 < channels) {
+            const REAL *restrict u0 = v0 + value_plane, *restrict u1 = v1 + value_plane,
+                                 *restrict u2 = v2 + value_plane, *restrict u3 = v3 + value_plane;
+            REAL *restrict next = sum + plane;
+            for (size_t i = 0; i < n; i++) {
+                sum[i] += (w0[i] * v0[i] + w1[i] * v1[i]) + (w2[i] * v2[i] + w3[i] * v3[i]);
+                next[i] += (w0[i] * u0[i] + w1[i] * u1[i]) + (w2[i] * u2[i] + w3[i] * u3[i]);
+            }
+            c += 2;
+        } else {
+            for (size_t i = 0; i < n; i++)
+                sum[i] += (w0[i] * v0[i] + w1[i] * v1[i]) + (w2[i] * v2[i] + w3[i] * v3[i]);
+            c++;
+        }
+    }
+}
+
+#undef WHOLE
+#undef NAME
+#undef PASTE
+#undef PASTE2
+#undef REAL
+#undef SUFFIX
+#undef ABS

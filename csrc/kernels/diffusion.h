@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #define VD_DIFFUSION_KERNELS(T, S)                                                                                       \
-    /* out = (1 2 1) x (1 2 1) / 16 around mid[x] */                                                                     \
-    void (*smooth_##S)(T * out, const T *up, const T *mid, const T *down, ptrdiff_t n);                                  \
+    /* out = (1 2 1) x (1 2 1) / 16 around mid[x]; column is room for a row and a sample beyond either end */            \
+    void (*smooth_##S)(T * out, T * column, const T *up, const T *mid, const T *down, ptrdiff_t n);                      \
     /* sum[x] += |grad|^2 by central differences */                                                                      \
     void (*gradient_##S)(T * sum, const T *up, const T *mid, const T *down, ptrdiff_t n);                                \
     /* row[x] /= mass[x], or 0 where mass[x] < least */                                                                  \

@@ -10,14 +10,15 @@
 #include "exponential.h"
 
 #define KERNELS(T, S)                                                                                                  \
-    static VD_TARGET void smooth_##S(T *restrict out, const T *restrict up, const T *restrict mid,                     \
+    static VD_TARGET void smooth_##S(T *restrict out, T *restrict column, const T *restrict up, const T *restrict mid, \
                                      const T *restrict down, ptrdiff_t n)                                              \
     {                                                                                                                  \
-        for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
-            T left = (up[x - 1] + down[x - 1]) + 2 * mid[x - 1], centre = (up[x] + down[x]) + 2 * mid[x];              \
-            T right = (up[x + 1] + down[x + 1]) + 2 * mid[x + 1];                                                      \
-            out[x] = ((left + right) + 2 * centre) * (T)0.0625;                                                        \
-        }                                                                                                              \
+        for (ptrdiff_t x = -1; x <= n; x++)                                                                            \
+            column[x] = (up[x] + down[x]) + 2 * mid[x];                                                                \
+        for (ptrdiff_t x = -1; x < n; x++)                                                                             \
+            column[x] += column[x + 1];                                                                                \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            out[x] = (column[x - 1] + column[x]) * (T)0.0625;                                                          \
     }                                                                                                                  \
                                                                                                                        \
     static VD_TARGET void gradient_##S(T *restrict sum, const T *restrict up, const T *restrict mid,                   \

@@ -69,7 +69,7 @@ def divergence(u, below, right):
     return result
 
 
-def laplacian(diffusivity, sigma=np.sqrt(2.0)):
+def laplacian(diffusivity, sigma=(2**0.5, 2**0.5)):
     """The right-hand side of the heat equation as a sparse matrix over the pixels, for an (H, W) map."""
     height, width = diffusivity.shape
     sigma_y, sigma_x = np.broadcast_to(sigma, 2)
@@ -175,8 +175,8 @@ def _planes(frame, masses):
 def perona_malik(frame, sigma, contrast, function="exponential", masses=None, steps_per_unit=50):
     """Sums (H, W, C) and weights (H, W) by explicit steps, the diffusivity anew in each.
 
-    `steps_per_unit` is the number of steps per unit of diffusion (the time in which sigma^2 / 2 grows by 1); 50
-    is a tenth of the longest stable step.
+    `steps_per_unit` is the number of steps per unit of diffusion (sigma^2 / 2 grows by 1); 50 is less than a
+    tenth of the longest stable step.
     """
     planes = _planes(frame, masses)
     sigma = np.broadcast_to(sigma, 2)
@@ -193,16 +193,16 @@ def fed_steps(count):
 
 
 def perona_malik_cycles(frame, sigma, contrast, function="exponential", masses=None, cycles_per_sigma=2):
-    """The same by cycles of fast explicit diffusion, with the diffusivity frozen in each: what the library does."""
+    """The same by cycles of fast explicit diffusion, the diffusivity frozen in each, as in the library."""
     planes = _planes(frame, masses)
     sigma = np.broadcast_to(np.asarray(sigma, float), 2)
     cycles = max(1, int(np.ceil(cycles_per_sigma * sigma.max())))
-    spread = (sigma**2).sum() / 2
-    count = max(1, int(np.ceil(np.sqrt(0.25 + 6 * spread / cycles) - 0.5)))
+    stable_steps = (sigma**2).sum() / cycles
+    count = max(1, int(np.ceil(np.sqrt(0.25 + 3 * stable_steps) - 0.5)))
     for _ in range(cycles):
-        below, right = _coefficients(planes, sigma, contrast, function)
+        below, right = _coefficients(planes, sigma / np.sqrt(cycles), contrast, function)
         for tau in fed_steps(count):
-            planes = planes + tau / cycles * divergence(planes, below, right)
+            planes = planes + tau * divergence(planes, below, right)
     reached = planes[:, :, -1:] >= 1e-3
     planes = np.where(reached, planes, 0.0)
     return planes[:, :, :-1], planes[:, :, -1]

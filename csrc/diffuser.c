@@ -29,6 +29,9 @@
 
 #include "dispatch.h"
 
+/* Bytes of vd_params in ABI 1.0. */
+static const size_t PARAMS_1_0 = offsetof(vd_params, range_sigma);
+
 /* Fewer samples than this are not worth a thread of their own. */
 enum { SAMPLES_PER_THREAD = 1 << 15 };
 
@@ -38,16 +41,29 @@ vd_status vd_params_init(vd_params *params, size_t struct_size)
 {
     if (params == NULL)
         return VD_ERROR_NULL;
-    if (!struct_fits(struct_size, sizeof *params, sizeof *params))
+    if (!struct_fits(struct_size, sizeof *params, PARAMS_1_0))
         return VD_ERROR_STRUCT_SIZE;
-    memset(params, 0, sizeof *params);
+    memset(params, 0, struct_size);
     params->struct_size = struct_size;
     params->truncate = 4;
     params->tolerance = VD_TOLERANCE_DEFAULT;
     params->dt = 1;
     params->normalize = 1;
     params->threads = VD_THREADS_AUTO;
+    if (struct_size == sizeof *params) {
+        params->range_sigma = params->strength = params->diffusivity = params->contrast = 1;
+        params->patch = 2;
+        params->search = 5;
+    }
     return VD_OK;
+}
+
+/* The parameters of any caller in this library's structure; the model's are of no use to an older one. */
+static void adopt_params(vd_params *params, const vd_params *given)
+{
+    vd_params_init(params, sizeof *params);
+    memcpy(params, given, given->struct_size);
+    params->struct_size = sizeof *params;
 }
 
 static bool is_length(double x) { return x >= 0 && x < INFINITY; }
@@ -56,12 +72,15 @@ vd_status vd_check_params(const vd_params *p)
 {
     if (p == NULL)
         return VD_ERROR_NULL;
-    if (!struct_fits(p->struct_size, sizeof *p, sizeof *p))
+    if (!struct_fits(p->struct_size, sizeof *p, PARAMS_1_0))
         return VD_ERROR_STRUCT_SIZE;
+    vd_params whole;
+    adopt_params(&whole, p);
+    p = &whole;
     bool good = is_length(p->sigma_y) && is_length(p->sigma_x) && p->tau >= 0 && is_length(p->truncate) &&
                 isfinite(p->cval) &&
                 (p->tolerance == VD_TOLERANCE_DEFAULT || (p->tolerance > 0 && is_length(p->tolerance))) && p->dt > 0 &&
-                is_length(p->dt) && p->model == VD_MODEL_GAUSSIAN && (p->normalize == 0 || p->normalize == 1) &&
+                is_length(p->dt) && vd_model_check(p) && (p->normalize == 0 || p->normalize == 1) &&
                 p->boundary >= VD_BOUNDARY_RENORMALIZE && p->boundary <= VD_BOUNDARY_CONSTANT &&
                 (p->fill == VD_FILL_PASS || p->fill == VD_FILL_VALUE) && p->lookahead >= 0 && p->lookahead <= 1 << 20 &&
                 (p->dither == VD_DITHER_OFF || p->dither == VD_DITHER_ORDERED) &&
@@ -113,6 +132,7 @@ static void clear(vd_diffuser *d)
         free(own[i]);
     free_slots(d);
     vd_spatial_free(&d->spatial);
+    vd_model_free(&d->model);
     vd_params params = d->core.params;
     const vd_kernels *kernels = d->kernels;
     vd_core empty = {0};
@@ -138,7 +158,7 @@ vd_status vd_diffuser_create(vd_diffuser **diffuser, const vd_params *params)
     vd_diffuser *d = calloc(1, sizeof *d);
     if (d == NULL)
         return VD_ERROR_MEMORY;
-    d->core.params = *params;
+    adopt_params(&d->core.params, params);
     d->core.params.threads = vd_thread_count(params->threads);
     d->kernels = vd_choose_kernels();
     *diffuser = d;
@@ -234,6 +254,12 @@ vd_status vd_start_stream(vd_diffuser *d, int32_t dtype, int64_t height, int64_t
         status = init_slots(d);
     if (status == VD_OK && is_raw(d) && (d->plane = malloc(d->samples * sizeof(double))) == NULL)
         status = VD_ERROR_MEMORY;
+    if (status == VD_OK && has_model(d)) {
+        int32_t planes = dtype == VD_F64 ? VD_F64 : VD_F32;
+        status = vd_model_start(&d->model, &core->params, d->kernels, threads, planes, height, width, channels);
+        if (status == VD_OK)
+            status = vd_start_masks(d);
+    }
     return status;
 }
 
@@ -294,8 +320,10 @@ vd_status vd_start_masks(vd_diffuser *d)
     bool open = s->boundary == VD_BOUNDARY_RENORMALIZE;
     int slots = d->core.params.lookahead > 0 ? d->core.params.lookahead + 1 : 0;
     double *state = calloc(d->samples, sizeof(double)), *mass = calloc(d->samples, sizeof(double));
-    bool complete = state != NULL && mass != NULL && reserve(&d->plane, d->samples, sizeof(double)) &&
-                    reserve(&d->masses, d->samples, sizeof(double));
+    bool complete = state != NULL && mass != NULL;
+    if (!has_model(d))
+        complete = complete && reserve(&d->plane, d->samples, sizeof(double)) &&
+                   reserve(&d->masses, d->samples, sizeof(double));
     double **values = calloc((size_t)slots + 1, sizeof *values);
     complete = complete && values != NULL;
     for (int i = 0; i < slots && complete; i++) {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "image.h"
+#include "models.h"
 #include "recursion.h"
 #include "spatial.h"
 
@@ -52,7 +53,8 @@ struct vd_diffuser {
     double tolerance;
     const vd_kernels *kernels;
     vd_spatial spatial;
-    size_t samples; /* of a frame */
+    vd_model_planes model; /* only with a model that depends on the picture */
+    size_t samples;        /* of a frame */
 
     void *state;
     double *mass;   /* D per sample, once masked */
@@ -73,6 +75,9 @@ struct vd_diffuser {
 static inline bool struct_fits(size_t given, size_t known, size_t least) { return given >= least && given <= known; }
 
 static inline bool is_raw(const vd_diffuser *d) { return !d->core.params.normalize; }
+
+/* Whether the coefficients depend on the picture: then there are weights per sample from the first frame on. */
+static inline bool has_model(const vd_diffuser *d) { return d->core.params.model != VD_MODEL_GAUSSIAN; }
 
 /* Whether rows are kept as double sums rather than as means. */
 static inline bool in_sums(const vd_diffuser *d) { return is_raw(d) || d->core.masked; }

@@ -90,7 +90,8 @@ static void find_reference(const vd_diffuser *d, const vd_frame *frame, double *
     int64_t channels = s->channels, missing = channels;
     for (int64_t c = 0; c < channels; c++)
         reference[c] = 0;
-    if (is_raw(d) || (s->y.radius == 0 && s->x.radius == 0))
+    bool idle = s->y.radius == 0 && s->x.radius == 0 && d->core.params.model != VD_MODEL_NONLOCAL_MEANS;
+    if (is_raw(d) || idle)
         return;
     for (int64_t c = 0; c < channels; c++)
         reference[c] = NAN;
@@ -174,10 +175,46 @@ static void weigh_rows(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
+/* The same for a model: into its planes; found says whether any confidence is below 1. */
+static void put_rows(void *context, int64_t begin, int64_t end, int thread)
+{
+    const vd_job *job = context;
+    vd_diffuser *d = job->d;
+    const vd_scratch *scratch = d->spatial.scratch + thread;
+    for (int64_t y = begin; y < end; y++) {
+        const double *map = NULL;
+        if (job->frame->confidence != NULL) {
+            double *row = expand_map_row(d, job->frame->confidence, y, thread);
+            for (int64_t i = 0; i < d->spatial.samples; i++)
+                row[i] = row[i] < LEAST_CONFIDENCE ? 0 : row[i];
+            map = row;
+        }
+        const vd_image *image = &job->frame->image;
+        const void *row = vd_image_plain_row(image, y, scratch->samples);
+        d->found[thread] |= vd_model_put_row(&d->model, y, row, image->dtype, d->reference, map);
+    }
+}
+
+/* The heat equation goes on where the last frame left it, but for the pixels that are known now. */
+static void recall_rows(void *context, int64_t begin, int64_t end, int thread)
+{
+    const vd_job *job = context;
+    vd_diffuser *d = job->d;
+    double decay = vd_decay(job->frame->dt, d->core.params.tau);
+    (void)thread;
+    for (int64_t y = begin; y < end; y++)
+        vd_model_recall_row(&d->model, y, plane_row(d, d->state, sizeof(double), y),
+                            plane_row(d, d->mass, sizeof(double), y), decay, d->reference);
+}
+
 /* Row y of the filtered frame: sums (value, second) or the mean (value, in the type of a slot). */
 static void filtered_sums(const vd_diffuser *d, int64_t y, int thread, double *value, double *second)
 {
     const vd_spatial *s = &d->spatial;
+    if (has_model(d)) {
+        vd_model_get_row(&d->model, y, value, second);
+        return;
+    }
     const double *outside = s->zero_row, *ones = s->zero_row;
     if (s->boundary == VD_BOUNDARY_CONSTANT) {
         outside = s->outside_row; /* filled by begin_sums */
@@ -286,6 +323,13 @@ vd_status vd_begin_frame(vd_job *job, bool overlaps)
         for_rows(d, keep_original, job);
         job->original =
             vd_image_contiguous(d->original, (vd_dtype)d->core.dtype, d->core.height, d->core.width, d->core.channels);
+    }
+    if (has_model(d)) {
+        bool missing = found_by(d, put_rows, job) != 0;
+        d->model.frame.hold = missing && d->core.params.model == VD_MODEL_LAPLACIAN && d->core.params.lookahead == 0;
+        if (d->model.frame.hold && d->core.frames > 0)
+            for_rows(d, recall_rows, job);
+        return vd_model_run(&d->model, d->reference, missing);
     }
     for_rows(d, weigh_rows, job);
     begin_sums(d);
@@ -485,11 +529,30 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
         store_f64(d, job->out, y, thread, result);
 }
 
+/* Whether a model's frame stands for itself: with no memory and no future nothing of it is needed later. */
+static bool stands_alone(const vd_diffuser *d)
+{
+    return has_model(d) && d->core.params.tau == 0 && d->core.params.lookahead == 0 && !d->model.frame.missing;
+}
+
+static void emit_single(const vd_job *job, int64_t y, int thread)
+{
+    vd_diffuser *d = job->d;
+    vd_scratch *scratch = d->spatial.scratch + thread;
+    vd_model_mean_row(&d->model, y, d->reference, scratch->value);
+    if (d->model.frame.dtype == VD_F32)
+        store_f32(d, job->out, y, thread, scratch->value);
+    else
+        store_f64(d, job->out, y, thread, scratch->value);
+}
+
 static void emit_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const vd_job *job = context;
     for (int64_t y = begin; y < end; y++) {
-        if (in_sums(job->d))
+        if (stands_alone(job->d))
+            emit_single(job, y, thread);
+        else if (in_sums(job->d))
             emit_sums(job, y, thread);
         else
             emit_mean(job, y, thread);
@@ -500,7 +563,7 @@ void vd_advance(vd_job *job, double dt)
 {
     vd_diffuser *d = job->d;
     double weight = next_weight(d, dt);
-    job->decay = d->core.frames > 0 ? vd_decay(dt, d->core.params.tau) : 0;
+    job->decay = d->core.frames > 0 && !d->model.frame.hold ? vd_decay(dt, d->core.params.tau) : 0;
     job->gain = 1 / weight;
     d->core.weight = weight;
     for_rows(d, emit_rows, job);

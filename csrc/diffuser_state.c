@@ -8,7 +8,7 @@
 
 #include "diffuser.h"
 
-enum { STATE_VERSION = 1 };
+enum { STATE_VERSION = 2 };
 
 typedef struct vd_state_header {
     char magic[8];
@@ -115,6 +115,7 @@ static bool header_is_sound(const vd_state_header *header, size_t size)
     if (core->state_width < WIDTH_FIXED || core->state_width > WIDTH_F64 || core->masked < 0 || core->masked > 1 ||
         core->frames < 0 || !(core->weight >= 0) || core->first < 0 || core->first > core->params.lookahead ||
         core->count < 0 || core->count > core->params.lookahead || (core->masked && !core->params.normalize) ||
+        (!core->masked && core->params.model != VD_MODEL_GAUSSIAN) ||
         (core->state_width != WIDTH_F64 && (core->masked || !core->params.normalize || core->dtype == VD_F64)) ||
         (core->state_width == WIDTH_FIXED && core->dtype != VD_U8))
         return false;
@@ -142,7 +143,7 @@ vd_status vd_diffuser_load(vd_diffuser **diffuser, const void *buffer, size_t si
         return status;
     if (core.dtype != 0) {
         status = vd_start_stream(d, core.dtype, core.height, core.width, core.channels);
-        if (status == VD_OK && core.masked)
+        if (status == VD_OK && core.masked && !d->core.masked)
             status = vd_start_masks(d);
         /* The state may have been widened on its way. */
         if (status == VD_OK && core.state_width != d->core.state_width) {

@@ -23,7 +23,7 @@ enum {
     void (*products_##S)(T * out, const T *a, const T *b, size_t pitch, size_t count, size_t n);                         \
     /* out = sum of rows[r pitch] over r < count, odd; with pitch 1 the sum of neighbours */                             \
     void (*sum_##S)(T * out, const T *rows, size_t pitch, size_t count, size_t n);                                       \
-    /* out[i] = gain 2^-max(0, 2 (scale[i] d[i] - offset)), d[i] = the sum of row[i .. i + size - 1] */                  \
+    /* out[i] = gain 2^-max(0, scale[i] d[i] - offset), d[i] = the sum of row[i .. i + size - 1] */                      \
     void (*weights_##S)(T * out, const T *row, size_t size, const T *scale, T offset, T gain, T *scratch, size_t n);     \
     /* sums[c plane] += sum over pairs of weights values[c value_plane], c < channels; total += sum over pairs of      \
      * weights unless it is NULL */ \

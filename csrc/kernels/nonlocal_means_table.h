@@ -3,17 +3,18 @@
 #if !defined(VD_TARGET)
 #error "define VD_TARGET before including nonlocal_means_table.h"
 #endif
-#include <math.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "exponential.h"
 
 #define REAL float
 #define SUFFIX f32
-#define ABS fabsf
+#define INTEGER int32_t
 #include "nonlocal_means_template.h"
 #define REAL double
 #define SUFFIX f64
-#define ABS fabs
+#define INTEGER int64_t
 #include "nonlocal_means_template.h"
 
 static const vd_nlm_kernels table = {

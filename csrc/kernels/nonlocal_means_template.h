@@ -2,9 +2,9 @@
 /*
  * Template: the functions of vd_nlm_kernels for one real type.
  *
- * Takes REAL, SUFFIX and ABS, and undefines them; VD_TARGET is the attribute that selects the instruction set.
+ * Takes REAL, SUFFIX and INTEGER, of the size of REAL, and undefines them; VD_TARGET is the attribute that selects the instruction set.
  */
-#if !defined(REAL) || !defined(SUFFIX) || !defined(ABS) || !defined(VD_TARGET)
+#if !defined(REAL) || !defined(SUFFIX) || !defined(INTEGER) || !defined(VD_TARGET)
 #error "define REAL, SUFFIX and VD_TARGET before including nonlocal_means_template.h"
 #endif
 #define PASTE2(a, b) a##_##b
@@ -78,11 +78,15 @@ static VD_TARGET void NAME(sum)(REAL *restrict out, const REAL *restrict rows, s
     }
 }
 
-/* The offset and the scale are halved: e + |e| is max(0, 2 e), and no branch in a compiler's eyes. */
+/* The maximum with 0 is one of integers, because compilers do not make vectors of the other kind. */
 static inline VD_TARGET REAL NAME(weight)(REAL distance, REAL scale, REAL offset, REAL gain)
 {
     REAL excess = distance * scale - offset;
-    return gain * NAME(vd_exp2)(-(excess + ABS(excess)));
+    INTEGER order;
+    memcpy(&order, &excess, sizeof order);
+    order = order > 0 ? order : 0;
+    memcpy(&excess, &order, sizeof excess);
+    return gain * NAME(vd_exp2)(-excess);
 }
 
 static VD_TARGET void NAME(weights)(REAL *restrict out, const REAL *restrict row, size_t size,
@@ -145,4 +149,4 @@ static VD_TARGET void NAME(accumulate)(REAL *restrict sums, size_t plane, REAL *
 #undef PASTE2
 #undef REAL
 #undef SUFFIX
-#undef ABS
+#undef INTEGER

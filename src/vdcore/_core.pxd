@@ -38,6 +38,14 @@ cdef extern from "vdcore/vdcore.h" nogil:
 
     ctypedef enum vd_model:
         VD_MODEL_GAUSSIAN
+        VD_MODEL_BILATERAL
+        VD_MODEL_NONLOCAL_MEANS
+        VD_MODEL_LAPLACIAN
+        VD_MODEL_PERONA_MALIK
+
+    ctypedef enum vd_diffusivity:
+        VD_DIFFUSIVITY_EXPONENTIAL
+        VD_DIFFUSIVITY_RATIONAL
 
     ctypedef enum vd_fill:
         VD_FILL_PASS
@@ -79,6 +87,15 @@ cdef extern from "vdcore/vdcore.h" nogil:
         int32_t dither
         int32_t threads
         int32_t reserved
+        double range_sigma
+        double strength
+        double noise
+        double diffusivity
+        double contrast
+        int32_t patch
+        int32_t search
+        int32_t diffusivity_function
+        int32_t reserved_2
 
     ctypedef struct vd_diffuser:
         pass

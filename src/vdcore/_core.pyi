@@ -19,6 +19,7 @@ class Diffuser:
         tau: float = 0,
         *,
         model: str = "gaussian",
+        model_parameters: dict[str, Any] | None = None,
         normalize: bool = True,
         boundary: str = "renormalize",
         cval: float = 0,

@@ -53,7 +53,14 @@ BOUNDARIES = {
     "nearest": VD_BOUNDARY_NEAREST,
     "constant": VD_BOUNDARY_CONSTANT,
 }
-MODELS = {"gaussian": VD_MODEL_GAUSSIAN}
+MODELS = {
+    "gaussian": VD_MODEL_GAUSSIAN,
+    "bilateral": VD_MODEL_BILATERAL,
+    "nonlocal_means": VD_MODEL_NONLOCAL_MEANS,
+    "laplacian": VD_MODEL_LAPLACIAN,
+    "perona_malik": VD_MODEL_PERONA_MALIK,
+}
+DIFFUSIVITIES = {"exponential": VD_DIFFUSIVITY_EXPONENTIAL, "rational": VD_DIFFUSIVITY_RATIONAL}
 DITHERS = {None: VD_DITHER_OFF, "ordered": VD_DITHER_ORDERED}
 
 cdef dict _DTYPES = {VD_U8: "uint8", VD_U16: "uint16", VD_F32: "float32", VD_F64: "float64"}
@@ -158,9 +165,9 @@ cdef class Diffuser:
     """A vd_diffuser. The pointer stays the same from construction to deallocation."""
     cdef vd_diffuser *handle
 
-    def __cinit__(self, sigma=None, double tau=0, *, str model="gaussian", bint normalize=True,
-                  str boundary="renormalize", double cval=0, double truncate=4, fill=None,
-                  int32_t lookahead=0, tolerance=None, double dt=1, threads=None, dither=None):
+    def __cinit__(self, sigma=None, double tau=0, *, str model="gaussian", model_parameters=None,
+                  bint normalize=True, str boundary="renormalize", double cval=0, double truncate=4,
+                  fill=None, int32_t lookahead=0, tolerance=None, double dt=1, threads=None, dither=None):
         cdef vd_params params
         if sigma is None:  # copy and load bring a handle of their own
             return
@@ -168,6 +175,17 @@ cdef class Diffuser:
         params.sigma_y, params.sigma_x = sigma
         params.tau = tau
         params.model = MODELS[model]
+        own = model_parameters or {}
+        params.range_sigma = own.get("range_sigma", params.range_sigma)
+        params.strength = own.get("strength", params.strength)
+        params.noise = own.get("noise", params.noise)
+        params.patch = own.get("patch", params.patch)
+        params.search = own.get("search", params.search)
+        params.contrast = own.get("contrast", params.contrast)
+        if params.model == VD_MODEL_LAPLACIAN:
+            params.diffusivity = own.get("diffusivity", params.diffusivity)
+        elif params.model == VD_MODEL_PERONA_MALIK:
+            params.diffusivity_function = DIFFUSIVITIES[own.get("diffusivity", "exponential")]
         params.normalize = normalize
         params.boundary = BOUNDARIES[boundary]
         params.cval = cval

@@ -104,6 +104,8 @@ def commands() -> None:
 @click.option("--tau", type=float, required=True, help="Time constant; 0 = no memory, inf = running mean.")
 @click.option("--time-unit", type=click.Choice(["frames", "seconds"]), default="frames", show_default=True,
               help="Unit of --tau, --start and --stop.")  # fmt: skip
+@click.option("--model", default="gaussian", show_default=True, metavar="NAME[:KEY=VALUE,...]",
+              help=f"What decides how far a sample counts: {', '.join(vdcore.models.MODELS)}.")  # fmt: skip
 @click.option("--lookahead", type=int, default=0, show_default=True, help="Future frames that count too.")
 @click.option(
     "--region",

@@ -89,14 +89,17 @@ def filter_parameters(
     ValueError, TypeError
         The message names the argument, its value and what is allowed.
     """
+    chosen = models.resolve(model)
+    if not flag(normalize, "normalize") and not isinstance(chosen, models.Gaussian):
+        raise ValueError(f"normalize must be True with a model that depends on the picture, got {chosen!r}")
     pair = sigma if isinstance(sigma, tuple | list | np.ndarray) else (sigma, sigma)
     if len(pair) != 2:
         raise ValueError(f"sigma must be one number or (sigma_y, sigma_x), got {sigma!r}")
     return FilterParameters(
         sigma=(number(pair[0], "sigma", 0), number(pair[1], "sigma", 0)),
         tau=number(tau, "tau", 0, infinite=True),
-        model=models.resolve(model),
-        normalize=flag(normalize, "normalize"),
+        model=chosen,
+        normalize=bool(normalize),
         boundary=_choice(boundary, "boundary", tuple(_core.BOUNDARIES)),
         cval=number(cval, "cval"),
         truncate=number(truncate, "truncate", 0),
@@ -189,7 +192,9 @@ class Diffuser:
     tau : float
         Time constant, >= 0, in `time_unit`. 0 = no memory, inf = running mean.
     model : str or model of `vdcore.models`, optional
-        What decides how strongly a sample counts.
+        What decides how strongly a sample counts: an instance, or a text such as "bilateral:range_sigma=20".
+        Models that depend on the picture give weighted means only and have an accuracy of single precision
+        (double for float64 frames).
     normalize : bool, optional
         True: the weighted mean u = N / D. False ("raw mode"): the sum u = N as written, with `coefficients`
         of any sign; integer frames then give float32.
@@ -453,7 +458,8 @@ class Diffuser:
 
         They can be read by the same version of vdcore on every machine of the same byte order.
         """
-        values = asdict(self.parameters) | {"model": self.parameters.model.name, "ndim": self._ndim}
+        model = asdict(self.parameters.model) | {"name": self.parameters.model.name}
+        values = asdict(self.parameters) | {"model": model, "ndim": self._ndim}
         header = json.dumps(values).encode()
         return _STATE.pack(_MAGIC, len(header), zlib.crc32(header)) + header + self._core.save()
 
@@ -505,8 +511,10 @@ class Diffuser:
 
 def new_core(parameters: FilterParameters) -> _core.Diffuser:
     """Return a diffuser of the C library."""
-    values = asdict(parameters) | {"model": parameters.model.name}
-    return _core.Diffuser(dt=_USUAL_STEP[values.pop("time_unit")], **values)
+    values = asdict(parameters)
+    own = values.pop("model")
+    dt = _USUAL_STEP[values.pop("time_unit")]
+    return _core.Diffuser(dt=dt, model=parameters.model.name, model_parameters=own, **values)
 
 
 def _read_state(state: bytes, threads: int | None) -> tuple[FilterParameters, _core.Diffuser, int | None]:
@@ -519,7 +527,8 @@ def _read_state(state: bytes, threads: int | None) -> tuple[FilterParameters, _c
     if magic != _MAGIC or zlib.crc32(header) != checksum:
         raise ValueError("state is damaged, cut short, or not what this version's Diffuser.state() returns")
     values = json.loads(header) | {"threads": threads}
-    ndim = values.pop("ndim")
+    ndim, model = values.pop("ndim"), values.pop("model")
+    values["model"] = models.MODELS[model.pop("name")](**model)
     return filter_parameters(**values), _core.Diffuser.load(rest, threads), ndim
 
 

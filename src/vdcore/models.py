@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The coefficient models: what decides how strongly one sample counts for another.
 
-A model is a small frozen dataclass of its parameters. Every ``model=`` takes an instance or its name.
+A model is a small frozen dataclass of its parameters. Every ``model=`` takes an instance, or a text: the name
+and, where there are parameters without defaults, those: ``"bilateral:range_sigma=20"``.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, ClassVar
 
-__all__ = ["Gaussian"]
+from vdcore._arguments import integer, number
+
+__all__ = ["Bilateral", "Gaussian", "Laplacian", "NonLocalMeans", "PeronaMalik"]
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,186 @@ class Gaussian:
     name: ClassVar[str] = "gaussian"
 
 
-Model = Gaussian
+@dataclass(frozen=True)
+class Bilateral:
+    r"""A source counts the less the more it differs from the pixel that receives.
 
-_MODELS: dict[str, type[Model]] = {model.name: model for model in (Gaussian,)}
+    .. math:: c_i(x) = m_i \, e^{-|f_i - f(x)|^2 / 2 \rho^2},
+
+    with the Euclidean distance over all channels and rho the `range_sigma`, beside the spatial Gaussian of
+    `sigma` (a square window that ends at ``int(truncate * sigma + 0.5)`` pixels). Edges higher than a few rho
+    stay sharp.
+
+    Parameters
+    ----------
+    range_sigma : float
+        Standard deviation of the range weight, > 0, in sample units (of 255 for uint8, 65535 for uint16, 1
+        for float).
+
+    Notes
+    -----
+    A pixel is missing if any of its samples is, and counts as far as the least of them does. A missing pixel
+    has nothing to compare with: all its range weights are 1.
+
+    References
+    ----------
+    .. [1] C. Tomasi and R. Manduchi, "Bilateral filtering for gray and color images", ICCV 1998.
+    """
+
+    name: ClassVar[str] = "bilateral"
+    range_sigma: float
+
+    def __post_init__(self) -> None:
+        number(self.range_sigma, "range_sigma", 0, strict=True)
+
+
+@dataclass(frozen=True)
+class NonLocalMeans:
+    r"""A source counts as far as its surroundings look like those of the pixel that receives.
+
+    .. math:: c_i(x) = m_i \, e^{-\max(0,\, d^2(x, x_i) - 2 s^2) / h^2},
+
+    where d^2 is the mean squared difference of the two patches over their pixels and channels, s the `noise`
+    and h the `strength`. Sources are the pixels up to `search` away; `sigma` weighs them by their distance as
+    well, 0 does not.
+
+    Parameters
+    ----------
+    strength : float
+        h, > 0, in sample units.
+    noise : float, optional
+        Expected standard deviation of the noise, >= 0, in sample units: differences that it explains do not
+        count.
+    patch : int, optional
+        Radius of the patches in pixels, 0 to 32.
+    search : int, optional
+        Radius of the window in pixels, 1 to 256.
+
+    Notes
+    -----
+    The pixel itself has distance 0 and so the weight 1. Beyond the edges, patches see the picture reflected.
+
+    References
+    ----------
+    .. [1] A. Buades, B. Coll and J.-M. Morel, "A non-local algorithm for image denoising", CVPR 2005.
+    """
+
+    name: ClassVar[str] = "nonlocal_means"
+    strength: float
+    noise: float = 0.0
+    patch: int = 2
+    search: int = 5
+
+    def __post_init__(self) -> None:
+        number(self.strength, "strength", 0, strict=True)
+        number(self.noise, "noise", 0)
+        integer(self.patch, "patch", 0, 32)
+        integer(self.search, "search", 1, 256)
+
+
+@dataclass(frozen=True)
+class Laplacian:
+    r"""Heat equation: information flows from each pixel to its neighbours.
+
+    .. math:: u_s = \mathrm{div}(c \nabla u) \quad \text{up to} \quad s = \sigma^2 / 2,
+
+    with nothing flowing across the edges of the picture (`boundary` does not matter). For c = 1 this is the
+    discrete Gaussian ``e^-t I_n(t)``, ``t = sigma^2``, along each axis, which comes nearer to the sampled one
+    as sigma grows.
+
+    With `sources` (or NaN) the known pixels are held, and what is not known takes up in each frame where the
+    last one left it: the values of a region spread, frame after frame, through the whole video, towards
+    harmonic in-filling. How long a value that came that way lasts is up to `tau`. With `lookahead` each frame
+    stands for itself.
+
+    Parameters
+    ----------
+    diffusivity : float, optional
+        c, > 0: how fast information spreads.
+
+    References
+    ----------
+    .. [1] T. Lindeberg, "Scale-space for discrete signals", IEEE TPAMI 12(3), 1990.
+    .. [2] J. Weickert, "Anisotropic diffusion in image processing", Teubner, 1998.
+    """
+
+    name: ClassVar[str] = "laplacian"
+    diffusivity: float = 1.0
+
+    def __post_init__(self) -> None:
+        number(self.diffusivity, "diffusivity", 0, strict=True)
+
+
+@dataclass(frozen=True)
+class PeronaMalik:
+    r"""Heat equation that stops at edges.
+
+    .. math:: u_s = \mathrm{div}(g(|\nabla u_\rho|) \nabla u) \quad \text{up to} \quad s = \sigma^2/2,
+
+    where the gradient is that of the picture smoothed by 0.7 pixels [2]_, over all channels together, and g
+    its diffusivity. Nothing flows across the edges of the picture.
+
+    Parameters
+    ----------
+    contrast : float
+        K, > 0, in sample units per pixel: gradients well below it are smoothed, well above it kept.
+    diffusivity : {"exponential", "rational"}, optional
+        ``g = exp(-(|grad u| / K)^2)`` or ``1 / (1 + (|grad u| / K)^2)``.
+
+    References
+    ----------
+    .. [1] P. Perona and J. Malik, "Scale-space and edge detection using anisotropic diffusion", IEEE TPAMI
+       12(7), 1990.
+    .. [2] F. Catte, P.-L. Lions, J.-M. Morel and T. Coll, "Image selective smoothing and edge detection by
+       nonlinear diffusion", SIAM J. Numer. Anal. 29(1), 1992.
+    .. [3] S. Grewenig, J. Weickert and A. Bruhn, "From box filtering to fast explicit diffusion", DAGM 2010.
+    """
+
+    name: ClassVar[str] = "perona_malik"
+    contrast: float
+    diffusivity: str = "exponential"
+
+    def __post_init__(self) -> None:
+        number(self.contrast, "contrast", 0, strict=True)
+        if self.diffusivity not in ("exponential", "rational"):
+            raise ValueError(f"diffusivity must be 'exponential' or 'rational', got {self.diffusivity!r}")
+
+
+Model = Gaussian | Bilateral | NonLocalMeans | Laplacian | PeronaMalik
+
+_ALL = (Gaussian, Bilateral, NonLocalMeans, Laplacian, PeronaMalik)
+MODELS: dict[str, type[Model]] = {model.name: model for model in _ALL}
 
 
 def resolve(model: str | Model) -> Model:
-    """Return the model that an instance or a name stands for."""
+    """Return the model that an instance or a text such as "bilateral:range_sigma=20" stands for."""
     if isinstance(model, Model):
         return model
-    if isinstance(model, str) and model in _MODELS:
-        return _MODELS[model]()
-    raise ValueError(f"model must be one of {', '.join(map(repr, _MODELS))} or an instance, got {model!r}")
+    name, _, listed = model.partition(":") if isinstance(model, str) else ("", "", "")
+    if name not in MODELS:
+        raise ValueError(f"model must be one of {', '.join(map(repr, MODELS))} or an instance, got {model!r}")
+    wanted: Any = MODELS[name]
+    known = {field.name: field for field in fields(wanted)}
+    values: dict[str, Any] = {}
+    for text in filter(None, listed.split(",")):
+        key, _, value = text.partition("=")
+        if key not in known:
+            raise ValueError(f"model {name!r} has {', '.join(known) or 'no parameters'}, got {text!r}")
+        kind: Any = known[key].type
+        try:
+            values[key] = kind(value)
+        except ValueError:
+            raise ValueError(f"{key} of model {name!r} must be a number, got {value!r}") from None
+    missing = [key for key, field in known.items() if field.default is MISSING and key not in values]
+    if missing:
+        raise ValueError(
+            f"model {name!r} needs {', '.join(missing)}: give vdcore.models.{wanted.__name__}(...)"
+            f' or "{name}:{missing[0]}=VALUE"'
+        )
+    return resolve(wanted(**values))
+
+
+def text_of(model: Model) -> str:
+    """Return the text that `resolve` makes the model of."""
+    values = ",".join(f"{key}={value}" for key, value in asdict(model).items())
+    return f"{model.name}:{values}" if values else model.name

@@ -524,6 +524,48 @@ static void test_confidence(void)
     free(outs);
 }
 
+/* A caller of ABI 1.0, whose vd_params ends before the members of the models: nothing is read or written beyond. */
+static void test_older_caller(void)
+{
+    size_t size = offsetof(vd_params, range_sigma);
+    vd_params *params = malloc(size); /* the sanitizers see its end */
+    vd_diffuser *diffuser = NULL;
+    CHECK_STATUS(vd_params_init(params, size), VD_OK);
+    CHECK(params->truncate == 4 && params->normalize == 1 && params->model == VD_MODEL_GAUSSIAN);
+    params->sigma_y = 2;
+    CHECK_STATUS(vd_diffuser_create(&diffuser, params), VD_OK);
+    vd_diffuser_destroy(diffuser);
+    free(params);
+}
+
+static void test_models(void)
+{
+    vd_params params = parameters(1, 1);
+    vd_diffuser *diffuser = NULL;
+    for (int32_t model = 0; model < VD_MODEL_COUNT; model++) {
+        params.model = model;
+        CHECK_STATUS(vd_diffuser_create(&diffuser, &params), VD_OK);
+        vd_diffuser_destroy(diffuser);
+        params.normalize = 0;
+        CHECK_STATUS(vd_diffuser_create(&diffuser, &params), model == 0 ? VD_OK : VD_ERROR_PARAMETER);
+        vd_diffuser_destroy(diffuser);
+        params.normalize = 1;
+    }
+#define BAD_MODEL(kind, member, value)                                                                                 \
+    do {                                                                                                               \
+        params = parameters(1, 1);                                                                                     \
+        params.model = (kind);                                                                                         \
+        params.member = (value);                                                                                       \
+        CHECK_STATUS(vd_diffuser_create(&diffuser, &params), VD_ERROR_PARAMETER);                                      \
+    } while (0)
+    BAD_MODEL(VD_MODEL_BILATERAL, range_sigma, 0);
+    BAD_MODEL(VD_MODEL_BILATERAL, range_sigma, NAN);
+    BAD_MODEL(VD_MODEL_NONLOCAL_MEANS, strength, -1);
+    BAD_MODEL(VD_MODEL_NONLOCAL_MEANS, noise, INFINITY);
+    BAD_MODEL(VD_MODEL_NONLOCAL_MEANS, patch, 33);
+    BAD_MODEL(VD_MODEL_NONLOCAL_MEANS, search, 0);
+}
+
 static void test_bad_parameters(void)
 {
     vd_diffuser *diffuser = NULL;
@@ -837,6 +879,8 @@ int main(void)
     test_plane_in_place();
     test_lookahead();
     test_confidence();
+    test_older_caller();
+    test_models();
     test_bad_parameters();
     test_bad_frames();
     test_push_many_stops();

@@ -43,7 +43,7 @@ extern "C" {
 /* Version of the function table and the structures below. The high half changes when something a
  * compiled caller relies on changes or goes away; the low half grows when something is added. */
 #define VD_ABI_MAJOR 1
-#define VD_ABI_MINOR 1
+#define VD_ABI_MINOR 2
 
 #if defined(_WIN32) && defined(VD_BUILD_SHARED)
 #define VD_API __declspec(dllexport)
@@ -119,8 +119,19 @@ typedef enum vd_boundary {
 } vd_boundary;
 
 typedef enum vd_model {
-    VD_MODEL_GAUSSIAN = 0 /* c_i is the confidence of the source: the linear model */
+    VD_MODEL_GAUSSIAN = 0,       /* c_i is the confidence of the source: the linear model */
+    VD_MODEL_BILATERAL = 1,      /* times exp(-|f_i - f(x)|^2 / (2 range_sigma^2)), Euclidean over the channels */
+    VD_MODEL_NONLOCAL_MEANS = 2, /* times exp(-max(0, d^2 - 2 noise^2) / strength^2), d^2 the mean squared difference of
+                                   * the patches; candidates within `search`, sigma 0 = all alike */
+    VD_MODEL_LAPLACIAN = 3,      /* heat equation with `diffusivity`, up to s = sigma^2 / 2; reflecting edges */
+    VD_MODEL_PERONA_MALIK = 4,   /* the same with the diffusivity a function of the gradient over `contrast` */
+    VD_MODEL_COUNT = 5
 } vd_model;
+
+typedef enum vd_diffusivity {
+    VD_DIFFUSIVITY_EXPONENTIAL = 0, /* exp(-(g / contrast)^2) */
+    VD_DIFFUSIVITY_RATIONAL = 1     /* 1 / (1 + (g / contrast)^2) */
+} vd_diffusivity;
 
 typedef enum vd_fill {
     VD_FILL_PASS = 0, /* samples that no source has ever reached keep the frame's value */
@@ -153,9 +164,19 @@ typedef struct vd_params {
     int32_t dither;    /* a vd_dither */
     int32_t threads;   /* >= 1, or VD_THREADS_AUTO */
     int32_t reserved;
+    /* Since ABI 1.2; of the models that depend on the picture, which take weighted means only (normalize = 1). */
+    double range_sigma;           /* bilateral: in sample units, > 0 */
+    double strength;              /* non-local means: in sample units, > 0 */
+    double noise;                 /* non-local means: expected standard deviation of the noise, >= 0 */
+    double diffusivity;           /* Laplacian: > 0 */
+    double contrast;              /* Perona-Malik: in sample units, > 0 */
+    int32_t patch, search;        /* non-local means: radii in pixels, 0 to 32 and 1 to 256 */
+    int32_t diffusivity_function; /* Perona-Malik: a vd_diffusivity */
+    int32_t reserved_2;
 } vd_params;
 
-/* Defaults: sigma 0, tau 0, truncate 4, dt 1, normalize 1, renormalize, pass, causal, automatic. */
+/* Defaults: sigma 0, tau 0, truncate 4, dt 1, normalize 1, renormalize, pass, causal, automatic; 1 for what the models
+ * need, patch 2, search 5. */
 VD_API vd_status vd_params_init(vd_params *params, size_t struct_size);
 
 typedef struct vd_diffuser vd_diffuser;

@@ -115,6 +115,8 @@ class Fit:
         """Return the line for a POSIX shell that filters the video `source` with these parameters."""
         words = ["vdcore", "run", os.fspath(source), os.fspath(target)]
         words += ["--sigma", _text(self.sigma), "--tau", _text(self.tau)]
+        if self.model != models.Gaussian():
+            words += ["--model", models.text_of(self.model)]
         usual = filter_parameters(0, 0)
         for name in _AS_GIVEN:
             if getattr(self, name) != getattr(usual, name):

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver of the models whose coefficients depend on the picture: from rows of any samples to padded planes, through
+ * the model, and back to rows of sums and weights.
+ *
+ * The frame comes less a reference that occurs in it, so that a constant picture is 0 everywhere and stays what it is,
+ * and float planes keep their accuracy for small differences. The planes are float, or double for double streams.
+ *
+ * Edges. Reflect, nearest and constant fill the margin as they say. With renormalize no source lies outside: the margin
+ * has confidence 0. Patches (non-local means) do reach beyond the edges even so; they see the picture reflected.
+ */
+#include "models.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diffusion.h"
+#include "gaussian.h"
+#include "image.h"
+
+/* What comes from the state is not held: its weight stays below 1. */
+#define MOST_RECALLED 0.999999
+
+typedef struct model {
+    int64_t (*margin)(const vd_params *params); /* NULL: none, it reflects at the edges by itself */
+    vd_status (*run)(const vd_model_frame *frame);
+} model;
+
+static vd_status laplacian(const vd_model_frame *frame) { return vd_laplacian(frame, NULL, frame->hold); }
+
+static const model models[VD_MODEL_COUNT] = {
+    [VD_MODEL_BILATERAL] = {vd_bilateral_margin, vd_bilateral},
+    [VD_MODEL_NONLOCAL_MEANS] = {vd_nonlocal_means_margin, vd_nonlocal_means},
+    [VD_MODEL_LAPLACIAN] = {NULL, laplacian},
+    [VD_MODEL_PERONA_MALIK] = {NULL, vd_perona_malik},
+};
+
+static bool is_positive(double x) { return x > 0 && x < INFINITY; }
+
+bool vd_model_check(const vd_params *p)
+{
+    if (p->model == VD_MODEL_GAUSSIAN)
+        return true;
+    bool good = p->normalize == 1;
+    switch (p->model) {
+    case VD_MODEL_BILATERAL: return good && is_positive(p->range_sigma);
+    case VD_MODEL_NONLOCAL_MEANS:
+        return good && is_positive(p->strength) && p->noise >= 0 && p->noise < INFINITY && p->patch >= 0 &&
+               p->patch <= 32 && p->search >= 1 && p->search <= 256;
+    case VD_MODEL_LAPLACIAN: return good && is_positive(p->diffusivity);
+    case VD_MODEL_PERONA_MALIK:
+        return good && is_positive(p->contrast) &&
+               (p->diffusivity_function == VD_DIFFUSIVITY_EXPONENTIAL ||
+                p->diffusivity_function == VD_DIFFUSIVITY_RATIONAL);
+    default: return false;
+    }
+}
+
+static size_t sample_size(const vd_model_planes *m) { return vd_dtype_size(m->frame.dtype); }
+
+vd_status vd_model_start(vd_model_planes *m, const vd_params *params, const vd_kernels *kernels, int threads,
+                         int32_t dtype, int64_t height, int64_t width, int64_t channels)
+{
+    const model *model = models + params->model;
+    memset(m, 0, sizeof *m);
+    m->margin = model->margin != NULL ? model->margin(params) : 0;
+    size_t size = vd_dtype_size(dtype), rows = (size_t)(height + 2 * m->margin),
+           columns = (size_t)(width + 2 * m->margin);
+    if (!vd_checked_multiply(rows, columns, &m->plane) || m->plane > PTRDIFF_MAX / size / (size_t)(channels + 1))
+        return VD_ERROR_OVERFLOW;
+    m->samples = malloc(m->plane * (size_t)channels * size);
+    m->masses = malloc(m->plane * size);
+    m->results = malloc((size_t)(height * width * (channels + 1)) * size);
+    m->planes = malloc((size_t)channels * sizeof *m->planes);
+    m->sums = malloc((size_t)channels * sizeof *m->sums);
+    if (m->samples == NULL || m->masses == NULL || m->results == NULL || m->planes == NULL || m->sums == NULL) {
+        vd_model_free(m);
+        return VD_ERROR_MEMORY;
+    }
+    size_t origin = (size_t)m->margin * columns + (size_t)m->margin, result = (size_t)(height * width);
+    for (int64_t c = 0; c < channels; c++) {
+        m->planes[c] = (char *)m->samples + ((size_t)c * m->plane + origin) * size;
+        m->sums[c] = (char *)m->results + (size_t)c * result * size;
+    }
+    m->frame.params = params;
+    m->frame.kernels = kernels;
+    m->frame.dtype = dtype;
+    m->frame.threads = threads;
+    m->frame.height = height;
+    m->frame.width = width;
+    m->frame.channels = channels;
+    m->frame.planes = m->planes;
+    m->frame.pitch = (ptrdiff_t)columns;
+    m->frame.sums = m->sums;
+    m->frame.weights = (char *)m->results + (size_t)channels * result * size;
+    return VD_OK;
+}
+
+void vd_model_free(vd_model_planes *m)
+{
+    free(m->samples);
+    free(m->masses);
+    free(m->results);
+    free(m->planes);
+    free(m->sums);
+    memset(m, 0, sizeof *m);
+}
+
+/* ---- rows in and out */
+
+static void put(void *plane, int32_t dtype, int64_t at, double value)
+{
+    if (dtype == VD_F32)
+        ((float *)plane)[at] = (float)value;
+    else
+        ((double *)plane)[at] = value;
+}
+
+static double get(const void *plane, int32_t dtype, int64_t at)
+{
+    return dtype == VD_F32 ? ((const float *)plane)[at] : ((const double *)plane)[at];
+}
+
+static void *mass_origin(const vd_model_planes *m)
+{
+    return (char *)m->masses + (size_t)(m->margin * m->frame.pitch + m->margin) * sample_size(m);
+}
+
+/* From samples of type FROM, whole numbers or not, to planes of type T. */
+#define PUT_ROW(FROM, T, NAME)                                                                                         \
+    static void NAME(vd_model_planes *m, int64_t y, const void *row, const double *reference,                          \
+                     const double *confidence)                                                                         \
+    {                                                                                                                  \
+        const vd_model_frame *f = &m->frame;                                                                           \
+        const FROM *samples = row;                                                                                     \
+        T *masses = (T *)mass_origin(m) + y * f->pitch;                                                                \
+        for (int64_t x = 0; x < f->width; x++)                                                                         \
+            masses[x] = 1;                                                                                             \
+        for (int64_t c = 0; c < f->channels; c++) {                                                                    \
+            T *plane = (T *)f->planes[c] + y * f->pitch;                                                               \
+            double zero = reference[c];                                                                                \
+            for (int64_t x = 0, i = c; x < f->width; x++, i += f->channels)                                            \
+                plane[x] = (T)((double)samples[i] - zero);                                                             \
+            for (int64_t x = 0, i = c; confidence != NULL && x < f->width; x++, i += f->channels)                      \
+                masses[x] = (T)confidence[i] < masses[x] ? (T)confidence[i] : masses[x];                               \
+        }                                                                                                              \
+    }
+
+PUT_ROW(uint8_t, float, put_u8_f32)
+PUT_ROW(uint16_t, float, put_u16_f32)
+PUT_ROW(float, float, put_f32_f32)
+PUT_ROW(double, double, put_f64_f64)
+
+#define PLANE_ROWS(T, S)                                                                                               \
+    /* Pixels with a sample that is NaN become missing. Returns whether any confidence is below 1. */                  \
+    static bool mark_row_##S(vd_model_planes *m, int64_t y, bool whole)                                                \
+    {                                                                                                                  \
+        const vd_model_frame *f = &m->frame;                                                                           \
+        T *masses = (T *)mass_origin(m) + y * f->pitch, least = 1;                                                     \
+        for (int64_t c = 0; !whole && c < f->channels; c++) {                                                          \
+            T *plane = (T *)f->planes[c] + y * f->pitch;                                                               \
+            for (int64_t x = 0; x < f->width; x++) {                                                                   \
+                bool missing = plane[x] != plane[x];                                                                   \
+                masses[x] = missing ? 0 : masses[x];                                                                   \
+                plane[x] = missing ? 0 : plane[x];                                                                     \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (int64_t x = 0; x < f->width; x++)                                                                         \
+            least = masses[x] < least ? masses[x] : least;                                                             \
+        return least < 1;                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void recall_row_##S(vd_model_planes *m, int64_t y, const double *u, const double *mass, double decay,       \
+                               const double *reference)                                                                \
+    {                                                                                                                  \
+        const vd_model_frame *f = &m->frame;                                                                           \
+        T *masses = (T *)mass_origin(m) + y * f->pitch;                                                                \
+        for (int64_t x = 0; x < f->width; x++) {                                                                       \
+            double kept = decay * mass[x * f->channels];                                                               \
+            if (!(masses[x] < 1) || !(kept > (double)masses[x]))                                                       \
+                continue;                                                                                              \
+            masses[x] = (T)(kept < MOST_RECALLED ? kept : MOST_RECALLED);                                              \
+            for (int64_t c = 0; c < f->channels; c++)                                                                  \
+                ((T *)f->planes[c])[y * f->pitch + x] = (T)(u[x * f->channels + c] - reference[c]);                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void get_row_##S(const vd_model_planes *m, int64_t y, double *sums, double *weights)                        \
+    {                                                                                                                  \
+        const vd_model_frame *f = &m->frame;                                                                           \
+        const T *weight = (const T *)f->weights + y * f->width;                                                        \
+        for (int64_t c = 0; c < f->channels; c++) {                                                                    \
+            const T *sum = (const T *)f->sums[c] + y * f->width;                                                       \
+            for (int64_t x = 0, i = c; x < f->width; x++, i += f->channels) {                                          \
+                sums[i] = sum[x];                                                                                      \
+                weights[i] = weight[x];                                                                                \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void mean_row_##S(const vd_model_planes *m, int64_t y, const double *reference, T *out)                     \
+    {                                                                                                                  \
+        const vd_model_frame *f = &m->frame;                                                                           \
+        const T *weight = (const T *)f->weights + y * f->width;                                                        \
+        for (int64_t c = 0; c < f->channels; c++) {                                                                    \
+            const T *sum = (const T *)f->sums[c] + y * f->width;                                                       \
+            T zero = (T)reference[c];                                                                                  \
+            for (int64_t x = 0, i = c; x < f->width; x++, i += f->channels)                                            \
+                out[i] = zero + sum[x] / weight[x];                                                                    \
+        }                                                                                                              \
+    }
+
+PLANE_ROWS(float, f32)
+PLANE_ROWS(double, f64)
+
+bool vd_model_put_row(vd_model_planes *m, int64_t y, const void *row, int32_t dtype, const double *reference,
+                      const double *confidence)
+{
+    bool whole = dtype == VD_U8 || dtype == VD_U16;
+    switch (dtype) {
+    case VD_U8: put_u8_f32(m, y, row, reference, confidence); break;
+    case VD_U16: put_u16_f32(m, y, row, reference, confidence); break;
+    case VD_F32: put_f32_f32(m, y, row, reference, confidence); break;
+    default: put_f64_f64(m, y, row, reference, confidence); break;
+    }
+    if (whole && confidence == NULL)
+        return false;
+    return m->frame.dtype == VD_F32 ? mark_row_f32(m, y, whole) : mark_row_f64(m, y, whole);
+}
+
+void vd_model_recall_row(vd_model_planes *m, int64_t y, const double *u, const double *mass, double decay,
+                         const double *reference)
+{
+    (m->frame.dtype == VD_F32 ? recall_row_f32 : recall_row_f64)(m, y, u, mass, decay, reference);
+}
+
+void vd_model_get_row(const vd_model_planes *m, int64_t y, double *sums, double *weights)
+{
+    (m->frame.dtype == VD_F32 ? get_row_f32 : get_row_f64)(m, y, sums, weights);
+}
+
+void vd_model_mean_row(const vd_model_planes *m, int64_t y, const double *reference, void *out)
+{
+    if (m->frame.dtype == VD_F32)
+        mean_row_f32(m, y, reference, out);
+    else
+        mean_row_f64(m, y, reference, out);
+}
+
+/* ---- the margin */
+
+/* Fills the margin of one plane: with what the boundary says stands there, or `outside` where it says nothing does. */
+static void pad(const vd_model_planes *m, void *origin, int32_t boundary, double outside)
+{
+    const vd_model_frame *f = &m->frame;
+    size_t size = sample_size(m), row_size = (size_t)f->pitch * size;
+    for (int64_t y = 0; y < f->height; y++)
+        for (int64_t k = 1; k <= m->margin; k++) {
+            int64_t left = vd_boundary_index(-k, f->width, boundary);
+            int64_t right = vd_boundary_index(f->width - 1 + k, f->width, boundary), row = y * f->pitch;
+            put(origin, f->dtype, row - k, left < 0 ? outside : get(origin, f->dtype, row + left));
+            put(origin, f->dtype, row + f->width - 1 + k, right < 0 ? outside : get(origin, f->dtype, row + right));
+        }
+    char *first = (char *)origin - (size_t)m->margin * size;
+    for (int64_t k = 1; k <= m->margin; k++)
+        for (int side = 0; side < 2; side++) {
+            int64_t y = side == 0 ? -k : f->height - 1 + k, from = vd_boundary_index(y, f->height, boundary);
+            char *row = first + y * (int64_t)row_size;
+            if (from >= 0)
+                memcpy(row, first + from * (int64_t)row_size, row_size);
+            else
+                for (int64_t x = 0; x < f->pitch; x++)
+                    put(row, f->dtype, x, outside);
+        }
+}
+
+vd_status vd_model_run(vd_model_planes *m, const double *reference, bool masked)
+{
+    vd_model_frame *f = &m->frame;
+    int32_t boundary = f->params->boundary;
+    bool open = boundary == VD_BOUNDARY_RENORMALIZE && m->margin > 0;
+    for (int64_t c = 0; c < f->channels; c++)
+        pad(m, (void *)f->planes[c], open ? VD_BOUNDARY_REFLECT : boundary, f->params->cval - reference[c]);
+    f->missing = masked;
+    f->masses = masked || open ? mass_origin(m) : NULL;
+    if (f->masses != NULL)
+        pad(m, mass_origin(m), boundary, open ? 0 : 1);
+    return models[f->params->model].run(f);
+}

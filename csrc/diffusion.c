@@ -166,14 +166,15 @@ typedef struct heat {
 } heat;
 
 /* Perona-Malik: one pass over the picture. */
-enum { READ_ROWS = 8, SMOOTH_ROWS = 4, DIFFUSIVITY_ROWS = 4, STEP_ROWS = 4 }; /* of a ring, powers of 2 */
+enum { READ_ROWS = 6, SMOOTH_ROWS = 4, DIFFUSIVITY_ROWS = 3, STEP_ROWS = 4 }; /* of a ring */
+#define FACE_ROWS(steps) ((steps) + 2)
 
 typedef struct cycle {
     const vd_model_frame *frame;
     const vd_diffusion_kernels *kernels;
     int64_t number, cycles;
-    int64_t planes;               /* the channels, and the masses if there are any */
-    int steps, face_rows;         /* face_rows: a power of 2, at least steps + 2 */
+    int64_t planes; /* the channels, and the masses if there are any */
+    int steps;
     double *tau;                  /* [steps], adds up to 1 */
     double half_y, half_x, scale; /* half the diffusion of a cycle along the axes; 1 / contrast^2 */
     void *other;                  /* planes of every second result */
@@ -184,7 +185,8 @@ typedef struct cycle {
 
 static int64_t cycle_rows(const cycle *c)
 {
-    return c->planes * (READ_ROWS + SMOOTH_ROWS + STEP_ROWS * (c->steps - 1)) + DIFFUSIVITY_ROWS + 2 * c->face_rows + 1;
+    return c->planes * (READ_ROWS + SMOOTH_ROWS + STEP_ROWS * (c->steps - 1)) + DIFFUSIVITY_ROWS +
+           2 * FACE_ROWS(c->steps) + 1;
 }
 
 #define REAL float
@@ -537,8 +539,6 @@ vd_status vd_perona_malik(const vd_model_frame *frame)
     c.half_x = p->sigma_x * p->sigma_x / 4 / cycles;
     c.planes = frame->channels + (frame->masses != NULL);
     c.pitch = (frame->width + LINE - 1) / LINE * LINE + 2 * LINE;
-    for (c.face_rows = 4; c.face_rows < c.steps + 2; c.face_rows *= 2)
-        ;
     c.scratch_size = (size_t)cycle_rows(&c) * (size_t)c.pitch * size + ALIGNMENT;
     c.tau = allocate((size_t)c.steps, 1, sizeof *c.tau);
     c.scratch = allocate((size_t)threads, c.scratch_size, 1);

@@ -106,7 +106,7 @@ static REAL *NAME(ring_row)(const cycle *c, REAL *ring, int depth, int64_t y)
 {
     int64_t last = c->frame->height - 1;
     y = y < 0 ? 0 : y < last ? y : last;
-    return ring + (y & (depth - 1)) * c->pitch + LINE;
+    return ring + y % depth * c->pitch + LINE;
 }
 
 static void NAME(close)(const cycle *c, REAL *row)
@@ -163,7 +163,7 @@ static void NAME(cycle)(void *context, int64_t begin, int64_t end, int thread)
     const cycle *c = context;
     const vd_diffusion_kernels *k = c->kernels;
     int64_t height = c->frame->height, width = c->frame->width, planes = c->planes, n = c->steps;
-    int faces = c->face_rows;
+    int faces = FACE_ROWS(c->steps);
     REAL *read = (REAL *)(c->scratch + (size_t)thread * c->scratch_size),
          *smooth = read + planes * READ_ROWS * c->pitch;
     REAL *diffusivity = smooth + planes * SMOOTH_ROWS * c->pitch, *right = diffusivity + DIFFUSIVITY_ROWS * c->pitch;

@@ -7,13 +7,13 @@
 
 over the (2 search + 1)^2 pixels around x, with d2 the mean over channels and over the (2 patch + 1)^2 offsets
 j of (f(x + j) - f(x_i + j))^2. Only offsets count at which both pixels are present; c_i is 1 where there are
-none.
+none. With boundary "renormalize" no sources lie beyond the edges, but patches see the picture reflected there.
 """
 
 import numpy as np
 
 PADDING = {
-    "renormalize": {"mode": "constant"},  # and no mass there
+    "renormalize": {"mode": "symmetric"},  # for patches; there are no sources
     "reflect": {"mode": "symmetric"},  # d c b a | a b c d | d c b a
     "nearest": {"mode": "edge"},
     "constant": {"mode": "constant"},
@@ -79,6 +79,9 @@ def nonlocal_means(
     fill = {"constant_values": cval} if boundary == "constant" else {}
     value = np.pad(value, ((margin, margin), (margin, margin), (0, 0)), **keywords, **fill)
     fill = {"constant_values": 1.0} if boundary == "constant" else {}
+    is_there = np.pad(mass > 0, margin, **keywords, **fill)
+    if boundary == "renormalize":
+        keywords = {"mode": "constant"}
     mass = np.pad(mass, margin, **keywords, **fill)
 
     def around(array, y, x):
@@ -89,7 +92,7 @@ def nonlocal_means(
     for y, x in np.ndindex(height, width):
         for dy, dx in np.ndindex(2 * search + 1, 2 * search + 1):
             here, there = (y + margin, x + margin), (y + dy + patch, x + dx + patch)
-            present = (around(mass, *here) > 0) & (around(mass, *there) > 0)
+            present = around(is_there, *here) & around(is_there, *there)
             c = coefficient(around(value, *here), around(value, *there), present, strength, noise)
             weight = mass[there] * c * gaussian(dy - search, sigma_y) * gaussian(dx - search, sigma_x)
             sums[y, x] += weight * value[there]

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Non-local means: against the double loop over pixels, windows and patches, for every dtype, number of channels, kind
+ * of mask and instruction set; frames smaller than a window and larger than a tile; the same bits for any number of
+ * threads; patches and windows of any size; no memory.
+ */
+#include "gaussian.h"
+#include "models.h"
+
+#include "check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
+#if defined(__GLIBC__) && !defined(SANITIZED)
+#define FAILING
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+
+static int failing;
+
+void *malloc(size_t size) { return failing ? NULL : __libc_malloc(size); }
+void *calloc(size_t count, size_t size) { return failing ? NULL : __libc_calloc(count, size); }
+#endif
+
+/* What the masses are: none given; 1 in the frame, said to be so or not; some missing in a corner; random ones; random
+ * ones that are reflected at the edges. There are none beyond the edges but in the last. */
+enum { NONE, EDGES, ONES, CORNER, RANDOM, REFLECTED, MASKS };
+
+typedef struct scene {
+    vd_model_frame frame;
+    vd_params params;
+    int64_t margin, area, origin;
+    void *samples, *masses, *results;
+    char *present; /* with the margin, reflected */
+    const void *planes[8];
+    void *sums[8];
+} scene;
+
+static uint64_t seed = 1;
+
+static double uniform(double low, double high)
+{
+    return low + (high - low) * (double)(check_random(&seed) >> 11) / 9007199254740992.0;
+}
+
+static size_t size_of(int32_t dtype) { return dtype == VD_F32 ? sizeof(float) : sizeof(double); }
+
+static void put(void *to, int32_t dtype, int64_t i, double value)
+{
+    if (dtype == VD_F32)
+        ((float *)to)[i] = (float)value;
+    else
+        ((double *)to)[i] = value;
+}
+
+static double get(const void *from, int32_t dtype, int64_t i)
+{
+    return dtype == VD_F32 ? (double)((const float *)from)[i] : ((const double *)from)[i];
+}
+
+static double mass_of(int mask, int64_t y, int64_t x, int64_t width)
+{
+    switch (mask) {
+    case CORNER: return !(y < 3 && x >= width - 4);
+    case RANDOM:
+    case REFLECTED: return check_random(&seed) % 3 == 0 ? 0 : check_random(&seed) % 2 ? 1 : uniform(0.01, 1);
+    default: return 1;
+    }
+}
+
+/* A scene of smooth parts, an edge and noise; garbage where pixels are missing. */
+static scene make_scene(int32_t dtype, int64_t height, int64_t width, int64_t channels, int mask, vd_params params)
+{
+    scene s = {.params = params};
+    s.params.boundary = mask == NONE || mask == REFLECTED ? VD_BOUNDARY_REFLECT : VD_BOUNDARY_RENORMALIZE;
+    s.margin = vd_nonlocal_means_margin(&params);
+    int64_t pitch = width + 2 * s.margin + 3, origin = s.margin * pitch + s.margin;
+    s.area = pitch * (height + 2 * s.margin);
+    size_t size = size_of(dtype);
+    s.samples = calloc((size_t)(s.area * channels), size);
+    s.masses = calloc((size_t)s.area, size);
+    s.present = calloc((size_t)s.area, 1);
+    s.results = calloc((size_t)(height * width * (channels + 1)), size);
+    for (int64_t y = 0; y < height; y++)
+        for (int64_t x = 0; x < width; x++) {
+            int64_t i = origin + y * pitch + x;
+            double mass = mass_of(mask, y, x, width);
+            put(s.masses, dtype, i, mass);
+            s.present[i] = mass > 0;
+            for (int64_t c = 0; c < channels; c++) {
+                double f = 0.3 + 0.1 * sin((double)(x + c) / 5) + (x + 2 * y > width ? 0.4 : 0) + uniform(-0.1, 0.1);
+                put(s.samples, dtype, c * s.area + i, mass > 0 ? f : 1e30);
+            }
+        }
+    for (int64_t y = -s.margin; y < height + s.margin; y++)
+        for (int64_t x = -s.margin; x < width + s.margin; x++) {
+            int64_t from_y = vd_boundary_index(y, height, VD_BOUNDARY_REFLECT), i = origin + y * pitch + x;
+            int64_t from = origin + from_y * pitch + vd_boundary_index(x, width, VD_BOUNDARY_REFLECT);
+            s.present[i] = s.present[from];
+            if (i != from)
+                put(s.masses, dtype, i, mask == REFLECTED ? get(s.masses, dtype, from) : 0);
+            for (int64_t c = 0; c < channels; c++)
+                put(s.samples, dtype, c * s.area + i, get(s.samples, dtype, c * s.area + from));
+        }
+    s.origin = origin;
+    s.frame.missing = mask > EDGES;
+    s.frame.dtype = dtype;
+    s.frame.threads = 1;
+    s.frame.height = height;
+    s.frame.width = width;
+    s.frame.channels = channels;
+    s.frame.pitch = pitch;
+    s.frame.masses = mask == NONE ? NULL : (char *)s.masses + (size_t)origin * size;
+    s.frame.weights = (char *)s.results + (size_t)(channels * height * width) * size;
+    for (int64_t c = 0; c < channels; c++) {
+        s.planes[c] = (char *)s.samples + (size_t)(c * s.area + origin) * size;
+        s.sums[c] = (char *)s.results + (size_t)(c * height * width) * size;
+    }
+    return s;
+}
+
+static vd_status run(scene *s, const vd_kernels *kernels, int threads)
+{
+    s->frame.params = &s->params;
+    s->frame.kernels = kernels;
+    s->frame.planes = s->planes;
+    s->frame.sums = s->sums;
+    s->frame.threads = threads;
+    return vd_nonlocal_means(&s->frame);
+}
+
+static void free_scene(scene *s)
+{
+    free(s->samples);
+    free(s->masses);
+    free(s->results);
+    free(s->present);
+}
+
+/* The weight of pixel b for pixel a, places in the planes. */
+static double weight(const scene *s, int64_t a, int64_t b)
+{
+    const vd_model_frame *f = &s->frame;
+    int64_t patch = s->params.patch;
+    double sum = 0, pairs = 0;
+    for (int64_t j = -patch; j <= patch; j++)
+        for (int64_t i = -patch; i <= patch; i++) {
+            int64_t at = j * f->pitch + i;
+            if (!s->present[s->origin + a + at] || !s->present[s->origin + b + at])
+                continue;
+            for (int64_t c = 0; c < f->channels; c++) {
+                double d = get(s->planes[c], f->dtype, a + at) - get(s->planes[c], f->dtype, b + at);
+                sum += d * d;
+            }
+            pairs += (double)f->channels;
+        }
+    double excess = pairs > 0 ? sum / pairs - 2 * s->params.noise * s->params.noise : 0;
+    return exp(-(excess > 0 ? excess : 0) / (s->params.strength * s->params.strength));
+}
+
+static double gaussian(double d, double sigma) { return sigma > 0 ? exp(-0.5 * (d / sigma) * (d / sigma)) : 1; }
+
+static void check_pixel(const scene *s, int64_t y, int64_t x)
+{
+    const vd_model_frame *f = &s->frame;
+    double weights = 0, sums[8] = {0}, tolerance = f->dtype == VD_F32 ? 4e-6 : 1e-13;
+    for (int64_t dy = -s->params.search; dy <= s->params.search; dy++)
+        for (int64_t dx = -s->params.search; dx <= s->params.search; dx++) {
+            int64_t a = y * f->pitch + x, b = a + dy * f->pitch + dx;
+            double m = f->masses != NULL ? get(f->masses, f->dtype, b) : 1;
+            double w = gaussian((double)dy, s->params.sigma_y) * gaussian((double)dx, s->params.sigma_x);
+            if (m == 0)
+                continue;
+            w *= m * weight(s, a, b);
+            weights += w;
+            for (int64_t c = 0; c < f->channels; c++)
+                sums[c] += w * get(s->planes[c], f->dtype, b);
+        }
+    CHECK(fabs(get(f->weights, f->dtype, y * f->width + x) - weights) <= tolerance * weights);
+    for (int64_t c = 0; c < f->channels; c++)
+        CHECK(fabs(get(s->sums[c], f->dtype, y * f->width + x) - sums[c]) <= tolerance * weights);
+}
+
+static vd_params some_params(int32_t patch, int32_t search, double strength, double noise, double sigma)
+{
+    vd_params p;
+    CHECK_STATUS(vd_params_init(&p, sizeof p), VD_OK);
+    p.patch = patch;
+    p.search = search;
+    p.strength = strength;
+    p.noise = noise;
+    p.sigma_y = sigma;
+    p.sigma_x = sigma / 2;
+    return p;
+}
+
+static const vd_kernels *kernels_of_set(const char *name)
+{
+    const vd_kernels *tables[] = {vd_kernels_scalar(), vd_kernels_avx2(), vd_kernels_avx512(), vd_kernels_neon()};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i] != NULL && strcmp(tables[i]->name, name) == 0)
+            return tables[i];
+    return NULL;
+}
+
+/* Against the double loop at every `stride`th pixel, and every set and number of threads against the first result. */
+static void check_frame(int32_t dtype, int64_t height, int64_t width, int64_t channels, int mask, vd_params params,
+                        int64_t stride)
+{
+    scene s = make_scene(dtype, height, width, channels, mask, params);
+    size_t bytes = (size_t)(height * width * (channels + 1)) * size_of(dtype);
+    void *first = malloc(bytes);
+    const char *sets[4];
+    int32_t count = vd_instruction_sets(sets, 4);
+    CHECK_STATUS(run(&s, kernels_of_set(sets[count - 1]), 1), VD_OK);
+    memcpy(first, s.results, bytes);
+    for (int64_t i = 0; i < height * width; i += stride)
+        check_pixel(&s, i / width, i % width);
+    for (int set = 0; set < count; set++) {
+        memset(s.results, 0xff, bytes);
+        CHECK_STATUS(run(&s, kernels_of_set(sets[set]), 1 + 2 * set), VD_OK);
+        CHECK(memcmp(first, s.results, bytes) == 0);
+    }
+    free(first);
+    free_scene(&s);
+}
+
+/* Masses that happen to be 1 everywhere are as good as those that are said to be, bit for bit. */
+static void check_ones(int32_t dtype)
+{
+    scene s = make_scene(dtype, 20, 30, 2, ONES, some_params(2, 3, 0.1, 0.05, 0));
+    size_t bytes = 20 * 30 * 3 * size_of(dtype);
+    void *first = malloc(bytes);
+    CHECK_STATUS(run(&s, vd_kernels_scalar(), 1), VD_OK);
+    memcpy(first, s.results, bytes);
+    s.frame.missing = false;
+    CHECK_STATUS(run(&s, vd_kernels_scalar(), 1), VD_OK);
+    CHECK(memcmp(first, s.results, bytes) == 0);
+    free(first);
+    free_scene(&s);
+}
+
+/* Strengths and samples at the ends of a type's range give numbers. */
+static void check_extremes(int32_t dtype, double strength, double noise, double factor)
+{
+    scene s = make_scene(dtype, 12, 18, 1, EDGES, some_params(1, 2, strength, noise, 0));
+    for (int64_t i = 0; i < s.area; i++)
+        put(s.samples, dtype, i, factor * get(s.samples, dtype, i));
+    CHECK_STATUS(run(&s, vd_kernels_scalar(), 1), VD_OK);
+    for (int64_t i = 0; i < 12 * 18; i++) {
+        double w = get(s.frame.weights, dtype, i), mean = get(s.sums[0], dtype, i) / w;
+        CHECK(w >= 1 && w <= 25.001);
+        CHECK(mean >= 0 && mean <= 1.001 * factor);
+    }
+    free_scene(&s);
+}
+
+static void check_no_memory(void)
+{
+#ifdef FAILING
+    scene s = make_scene(VD_F32, 9, 9, 1, NONE, some_params(1, 1, 1, 0, 0));
+    failing = 1;
+    vd_status status = run(&s, vd_kernels_scalar(), 1);
+    failing = 0;
+    CHECK_STATUS(status, VD_ERROR_MEMORY);
+    free_scene(&s);
+#endif
+}
+
+int main(void)
+{
+    const int32_t dtypes[] = {VD_F32, VD_F64};
+    vd_params params = some_params(2, 5, 0.1, 0.05, 0);
+    CHECK(vd_nonlocal_means_margin(&params) == 7);
+    for (int d = 0; d < 2; d++) {
+        for (int mask = 0; mask < MASKS; mask++) {
+            for (int64_t channels = 1; channels <= 5; channels++)
+                check_frame(dtypes[d], 17, 23, channels, mask, params, 5);
+            for (int32_t patch = 0; patch <= 5; patch++)
+                check_frame(dtypes[d], 9, 21, 1, mask, some_params(patch, 2, 0.2, 0, patch % 2 ? 2 : 0), 3);
+            for (int32_t search = 1; search <= 9; search += 4)
+                check_frame(dtypes[d], 11, 13, 2, mask, some_params(1, search, 0.1, 0.1, 3), 7);
+            check_frame(dtypes[d], 1, 1, 3, mask, params, 1);
+            check_frame(dtypes[d], 1, 40, 1, mask, params, 1);
+            check_frame(dtypes[d], 40, 1, 1, mask, params, 1);
+            check_frame(dtypes[d], 150, 460, 1, mask, some_params(1, 2, 0.1, 0, 0), 97);
+        }
+        check_frame(dtypes[d], 30, 30, 1, RANDOM, some_params(3, 40, 0.1, 0, 20), 211);
+        check_ones(dtypes[d]);
+        check_extremes(dtypes[d], 1e-25, 0, 1);
+        check_extremes(dtypes[d], 1e-25, 1, 1);
+        check_extremes(dtypes[d], 1e25, 1e20, 1);
+        check_extremes(dtypes[d], 0.1, 0.1, 1e25);
+        check_extremes(dtypes[d], 1e25, 1e30, 1e25);
+    }
+    check_no_memory();
+    return check_result();
+}

@@ -140,9 +140,10 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame)
     j.rows = share(frame->height, tiles_y);
     tiles_y = share(frame->height, j.rows);
 
-    j.pitch = whole(j.margin) + whole(j.columns + j.margin + STEP);
+    int64_t lead = whole(j.margin) + j.patch; /* of a row: rows of differences begin on a line of the cache */
+    j.pitch = whole(lead + j.columns + j.margin + STEP);
     j.area = j.pitch * (j.rows + 2 * j.margin);
-    j.origin = j.margin * j.pitch + whole(j.margin);
+    j.origin = j.margin * j.pitch + lead;
     j.sum_pitch = whole(j.columns);
     j.sum_area = j.sum_pitch * j.rows;
     j.ring_pitch = whole(j.columns + j.search + 2 * j.patch) + STEP;

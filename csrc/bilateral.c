@@ -36,7 +36,7 @@
 #include "parallel.h"
 
 enum {
-    TILE = 2048,  /* columns, more for wide windows: six rows of it stay in the first-level cache */
+    TILE = 768,  /* columns, more for wide windows: six rows of it stay in the first-level cache */
     VECTOR = 16, /* samples that rows are worked on by */
     MANY = 400
 };

@@ -107,7 +107,16 @@ static VD_TARGET void NAME(weights)(REAL *restrict out, const REAL *restrict row
     }
 }
 
-/* Two planes at a time, so that weights are read half as often. */
+/* Too many rows for a compiler to make sure that none is written where another is read. */
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define INDEPENDENT
+#endif
+
+/* Two planes at a time, or three and the total, so that weights are not read once for each. */
 static VD_TARGET void NAME(accumulate)(REAL *restrict sums, size_t plane, REAL *restrict total,
                                        const REAL *const weights[VD_NLM_PAIRS], const REAL *const values[VD_NLM_PAIRS],
                                        size_t value_plane, size_t channels, size_t n)
@@ -120,7 +129,21 @@ static VD_TARGET void NAME(accumulate)(REAL *restrict sums, size_t plane, REAL *
         const REAL *restrict v0 = values[0] + c * value_plane, *restrict v1 = values[1] + c * value_plane,
                              *restrict v2 = values[2] + c * value_plane, *restrict v3 = values[3] + c * value_plane;
         REAL *restrict sum = sums + c * plane;
-        if (c == 0 && total != NULL) {
+        if (c == 0 && total != NULL && channels == 3) {
+            const REAL *restrict u0 = v0 + value_plane, *restrict u1 = v1 + value_plane,
+                                 *restrict u2 = v2 + value_plane, *restrict u3 = v3 + value_plane;
+            const REAL *restrict t0 = u0 + value_plane, *restrict t1 = u1 + value_plane,
+                                 *restrict t2 = u2 + value_plane, *restrict t3 = u3 + value_plane;
+            REAL *restrict next = sum + plane, *restrict last = next + plane;
+            INDEPENDENT
+            for (size_t i = 0; i < n; i++) {
+                sum[i] += (w0[i] * v0[i] + w1[i] * v1[i]) + (w2[i] * v2[i] + w3[i] * v3[i]);
+                next[i] += (w0[i] * u0[i] + w1[i] * u1[i]) + (w2[i] * u2[i] + w3[i] * u3[i]);
+                last[i] += (w0[i] * t0[i] + w1[i] * t1[i]) + (w2[i] * t2[i] + w3[i] * t3[i]);
+                total[i] += (w0[i] + w1[i]) + (w2[i] + w3[i]);
+            }
+            c = 3;
+        } else if (c == 0 && total != NULL) {
             for (size_t i = 0; i < n; i++) {
                 sum[i] += (w0[i] * v0[i] + w1[i] * v1[i]) + (w2[i] * v2[i] + w3[i] * v3[i]);
                 total[i] += (w0[i] + w1[i]) + (w2[i] + w3[i]);
@@ -143,6 +166,7 @@ static VD_TARGET void NAME(accumulate)(REAL *restrict sums, size_t plane, REAL *
     }
 }
 
+#undef INDEPENDENT
 #undef WHOLE
 #undef NAME
 #undef PASTE

@@ -34,8 +34,8 @@ def picture(channels: int, *, tiny: bool) -> np.ndarray:
     y, x = np.mgrid[:height, :width]
     clean = 120 + 60 * np.sin(x / 17) + 50 * ((x // 40 + y // 40) % 2)
     noise = np.random.default_rng(1).normal(0, NOISE, (height, width, channels))
-    noisy = np.rint(clean[:, :, None] + noise).clip(0, 255).astype(np.uint8)
-    return noisy[:, :, 0] if channels == 1 else noisy
+    noisy: np.ndarray = np.rint(clean[:, :, None] + noise).clip(0, 255).astype(np.uint8)
+    return noisy.reshape(height, width) if channels == 1 else noisy
 
 
 class Ours:

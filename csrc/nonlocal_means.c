@@ -25,8 +25,8 @@
  *
  * Rounding. Box sums only ever add, columns first: a running sum that also subtracts, or a summed-area table, is cheaper
  * for large patches but keeps the rounding error of the edges it has passed, which in single precision is not small
- * against strength^2. All terms of sums and weights are positive, so the relative error of a weight is that of the
- * exponential (exponential.h) and of patches and channels to add up, some 1e-6 in single precision.
+ * against strength^2. So a distance is good to about (patch + channels) roundings and a weight to those of its exponent,
+ * below (d2 + 2 noise^2) / strength^2 of them, and of the exponential (exponential.h): some 1e-6 in single precision.
  *
  * The edges of the frame cost nothing: weights across them become 0. Missing pixels in a tile cost a choice per
  * difference, and counts of the pairs that are there wherever rows of the mask differ from the one above.

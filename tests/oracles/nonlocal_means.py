@@ -7,7 +7,7 @@
 
 over the (2 search + 1)^2 pixels around x, with d2 the mean over channels and over the (2 patch + 1)^2 offsets
 j of (f(x + j) - f(x_i + j))^2. Only offsets count at which both pixels are present; c_i is 1 where there are
-none. With boundary "renormalize" no sources lie beyond the edges, but patches see the picture reflected there.
+none. With boundary "renormalize" no sources lie beyond the edges, but patches see the picture reflected.
 """
 
 import numpy as np

@@ -65,6 +65,9 @@ vd_status vd_model_start(vd_model_planes *m, const vd_params *params, const vd_k
     const model *model = models + params->model;
     memset(m, 0, sizeof *m);
     m->margin = model->margin != NULL ? model->margin(params) : 0;
+    int64_t longest = height > width ? height : width;
+    if (params->model == VD_MODEL_BILATERAL && params->boundary == VD_BOUNDARY_RENORMALIZE && m->margin > longest)
+        m->margin = longest; /* nothing beyond counts, however wide the kernel */
     size_t size = vd_dtype_size(dtype), rows = (size_t)(height + 2 * m->margin),
            columns = (size_t)(width + 2 * m->margin);
     if (!vd_checked_multiply(rows, columns, &m->plane) || m->plane > PTRDIFF_MAX / size / (size_t)(channels + 1))

@@ -238,3 +238,12 @@ def test_region(model):
     inside[4:13, 5:15] = True
     np.testing.assert_array_equal(got[:, inside], everywhere[:, inside])
     np.testing.assert_array_equal(got[:, ~inside], video[:, ~inside])
+
+
+def test_a_kernel_much_wider_than_the_picture():
+    video = frames(1, (9, 11), np.float64)
+    for model in models.Bilateral(0.2), models.Laplacian():
+        result = vdcore.diffuse(video, 1e5, 0, model=model)
+        assert np.isfinite(result).all()
+    np.testing.assert_allclose(vdcore.diffuse(video, 1e5, 0, model="laplacian"), video.mean(), rtol=1e-9)
+    assert video.min() < vdcore.diffuse(video, 1e5, 0, model=models.Bilateral(1e9)).mean() < video.max()

@@ -22,6 +22,9 @@ QUESTIONS = (
     "fitting",
     "noise_estimation",
     "sources",
+    "bilateral",
+    "nonlocal_means",
+    "perona_malik",
 )
 
 

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bilateral filter against cv2.bilateralFilter: grey, diameter 9, one thread each, the best of many runs.
+"""Is the bilateral filter faster than OpenCV's, grey, with windows of one diameter?"""
 
-Run with ``python -m benchmarks.bilateral``.
-"""
-
-import time
+from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,41 +10,43 @@ import numpy as np
 import vdcore
 from vdcore import models
 
-SIZES = [(360, 640), (1080, 1920)]
+from .contestants import FULL_HD, TINY
+from .timing import Row, interleave
+
+SMALL = (360, 640)
 SIGMA, TRUNCATE, RANGE_SIGMA = 2.0, 2.0, 20.0  # int(2 * 2 + 0.5) = 4: 9 x 9 pixels
+DIAMETER = 9
+WANTED = 2
 
 
-def picture(height, width):
+def picture(size: tuple[int, int]) -> np.ndarray:
     """Smooth noise, uint8."""
-    noise = np.random.default_rng(1).integers(0, 256, (height, width)).astype(np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, size).astype(np.uint8)
     return cv2.GaussianBlur(noise, (0, 0), 1)
 
 
-def main():
-    cv2.setNumThreads(1)
-    print("| size | OpenCV | vdcore, 8 bit | vdcore, float | ratio, 8 bit | ratio, float |")
-    print("|---|---|---|---|---|---|")
-    for height, width in SIZES:
-        frame = picture(height, width)
-        floating = frame.astype(np.float32)
-        diffuser, other = (
-            vdcore.Diffuser(SIGMA, 0, model=models.Bilateral(RANGE_SIGMA), truncate=TRUNCATE, threads=1)
-            for _ in range(2)
-        )
-        work = [
-            lambda frame=frame: cv2.bilateralFilter(frame, 9, RANGE_SIGMA, SIGMA),
-            lambda frame=frame, diffuser=diffuser: diffuser(frame),
-            lambda frame=floating, diffuser=other: diffuser(frame),
-        ]
-        best = [np.inf] * 3
-        for _ in range(15):  # in turn, so that a busy machine is busy for all
-            for i, call in enumerate(work):
-                start = time.perf_counter()
-                call()
-                best[i] = min(best[i], time.perf_counter() - start)
-        times = " | ".join(f"{1e3 * t:.2f} ms" for t in best)
-        print(f"| {width} x {height} | {times} | {best[0] / best[1]:.2f} | {best[0] / best[2]:.2f} |")
+def ours(frame: np.ndarray) -> Callable[[], object]:
+    diffuser = vdcore.Diffuser(SIGMA, 0, model=models.Bilateral(RANGE_SIGMA), truncate=TRUNCATE, threads=1)
+    out = np.empty_like(frame)
+    return lambda: diffuser(frame, out=out)
 
 
-if __name__ == "__main__":
-    main()
+def run(tiny: bool, folder: Path) -> list[Row]:
+    rows = []
+    for size in (TINY,) if tiny else (SMALL, FULL_HD):
+        frame = picture(size)
+        functions = {
+            "uint8": ours(frame),
+            "float32": ours(frame.astype(np.float32)),
+            "OpenCV": lambda frame=frame: cv2.bilateralFilter(frame, DIAMETER, RANGE_SIGMA, SIGMA),
+        }
+        times = interleave(functions, tiny=tiny)
+        for dtype in ("uint8", "float32"):
+            work = f"bilateral, {size[1]} x {size[0]} grey, {dtype}, diameter {DIAMETER}"
+            runs_on = f"{vdcore.build_info()['instruction_set']}, 1 thread"
+            rows.append(
+                Row.faster(
+                    work, "cv2.bilateralFilter, uint8", runs_on, times["OpenCV"] / times[dtype], WANTED
+                )
+            )
+    return rows

@@ -5,28 +5,29 @@
  *
  *     c_i(x) = exp(-max(0, d2(x, x_i) - 2 noise^2) / strength^2),
  *
- * for x_i in the window of (2 search + 1)^2 pixels around x, where d2 is the mean of (f(x + j) - f(x_i + j))^2 over the
- * (2 patch + 1)^2 offsets j and all channels. Two noisy views of one patch differ by 2 noise^2 in the mean, which is what
- * noise takes off. The pixel itself counts with weight 1. G is the Gaussian of sigma_y and sigma_x within that window;
- * along an axis of sigma 0 it is 1.
+ * for x_i in the window of (2 search + 1)^2 pixels around x, where d2 is the mean of (f(x + j) - f(x_i + j))^2 over
+ * the (2 patch + 1)^2 offsets j and all channels. Two noisy views of one patch differ by 2 noise^2 in the mean, which
+ * is what noise takes off. The pixel itself counts with weight 1. G is the Gaussian of sigma_y and sigma_x within that
+ * window; along an axis of sigma 0 it is 1.
  *
  * Missing pixels. d2 is the mean over those j for which both pixels are there; c_i is 1 where there are none. So a
- * missing pixel is filled in from where its surroundings are alike. Beyond the edges of the frame there are no sources with
- * VD_BOUNDARY_RENORMALIZE, but patches go on there, in the reflected frame and its missing pixels.
+ * missing pixel is filled in from where its surroundings are alike. Beyond the edges of the frame there are no sources
+ * with VD_BOUNDARY_RENORMALIZE, but patches go on there, in the reflected frame and its missing pixels.
  *
- * Shift by shift. For one shift s of the frame, d2(x, x + s) is a box sum of one squared difference image, and its weight
- * serves two pixels: x + s as a source of x and x as a source of x + s. Half of the window's shifts are all.
+ * Shift by shift. For one shift s of the frame, d2(x, x + s) is a box sum of one squared difference image, and its
+ * weight serves two pixels: x + s as a source of x and x as a source of x + s. Half of the window's shifts are all.
  *
  * Tiles. The frame is cut into tiles whose samples, sums and rows of differences stay in the second and first level of
- * the cache; each is done alone, weights at its edges are found again by its neighbours, and the tiles depend on nothing
- * but the frame's size. So threads share tiles and the bits are the same for any number of them. Within a tile four
- * shifts go down the rows together, each with a ring of the last rows of differences; their four terms enter the sums at
- * one go.
+ * the cache; each is done alone, weights at its edges are found again by its neighbours, and the tiles depend on
+ * nothing but the frame's size. So threads share tiles and the bits are the same for any number of them. Within a tile
+ * four shifts go down the rows together, each with a ring of the last rows of differences; their four terms enter the
+ * sums at one go.
  *
- * Rounding. Box sums only ever add, columns first: a running sum that also subtracts, or a summed-area table, is cheaper
- * for large patches but keeps the rounding error of the edges it has passed, which in single precision is not small
- * against strength^2. So a distance is good to about (patch + channels) roundings and a weight to those of its exponent,
- * below (d2 + 2 noise^2) / strength^2 of them, and of the exponential (exponential.h): some 1e-6 in single precision.
+ * Rounding. Box sums only ever add, columns first: a running sum that also subtracts, or a summed-area table, is
+ * cheaper for large patches but keeps the rounding error of the edges it has passed, which in single precision is not
+ * small against strength^2. So a distance is good to about (patch + channels) roundings and a weight to those of its
+ * exponent, below (d2 + 2 noise^2) / strength^2 of them, and of the exponential (exponential.h): some 1e-6 in single
+ * precision unless the noise is many times strength.
  *
  * The edges of the frame cost nothing: weights across them become 0. Missing pixels in a tile cost a choice per
  * difference, and counts of the pairs that are there wherever rows of the mask differ from the one above.
@@ -58,8 +59,8 @@ typedef struct shift {
     double gain;
 } shift;
 
-/* Weights of a shift are wanted for the pixels of a tile and for those that it moves into the tile: in a row for shift_extra
- * more pixels than the tile has, from shift_begin on. */
+/* Weights of a shift are wanted for the pixels of a tile and for those that it moves into the tile: in a row for
+ * shift_extra more pixels than the tile has, from shift_begin on. */
 static int64_t shift_begin(const shift *s) { return s->x > 0 ? -s->x : 0; }
 static int64_t shift_extra(const shift *s) { return s->x > 0 ? s->x : -s->x; }
 

@@ -8,8 +8,8 @@
 #define NAME(name) PASTE(name, SUFFIX)
 #define TILE NAME(tile)
 
-/* One tile, and the scratch of the thread that works on it. Sample (y, x) of a plane is at y pitch + x, where y and x may
- * go into the margin; the rows of a shift begin at the x that shift_begin says. */
+/* One tile, and the scratch of the thread that works on it. Sample (y, x) of a plane is at y pitch + x, where y and x
+ * may go into the margin; the rows of a shift begin at the x that shift_begin says. */
 typedef struct TILE {
     int64_t top, left, rows, columns;
     REAL *samples;  /* of the frame, 0 where missing */

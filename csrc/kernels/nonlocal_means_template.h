@@ -2,7 +2,8 @@
 /*
  * Template: the functions of vd_nlm_kernels for one real type.
  *
- * Takes REAL, SUFFIX and INTEGER, of the size of REAL, and undefines them; VD_TARGET is the attribute that selects the instruction set.
+ * Takes REAL, SUFFIX and INTEGER, of the size of REAL, and undefines them; VD_TARGET is the attribute that selects the
+ * instruction set.
  */
 #if !defined(REAL) || !defined(SUFFIX) || !defined(INTEGER) || !defined(VD_TARGET)
 #error "define REAL, SUFFIX and VD_TARGET before including nonlocal_means_template.h"

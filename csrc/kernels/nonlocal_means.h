@@ -15,19 +15,18 @@ enum {
     VD_NLM_PAIRS = 4 /* shifts that are added up at one go */
 };
 
-#define VD_NLM_KERNELS(T, S)                                                                                             \
-    /* out = sum of (a - b)^2 over channels, which are `plane` apart; 0 where not present, unless NULL */                \
-    void (*difference_##S)(T * out, const T *a, const T *b, size_t plane, size_t channels, const T *present_a,           \
-                           const T *present_b, size_t n);                                                                \
-    /* out = sum of a[r pitch] b[r pitch] over r < count */                                                              \
-    void (*products_##S)(T * out, const T *a, const T *b, size_t pitch, size_t count, size_t n);                         \
-    /* out = sum of rows[r pitch] over r < count, odd; with pitch 1 the sum of neighbours */                             \
-    void (*sum_##S)(T * out, const T *rows, size_t pitch, size_t count, size_t n);                                       \
-    /* out[i] = gain 2^-max(0, scale[i] d[i] - offset), d[i] = the sum of row[i .. i + size - 1] */                      \
-    void (*weights_##S)(T * out, const T *row, size_t size, const T *scale, T offset, T gain, T *scratch, size_t n);     \
-    /* sums[c plane] += sum over pairs of weights values[c value_plane], c < channels; total += sum over pairs of      \
-     * weights unless it is NULL */ \
-    void (*accumulate_##S)(T * sums, size_t plane, T *total, const T *const weights[VD_NLM_PAIRS],                       \
+#define VD_NLM_KERNELS(T, S)                                                                                           \
+    /* out = sum of (a - b)^2 over channels, which are `plane` apart; 0 where not present, unless NULL */              \
+    void (*difference_##S)(T * out, const T *a, const T *b, size_t plane, size_t channels, const T *present_a,         \
+                           const T *present_b, size_t n);                                                              \
+    /* out = sum of a[r pitch] b[r pitch] over r < count */                                                            \
+    void (*products_##S)(T * out, const T *a, const T *b, size_t pitch, size_t count, size_t n);                       \
+    /* out = sum of rows[r pitch] over r < count, odd; with pitch 1 the sum of neighbours */                           \
+    void (*sum_##S)(T * out, const T *rows, size_t pitch, size_t count, size_t n);                                     \
+    /* out[i] = gain 2^-max(0, scale[i] d[i] - offset), d[i] = the sum of row[i .. i + size - 1] */                    \
+    void (*weights_##S)(T * out, const T *row, size_t size, const T *scale, T offset, T gain, T *scratch, size_t n);   \
+    /* over the pairs: sums[c plane] += weights values[c value_plane] for c < channels; total += weights */            \
+    void (*accumulate_##S)(T * sums, size_t plane, T *total, const T *const weights[VD_NLM_PAIRS],                     \
                            const T *const values[VD_NLM_PAIRS], size_t value_plane, size_t channels, size_t n);
 
 typedef struct vd_nlm_kernels {

@@ -4,11 +4,13 @@
 from oracles.linear import Recursion, diffuse, line_operator, spread
 from oracles.numeric import RANGE, TOLERANCE, away_from_ties, rounded
 from oracles.sources import mean_of_sources, source_mass, source_matrix, sum_of_sources
+from oracles.video_denoiser import VideoDenoiser
 
 __all__ = [
     "RANGE",
     "TOLERANCE",
     "Recursion",
+    "VideoDenoiser",
     "away_from_ties",
     "diffuse",
     "line_operator",

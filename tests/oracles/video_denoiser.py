@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The video denoiser: a Kalman filter on patch spectra, along the optical flow.
+
+For a patch n, a channel c and a frequency k, with the spectra Q of the frame and P of the prior (the last
+result, warped along the flow):
+
+    e = Q - P                                  innovation
+    E = E' / 2 + (smoothed e^2) / 2            its variance, measured; E' that of the last frame
+    v = max(0, E - 1.1 s^2)                    variance of the prior: E less the noise s^2
+    K = max(0.02, v / (v + s^2))               Kalman gain; 1 where the patch starts again
+    X = P + K e,  V = K s^2                    estimate, and the variance of the noise left in it
+
+Then a Wiener filter in space, A / (A + V) with the power A of the signal: once with A from X (`fast`), and
+once more with A from the first result (`balanced`). The result is the next frame's prior; unclipping comes
+after it.
+"""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import cv2
+import numpy as np
+
+from oracles.bilateral import gaussian
+
+SIZE = 8  # of a patch, and of the border
+HIGH = np.add.outer(np.arange(SIZE), np.arange(SIZE)) > 8  # ky + kx > 8
+LARGER = np.maximum.outer(np.arange(SIZE), np.arange(SIZE))  # max(ky, kx)
+WINDOW = np.outer(np.kaiser(SIZE, 2), np.kaiser(SIZE, 2))
+OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
+
+DCT = np.cos(np.pi * np.outer(np.arange(SIZE), np.arange(SIZE) + 0.5) / SIZE) * np.sqrt(2 / SIZE)
+DCT[0] /= np.sqrt(2)  # orthonormal DCT-II
+
+
+@dataclass(frozen=True)
+class Preset:
+    step: int  # of the grid of patches
+    second_step: bool  # the Wiener filter once more
+    half_size: bool  # flow from pictures of half size
+    blur: float  # of the pictures for the flow
+
+
+PRESETS = {"fast": Preset(6, False, True, 0.7), "balanced": Preset(4, True, False, 1.0)}
+
+
+def bordered(picture, step):
+    """The picture with 8 samples more on each side, and so many below and on the right that the grid fits."""
+    below, right = (-(length + SIZE) % step for length in picture.shape[:2])
+    return np.pad(picture, [(SIZE, SIZE + below), (SIZE, SIZE + right), (0, 0)], "reflect")
+
+
+def spectra(picture, step):
+    """Of all patches of a picture (H, W, C) with its border, shape (rows, columns, C, 8, 8)."""
+    patches = np.lib.stride_tricks.sliding_window_view(picture, (SIZE, SIZE), axis=(0, 1))
+    return DCT @ patches[::step, ::step] @ DCT.T
+
+
+def aggregated(spectrum, weights, step):
+    """Weighted mean of the patches that cover a sample; weights of shape (rows, columns, C)."""
+    rows, columns, channels = weights.shape
+    above = np.zeros(((rows - 1) * step + SIZE, (columns - 1) * step + SIZE, channels))
+    below = np.zeros_like(above)
+    patches = DCT.T @ spectrum @ DCT
+    for j, i in np.ndindex(rows, columns):
+        place = np.s_[j * step : j * step + SIZE, i * step : i * step + SIZE]
+        weight = WINDOW[:, :, None] * weights[j, i]
+        above[place] += weight * np.moveaxis(patches[j, i], 0, 2)
+        below[place] += weight
+    return above / below
+
+
+def mean_around(values, radius):
+    """Mean over the (2 radius + 1)^2 patches around each and itself, those that exist."""
+    result = np.empty_like(values)
+    for j, i in np.ndindex(values.shape[:2]):
+        window = values[max(0, j - radius) : j + radius + 1, max(0, i - radius) : i + radius + 1]
+        result[j, i] = window.mean(axis=(0, 1))
+    return result
+
+
+def blurred(picture, sigma):
+    """A picture (H, W) after a Gaussian, cut off at 4 sigma, the edge reflected without repeating it."""
+    weights = gaussian(sigma) / gaussian(sigma).sum()
+    around = np.pad(picture, len(weights) // 2, "reflect")
+    around = np.lib.stride_tricks.sliding_window_view(around, len(weights), axis=0) @ weights
+    return np.lib.stride_tricks.sliding_window_view(around, len(weights), axis=1) @ weights
+
+
+def halved(picture):
+    """Mean of each 2 x 2 samples; of an odd length the last counts twice."""
+    even = np.pad(picture, [(0, length % 2) for length in picture.shape], "edge")
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+
+
+def sampled(picture, y, x, kernel):
+    """The picture (H, W, C) at (y, x), edge replicated: sum of kernel(distance) f over 4 x 4 samples."""
+    height, width = picture.shape[:2]
+    top, left = np.floor(y).astype(int), np.floor(x).astype(int)
+    result = np.zeros((*y.shape, picture.shape[2]))
+    for j, i in np.ndindex(4, 4):
+        row, column = top - 1 + j, left - 1 + i
+        weight = kernel(np.abs(y - row)) * kernel(np.abs(x - column))
+        result += weight[..., None] * picture[row.clip(0, height - 1), column.clip(0, width - 1)]
+    return result
+
+
+def linear(d):
+    return np.maximum(0, 1 - d)
+
+
+def cubic(d, a=-0.75):
+    near = (a + 2) * d**3 - (a + 3) * d**2 + 1
+    far = a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
+    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+
+
+def mean_of_clipped(m, s):
+    """E clip(m + noise, 0, 255) with Gaussian noise of standard deviation s."""
+    a, b = (0 - m) / s, (255 - m) / s
+    normal = NormalDist()
+    inside = m * (normal.cdf(b) - normal.cdf(a)) + s * (normal.pdf(a) - normal.pdf(b))
+    return inside + 255 * (1 - normal.cdf(b))
+
+
+class VideoDenoiser:
+    """Causal: one frame in, one out.
+
+    Parameters
+    ----------
+    noise : float or vdcore.NoiseEstimate
+        Standard deviation of the noise before clipping, or that and its dependence on brightness.
+    preset : {"fast", "balanced"}
+    """
+
+    def __init__(self, noise, preset="balanced"):
+        self.preset = PRESETS[preset]
+        self.variance = float(np.mean(np.square(getattr(noise, "sigma", noise))))  # s0^2
+        self.gain = float(np.mean(getattr(noise, "gain", 0.0)))
+        self.offset = float(np.mean(getattr(noise, "offset", self.variance)))
+        self.spectrum = None  # t(c, k), shape (C, 8, 8)
+        self.result = None  # y, opponent colours, shape (H, W, C)
+        self.innovation = None  # E, shape (rows, columns, C, 8, 8)
+        self.count = 0
+
+    def push(self, frame):
+        """Take the next frame.
+
+        Parameters
+        ----------
+        frame : ndarray of uint8 or float, shape (H, W) or (H, W, 3)
+            uint8 is unclipped; float has no range, but its brightness is 0 to 255.
+
+        Returns
+        -------
+        ndarray of float64, shape of `frame`
+            Not rounded.
+        """
+        if self.variance == 0:
+            return frame.astype(float)
+        step = self.preset.step
+        f = frame.astype(float)
+        f = f[:, :, None] if f.ndim == 2 else f @ OPPONENT.T
+        height, width, channels = f.shape
+        if self.spectrum is None:
+            self.spectrum = np.ones((channels, SIZE, SIZE))
+
+        q = spectra(bordered(f, step), step)
+        noise = self._noise(q)
+        if self.result is None:
+            x, v = q, np.broadcast_to(noise, q.shape)
+            self.innovation = 2 * v
+        else:
+            x, v = self._kalman(f, q, noise)
+        result = self._wiener(x, v)
+        self.result = result[SIZE : SIZE + height, SIZE : SIZE + width]
+        self.count += 1
+
+        samples = self.result if channels == 1 else self.result @ OPPONENT
+        return (self._unclipped(samples) if frame.dtype == np.uint8 else samples).reshape(frame.shape)
+
+    def _brightness(self, luma):
+        """Luma on the scale of the samples."""
+        return luma if self.spectrum.shape[0] == 1 else luma / np.sqrt(3)
+
+    def _noise(self, q):
+        """s^2(n, c, k) = s0^2 r(n) t(c, k)."""
+        r = np.ones(q.shape[:2])
+        if self.gain != 0:
+            brightness = self._brightness(q[:, :, 0, 0, 0] / SIZE)
+            r = np.maximum(0.05, (self.gain * brightness + self.offset) / self.variance)
+        return self.variance * r[:, :, None, None, None] * self.spectrum
+
+    def _flow(self, f):
+        """From the frame to the last result, (dx, dy) in pixels, shape (H, W, 2)."""
+        height, width = f.shape[:2]
+        pictures = [self._brightness(picture[:, :, 0]) for picture in (f, self.result)]
+        if self.preset.half_size:
+            pictures = [halved(picture) for picture in pictures]
+            method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        else:
+            method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+            method.setFinestScale(1)
+            method.setGradientDescentIterations(12)
+            method.setVariationalRefinementIterations(0)
+        here, there = (blurred(p, self.preset.blur).clip(0, 255).astype(np.uint8) for p in pictures)
+        flow = method.calc(here, there, None).astype(float)
+        if self.preset.half_size:
+            y, x = np.mgrid[:height, :width] / 2 - 0.25
+            flow = 2 * sampled(flow, y, x, linear)
+        return flow
+
+    def _kalman(self, f, q, noise):
+        """X and V, of the frame f with the spectra q. Moves E on."""
+        step = self.preset.step
+        height, width = f.shape[:2]
+        flow = self._flow(f)
+        lost = ~np.isfinite(flow).all(axis=2)
+        flow[lost] = 0
+
+        y, x = np.mgrid[:height, :width]
+        prior = sampled(self.result, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
+        prior[lost] = f[lost]
+        p = spectra(bordered(prior, step), step)
+        e = q - p
+        now = 0.4 * e**2 + 0.6 * mean_around(e**2, 1)
+
+        moved = np.empty_like(now)  # E'
+        rows, columns = now.shape[:2]
+        for j, i in np.ndindex(rows, columns):
+            y, x = j * step - SIZE + SIZE // 2, i * step - SIZE + SIZE // 2  # centre of the patch
+            dx, dy = flow[min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
+            row, column = round(j + dy / step), round(i + dx / step)
+            moved[j, i] = self.innovation[min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)]
+        self.innovation = 0.5 * moved + 0.5 * now
+        around = bordered(lost[:, :, None], step)
+        covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
+        reset = covers[::step, ::step].any(axis=(2, 3, 4))  # patches without a prior somewhere
+        self.innovation[reset] = (2 * noise)[reset]
+
+        variance = np.maximum(0, self.innovation - 1.1 * noise)
+        gain = np.maximum(0.02, variance / (variance + noise))
+        for side in (2, 4, 8):
+            relative = (e**2 / noise)[..., LARGER < side]
+            terms = relative[0, 0].size
+            gain[relative.mean(axis=(2, 3)) > 1 + 10 * np.sqrt(2 / terms)] = 1.0
+        gain[reset] = 1.0
+        if self.count >= 2:
+            self._learn_spectrum(e, p)
+        return p + gain * e, gain * noise
+
+    def _learn_spectrum(self, e, p):
+        """t(c, k), for the next frame, from patches where the innovation is hardly more than noise."""
+        channels = e.shape[2]
+        relative = (e**2 / self.variance).reshape(-1, channels, SIZE, SIZE)
+        energy = (p**2).reshape(relative.shape)
+        energy = energy.sum(axis=(1, 2, 3)) - energy[:, :, 0, 0].sum(axis=1)
+        total = relative.mean(axis=(1, 2, 3))
+        high = relative[:, :, HIGH].mean(axis=(1, 2))
+
+        chosen = np.flatnonzero((0.5 < high) & (high < 1.6) & (total < 3))
+        chosen = chosen[np.argsort(energy[chosen], kind="stable")][: round(0.3 * len(chosen))]
+        chosen = chosen[np.argsort(total[chosen], kind="stable")][: round(0.5 * len(chosen))]
+        if len(chosen) < max(16, 0.01 * len(relative)):
+            return
+        lesser_half = 1 - 0.798 * np.sqrt(2 / (SIZE * SIZE * channels))
+        measured = relative[chosen].mean(axis=0) / lesser_half
+        if measured[:, HIGH].mean() >= 1.3:
+            return
+        b = (measured / 1.15).clip(1, 4)
+        self.spectrum = b if (self.spectrum == 1).all() else 0.7 * self.spectrum + 0.3 * b
+
+    def _wiener(self, x, v):
+        """The spatial stage: a picture with its border, from X and V."""
+        step = self.preset.step
+        power = np.maximum(0, 0.1 * x**2 + 0.9 * mean_around(x**2, 2) - 1.1 * v)
+        result = self._shrunk(x, v, power, 0.1)
+        if self.preset.second_step:
+            result = self._shrunk(x, v, spectra(result, step) ** 2, 0.02)
+        return result
+
+    def _shrunk(self, x, v, power, floor):
+        g = power / (power + v)
+        g[..., 0, 0] = 1.0
+        weights = 1 / ((g**2 * v).sum(axis=(3, 4)) + floor * self.variance)
+        return aggregated(g * x, weights, self.preset.step)
+
+    def _unclipped(self, samples):
+        """m, from the mean of clip(m + noise)."""
+        means = np.linspace(0, 255, 1021)
+        clipped = [mean_of_clipped(m, np.sqrt(self.variance)) for m in means]
+        return np.interp(samples, clipped, means)

@@ -39,8 +39,8 @@ typedef struct vd_model_frame {
     /* Laplacian: what is missing has been put in from the state, with its weights, and pixels of confidence 1 are held. */
     bool hold;
 
-    /* Results: sums[c] + y width + x and weights + y width + x. A pixel that is itself missing has no value to compare
-     * with: its range weights are all 1. */
+    /* Results: sums[c] + y width + x and weights + y width + x. Where a pixel has nothing to compare with, itself
+     * missing (bilateral) or no pair of present pixels in the patches (non-local means), its range weights are 1. */
     void *const *sums;
     void *weights;
 } vd_model_frame;

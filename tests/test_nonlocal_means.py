@@ -133,7 +133,7 @@ def test_opencv(channels):
 @pytest.mark.parametrize("fast_mode", [True, False], ids=["fast", "slow"])
 @pytest.mark.parametrize("channels", [(), (3,)], ids=["grey", "colour"])
 def test_scikit_image(channels, fast_mode):
-    """scikit-image's patches are not ours (4 x 4 of 5 x 5 pixels, or a Gaussian), but what is left is."""
+    """scikit-image weighs the pixels of a patch in another way, but what is left of the noise is the same."""
     frame = picture("float64", (40, 50, *channels))
     theirs = restoration.denoise_nl_means(
         frame, 5, 4, 0.1, sigma=0.05, fast_mode=fast_mode, channel_axis=-1 if channels else None

@@ -145,14 +145,14 @@ def moving_square(step, contrast, side=16, count=8, shape=(64, 96)):
 
 
 @BOTH
-@pytest.mark.parametrize("step, contrast", [(2, 30), (6, 60)])
+@pytest.mark.parametrize("step, contrast", [(2, 30), (16, 30), (16, 120)])
 def test_no_ghosts(preset, step, contrast):
     clean, just, ever = moving_square(step, contrast)
     noisy = with_noise(clean)
     error = (denoised(noisy, preset=preset) - clean) ** 2
     alone = (without_time(noisy, preset=preset) - clean) ** 2
     assert error[just].mean() < 1.05 * alone[just].mean()
-    assert error[ever].mean() < 0.8 * alone[ever].mean()
+    assert error[ever].mean() < 0.6 * alone[ever].mean()
 
 
 def test_estimate_in_place_of_a_number():

@@ -189,18 +189,19 @@ def test_spectrum_of_the_noise():
 
 
 @BOTH
-@pytest.mark.parametrize("shape", [(24, 24), (25, 31), (40, 26, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (13, 40), (25, 31), (40, 36, 3)])
 def test_shapes(preset, shape):
     frames = with_noise(np.full((3, *shape), 100.0))
     got = denoised(frames, preset=preset)
     assert got.shape == frames.shape and got.dtype == np.float64
-    assert psnr(got, 100) > psnr(frames, 100) + 10
+    if min(shape[:2]) > 8:
+        assert psnr(got, 100) > psnr(frames, 100) + 10
 
 
 @BOTH
 def test_flow_that_is_not_finite(preset, monkeypatch):
     """Without a prior every frame is the first of a video."""
-    noisy = scene()[1][:4, :64, :96]
+    noisy = scene()[1][:3, :64, :96]
     monkeypatch.setattr(VideoDenoiser, "_flow", lambda self, f: np.full((*f.shape[:2], 2), np.nan))
     got, alone = denoised(noisy, preset=preset), without_time(noisy, preset=preset)
     np.testing.assert_allclose(got, alone, rtol=0, atol=1e-9)

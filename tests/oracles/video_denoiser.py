@@ -197,12 +197,14 @@ class VideoDenoiser:
         pictures = [self._brightness(picture[:, :, 0]) for picture in (f, self.result)]
         if self.preset.half_size:
             pictures = [halved(picture) for picture in pictures]
-            method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+            method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         else:
             method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
             method.setFinestScale(1)
             method.setGradientDescentIterations(12)
             method.setVariationalRefinementIterations(0)
+        if min(pictures[0].shape) < 16:  # too small for it
+            return np.zeros((height, width, 2))
         here, there = (blurred(p, self.preset.blur).clip(0, 255).astype(np.uint8) for p in pictures)
         flow = method.calc(here, there, None).astype(float)
         if self.preset.half_size:
@@ -220,7 +222,6 @@ class VideoDenoiser:
 
         y, x = np.mgrid[:height, :width]
         prior = sampled(self.result, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
-        prior[lost] = f[lost]
         p = spectra(bordered(prior, step), step)
         e = q - p
         now = 0.4 * e**2 + 0.6 * mean_around(e**2, 1)
@@ -246,13 +247,13 @@ class VideoDenoiser:
             gain[relative.mean(axis=(2, 3)) > 1 + 10 * np.sqrt(2 / terms)] = 1.0
         gain[reset] = 1.0
         if self.count >= 2:
-            self._learn_spectrum(e, p)
+            self._learn_spectrum(e**2 / (noise / self.spectrum), p)
         return p + gain * e, gain * noise
 
-    def _learn_spectrum(self, e, p):
-        """t(c, k), for the next frame, from patches where the innovation is hardly more than noise."""
-        channels = e.shape[2]
-        relative = (e**2 / self.variance).reshape(-1, channels, SIZE, SIZE)
+    def _learn_spectrum(self, relative, p):
+        """t(c, k), for the next frame, from patches where the innovation, e^2 / (s0^2 r), is little else."""
+        channels = relative.shape[2]
+        relative = relative.reshape(-1, channels, SIZE, SIZE)
         energy = (p**2).reshape(relative.shape)
         energy = energy.sum(axis=(1, 2, 3)) - energy[:, :, 0, 0].sum(axis=1)
         total = relative.mean(axis=(1, 2, 3))
@@ -267,7 +268,7 @@ class VideoDenoiser:
         measured = relative[chosen].mean(axis=0) / lesser_half
         if measured[:, HIGH].mean() >= 1.3:
             return
-        b = (measured / 1.15).clip(1, 4)
+        b = (measured / 1.1).clip(1, 4)
         self.spectrum = b if (self.spectrum == 1).all() else 0.7 * self.spectrum + 0.3 * b
 
     def _wiener(self, x, v):

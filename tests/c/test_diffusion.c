@@ -8,38 +8,12 @@
 
 #include "check.h"
 #include "dispatch.h"
+#include "failing_allocations.h"
 #include "kernels/diffusion.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#endif
-
-#if defined(__GLIBC__) && !defined(SANITIZED)
-#define CAN_FAIL 1
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-
-static long allocations_left = -1; /* the one at 0 fails; below, none does */
-
-void *malloc(size_t size) { return allocations_left >= 0 && allocations_left-- == 0 ? NULL : __libc_malloc(size); }
-
-void *calloc(size_t count, size_t size)
-{
-    return allocations_left >= 0 && allocations_left-- == 0 ? NULL : __libc_calloc(count, size);
-}
-#else
-#define CAN_FAIL 0
-static long allocations_left = -1;
-#endif
 
 enum { HEIGHT = 23, WIDTH = 41, PIXELS = HEIGHT * WIDTH, CHANNELS = 5, PITCH = WIDTH + 3 };
 

@@ -10,22 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flag.h"
 #include "image.h"
 #include "models.h"
 #include "recursion.h"
 #include "spatial.h"
-
-#ifdef _MSC_VER
-#include <intrin.h>
-typedef volatile long vd_flag;
-static inline int take_flag(vd_flag *flag) { return _InterlockedExchange(flag, 1) == 0; }
-static inline void drop_flag(vd_flag *flag) { _InterlockedExchange(flag, 0); }
-#else
-#include <stdatomic.h>
-typedef atomic_int vd_flag;
-static inline int take_flag(vd_flag *flag) { return atomic_exchange_explicit(flag, 1, memory_order_acquire) == 0; }
-static inline void drop_flag(vd_flag *flag) { atomic_store_explicit(flag, 0, memory_order_release); }
-#endif
 
 typedef enum vd_width { WIDTH_FIXED, WIDTH_F32, WIDTH_F64 } vd_width;
 

@@ -43,7 +43,7 @@ extern "C" {
 /* Version of the function table and the structures below. The high half changes when something a
  * compiled caller relies on changes or goes away; the low half grows when something is added. */
 #define VD_ABI_MAJOR 1
-#define VD_ABI_MINOR 2
+#define VD_ABI_MINOR 3
 
 #if defined(_WIN32) && defined(VD_BUILD_SHARED)
 #define VD_API __declspec(dllexport)
@@ -68,7 +68,8 @@ typedef enum vd_status {
     VD_ERROR_BUSY = 11,       /* another call is using this diffuser */
     VD_ERROR_STATE = 12,      /* the saved state is damaged, cut short, or of another version */
     VD_ERROR_TIME = 13,       /* a time step is negative, NaN or infinite */
-    VD_STATUS_COUNT = 14
+    VD_ERROR_MISSING = 14,    /* the frame holds a NaN, where none is allowed */
+    VD_STATUS_COUNT = 15
 } vd_status;
 
 /* One English sentence, without a full stop, for any value; never NULL. */
@@ -307,6 +308,95 @@ VD_API vd_status vd_sources_scatter(const vd_sources *sources, const double *coe
 /* The adjoint: values[i][channel] = sum over the pixels of source i's kernel, cut off in the same way, times the field;
  * values has room for [count][channels]. Sums are double for either dtype. */
 VD_API vd_status vd_sources_gather(const vd_sources *sources, const vd_image *field, double *values);
+
+/*
+ * Denoiser of image sequences: a Kalman filter on the spectra of 8 x 8 patches along the motion, and a Wiener filter in
+ * space after it. Causal: frame by frame, one result for each, state of bounded size. Motion comes from the caller, as
+ * optical flow; vd_denoiser_guide makes the pictures to estimate it from. Ownership, threads, fork, errors and
+ * structures as for vd_diffuser; pushes allocate on the first frame only.
+ */
+typedef enum vd_denoiser_preset {
+    VD_DENOISER_FAST = 0,     /* patches every 6 pixels, one step in space, flow from pictures of half size */
+    VD_DENOISER_BALANCED = 1, /* patches every 4 pixels, two steps in space, flow from pictures of full size */
+    VD_DENOISER_PRESET_COUNT = 2
+} vd_denoiser_preset;
+
+typedef struct vd_denoiser_params {
+    size_t struct_size; /* sizeof(vd_denoiser_params) */
+    double noise;       /* standard deviation of the noise before clipping, in sample units, >= 0; 0: frames pass as
+                         * they are, bit for bit */
+    double gain;        /* the noise's variance at brightness y is gain y + offset, but at least 0.05 noise^2; */
+    double offset;      /* gain 0: noise^2 everywhere */
+    int32_t preset;     /* a vd_denoiser_preset */
+    int32_t priors;     /* the most pictures that a frame is compared with, 1 to 32 */
+    int32_t threads;    /* >= 1, or VD_THREADS_AUTO; the result does not depend on it */
+    int32_t reserved;
+} vd_denoiser_params;
+
+/* Defaults: noise 0, gain 0, balanced, one prior, automatic threads. */
+VD_API vd_status vd_denoiser_params_init(vd_denoiser_params *params, size_t struct_size);
+
+typedef struct vd_denoiser vd_denoiser;
+
+/* *denoiser is NULL unless VD_OK. The environment variable VDCORE_CPU limits the instruction set. */
+VD_API vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *params);
+
+/* NULL is allowed. */
+VD_API void vd_denoiser_destroy(vd_denoiser *denoiser);
+
+/*
+ * A picture that a frame is compared with.
+ *
+ * picture  NULL: the last result, or nothing where there is none. Else an image of the stream's shape and any dtype, in
+ *          the frame's unit: a frame of the future, or a result of another denoiser.
+ * flow     NULL: nothing moves. Else (height, width, 2), VD_F32: dx and dy in pixels, so that picture(y + dy, x + dx)
+ *          shows what the frame shows at (y, x). Where it is not finite the picture does not count.
+ */
+typedef struct vd_prior {
+    const vd_image *picture;
+    const vd_image *flow;
+} vd_prior;
+
+/*
+ * Take one frame and write its result.
+ *
+ * frame   VD_U8, VD_U16, VD_F32 or VD_F64, of 1 to 4 channels, always of the first frame's shape and dtype, all finite.
+ *         Three channels are a colour (red, green, blue or the other way about), others are apart from each other.
+ * priors  [count], count at most vd_denoiser_params.priors; prior i is to be of one kind in each call (the last result,
+ *         the next frame ...), since what it was worth is remembered.
+ * out     the frame's shape; the frame's dtype, VD_F32 or VD_F64. It may be the frame or overlap it in any way.
+ */
+VD_API vd_status vd_denoiser_push(vd_denoiser *denoiser, const vd_image *frame, const vd_prior *priors, size_t count,
+                                  const vd_image *out);
+
+/* The last result as the next frame will be compared with it: VD_F32 or VD_F64 of the stream's shape, before the mean is
+ * corrected for clipping. VD_ERROR_SHAPE before the first frame. */
+VD_API vd_status vd_denoiser_result(vd_denoiser *denoiser, const vd_image *out);
+
+/*
+ * The picture to estimate motion from: the mean of the channels, blurred, as VD_U8. Of height x width pixels with
+ * VD_DENOISER_BALANCED and (height + 1) / 2 x (width + 1) / 2 with VD_DENOISER_FAST.
+ *
+ * picture  an image of the stream's shape, or NULL: the last result
+ * low, high  what becomes 0 and 255
+ */
+VD_API vd_status vd_denoiser_guide(vd_denoiser *denoiser, const vd_image *picture, double low, double high,
+                                   const vd_image *out);
+
+/* Forget every frame, the shape and the dtype; keep the parameters. */
+VD_API vd_status vd_denoiser_reset(vd_denoiser *denoiser);
+
+typedef struct vd_denoiser_info {
+    size_t struct_size;          /* sizeof(vd_denoiser_info) */
+    const char *instruction_set; /* "scalar", "avx2", "avx512", "neon" */
+    int32_t threads;
+    int32_t reserved;
+    int64_t frames;                         /* taken since creation or reset */
+    uint64_t state_bytes;                   /* memory held, working memory included */
+    int32_t height, width, channels, dtype; /* of the stream; 0 before the first frame */
+} vd_denoiser_info;
+
+VD_API vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info);
 
 /*
  * Threads that a request stands for: the request if >= 1; for VD_THREADS_AUTO the environment variable

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Template: the kernels of denoiser.h as plain loops, each compiled for one instruction set. Takes VD_TARGET (the
+ * function attribute) and TABLE_NAME (a string).
+ *
+ * The transform splits into even and odd halves: 22 products and 28 sums. Factorisations with 11 products (Loeffler et al.
+ * 1989) have as many operations in a row and round more often.
+ */
+#if !defined(VD_TARGET) || !defined(TABLE_NAME)
+#error "define VD_TARGET and TABLE_NAME before including denoiser_template.h"
+#endif
+
+#include <math.h>
+#include <string.h>
+
+#define INLINE static inline VD_TARGET
+#define WHOLE_STEPS(n) ((n) & ~(ptrdiff_t)(VD_LANE_STEP - 1)) /* tells the compiler that no lanes are left over */
+
+/* cos(k pi / 16) / 2, and cos(pi / 4) / 2 */
+#define C1 0.490392640201615225f
+#define C2 0.461939766255643378f
+#define C3 0.415734806151272619f
+#define C4 0.353553390593273762f
+#define C5 0.277785116509801112f
+#define C6 0.191341716182544886f
+#define C7 0.097545161008064134f
+
+static VD_TARGET void forward(float *restrict out, ptrdiff_t pitch, const float *const *in, ptrdiff_t n)
+{
+    const float *restrict x0 = in[0], *restrict x1 = in[1], *restrict x2 = in[2], *restrict x3 = in[3];
+    const float *restrict x4 = in[4], *restrict x5 = in[5], *restrict x6 = in[6], *restrict x7 = in[7];
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float s0 = x0[i] + x7[i], s1 = x1[i] + x6[i], s2 = x2[i] + x5[i], s3 = x3[i] + x4[i];
+        float d0 = x0[i] - x7[i], d1 = x1[i] - x6[i], d2 = x2[i] - x5[i], d3 = x3[i] - x4[i];
+        float a = s0 + s3, b = s1 + s2, c = s0 - s3, d = s1 - s2;
+        out[0 * pitch + i] = C4 * (a + b);
+        out[4 * pitch + i] = C4 * (a - b);
+        out[2 * pitch + i] = C2 * c + C6 * d;
+        out[6 * pitch + i] = C6 * c - C2 * d;
+        out[1 * pitch + i] = (C1 * d0 + C3 * d1) + (C5 * d2 + C7 * d3);
+        out[3 * pitch + i] = (C3 * d0 - C7 * d1) - (C1 * d2 + C5 * d3);
+        out[5 * pitch + i] = (C5 * d0 - C1 * d1) + (C7 * d2 + C3 * d3);
+        out[7 * pitch + i] = (C7 * d0 - C5 * d1) + (C3 * d2 - C1 * d3);
+    }
+}
+
+/* value[0 .. 7] of lane i from the coefficients k[0 .. 7] */
+#define INVERSE(value, k)                                                                                              \
+    float even_a = C4 * ((k)[0] + (k)[4]), even_b = C4 * ((k)[0] - (k)[4]);                                            \
+    float even_c = C2 * (k)[2] + C6 * (k)[6], even_d = C6 * (k)[2] - C2 * (k)[6];                                      \
+    float e0 = even_a + even_c, e1 = even_b + even_d, e2 = even_b - even_d, e3 = even_a - even_c;                      \
+    float o0 = (C1 * (k)[1] + C3 * (k)[3]) + (C5 * (k)[5] + C7 * (k)[7]);                                              \
+    float o1 = (C3 * (k)[1] - C7 * (k)[3]) - (C1 * (k)[5] + C5 * (k)[7]);                                              \
+    float o2 = (C5 * (k)[1] - C1 * (k)[3]) + (C7 * (k)[5] + C3 * (k)[7]);                                              \
+    float o3 = (C7 * (k)[1] - C5 * (k)[3]) + (C3 * (k)[5] - C1 * (k)[7]);                                              \
+    float value[VD_PATCH] = {e0 + o0, e1 + o1, e2 + o2, e3 + o3, e3 - o3, e2 - o2, e1 - o1, e0 - o0};
+
+static VD_TARGET void inverse(float *restrict out, const float *restrict in, ptrdiff_t pitch, ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float k[VD_PATCH] = {in[i],
+                             in[pitch + i],
+                             in[2 * pitch + i],
+                             in[3 * pitch + i],
+                             in[4 * pitch + i],
+                             in[5 * pitch + i],
+                             in[6 * pitch + i],
+                             in[7 * pitch + i]};
+        INVERSE(value, k)
+        for (int x = 0; x < VD_PATCH; x++)
+            out[x * pitch + i] = value[x];
+    }
+}
+
+static VD_TARGET void inverse_add(float *const *out, const float *restrict in, ptrdiff_t pitch,
+                                  const float *restrict weight, const float *restrict window, ptrdiff_t n)
+{
+    float *restrict x0 = out[0], *restrict x1 = out[1], *restrict x2 = out[2], *restrict x3 = out[3];
+    float *restrict x4 = out[4], *restrict x5 = out[5], *restrict x6 = out[6], *restrict x7 = out[7];
+    const float h0 = window[0], h1 = window[1], h2 = window[2], h3 = window[3];
+    const float h4 = window[4], h5 = window[5], h6 = window[6], h7 = window[7];
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float w = weight[i];
+        float k[VD_PATCH] = {w * in[i],
+                             w * in[pitch + i],
+                             w * in[2 * pitch + i],
+                             w * in[3 * pitch + i],
+                             w * in[4 * pitch + i],
+                             w * in[5 * pitch + i],
+                             w * in[6 * pitch + i],
+                             w * in[7 * pitch + i]};
+        INVERSE(value, k)
+        x0[i] += h0 * value[0];
+        x1[i] += h1 * value[1];
+        x2[i] += h2 * value[2];
+        x3[i] += h3 * value[3];
+        x4[i] += h4 * value[4];
+        x5[i] += h5 * value[5];
+        x6[i] += h6 * value[6];
+        x7[i] += h7 * value[7];
+    }
+}
+
+static VD_TARGET void innovation(float *restrict e, float *restrict relative, const float *restrict q,
+                                 const float *restrict p, float scale, ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float d = q[i] - p[i];
+        e[i] = d;
+        relative[i] += d * d * scale;
+    }
+}
+
+static VD_TARGET void squares_3(float *restrict out, const float *restrict a, ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++)
+        out[i] = (a[i - 1] * a[i - 1] + a[i + 1] * a[i + 1]) + a[i] * a[i];
+}
+
+static VD_TARGET void squares_5(float *restrict out, const float *restrict a, ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++)
+        out[i] =
+            ((a[i - 2] * a[i - 2] + a[i + 2] * a[i + 2]) + (a[i - 1] * a[i - 1] + a[i + 1] * a[i + 1])) + a[i] * a[i];
+}
+
+static VD_TARGET void weigh(float *variance, float *restrict weights, float *restrict moments, const float *last,
+                            const float *restrict e, const float *const *rows, const vd_patch_rows *patches,
+                            const float *restrict fresh, float noise, ptrdiff_t n)
+{
+    const float *restrict above = rows[0], *restrict here = rows[1], *restrict below = rows[2];
+    const float *restrict brightness = patches->brightness, *restrict keep = patches->keep;
+    const float *restrict share = patches->share;
+    const float least = 1 / VD_LARGEST_WEIGHT;
+    n = WHOLE_STEPS(n);
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC ivdep
+#elif defined(__clang__)
+#pragma clang loop vectorize(assume_safety)
+#endif
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float s2 = noise * brightness[i];
+        float now = 0.4f * (e[i] * e[i]) + 0.6f * ((above[i] + below[i] + here[i]) * share[i]);
+        float measured = 0.5f * last[i] + 0.5f * now;
+        measured = fresh[i] != 0 ? 2 * s2 : measured;
+        float excess = measured - 1.1f * s2, floor = least * s2;
+        float w = keep[i] * (s2 / (excess > floor ? excess : floor));
+        variance[i] = measured;
+        weights[i] += w;
+        moments[i] += w * e[i];
+    }
+}
+
+static VD_TARGET void combine(float *restrict x, float *restrict v, const float *restrict q,
+                              const float *restrict weights, const float *restrict moments,
+                              const float *restrict brightness, float noise, ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float k = 1 / (1 + weights[i]);
+        x[i] = q[i] - k * moments[i];
+        v[i] = k * (noise * brightness[i]);
+    }
+}
+
+static VD_TARGET void wiener(float *restrict out, float *restrict sum, const float *restrict x, const float *restrict v,
+                             const float *const *rows, const float *restrict share, int mean, ptrdiff_t n)
+{
+    const float *restrict r0 = rows[0], *restrict r1 = rows[1], *restrict r2 = rows[2], *restrict r3 = rows[3];
+    const float *restrict r4 = rows[4];
+    const float certain = mean ? 1 : 0;
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float power = 0.1f * (x[i] * x[i]) + 0.9f * (((r0[i] + r4[i]) + (r1[i] + r3[i]) + r2[i]) * share[i]);
+        float a = power - 1.1f * v[i];
+        a = a > 0 ? a : 0;
+        float g = a / (a + v[i]);
+        g = g > certain ? g : certain;
+        sum[i] += g * g * v[i];
+        out[i] = g * x[i];
+    }
+}
+
+static VD_TARGET void wiener_again(float *restrict out, float *restrict sum, const float *restrict x,
+                                   const float *restrict v, const float *restrict pilot, int mean, ptrdiff_t n)
+{
+    const float certain = mean ? 1 : 0;
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float a = pilot[i] * pilot[i];
+        float g = a / (a + v[i]);
+        g = g > certain ? g : certain;
+        sum[i] += g * g * v[i];
+        out[i] = g * x[i];
+    }
+}
+
+static VD_TARGET void overlap(float *restrict out, const float *restrict a, const float *restrict b,
+                              const float *restrict w, float first, float second, ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float above = first * a[i] + second * b[i - 1], below = first * w[i] + second * w[i - 1];
+        out[i] = below > 0 ? above / below : 0;
+    }
+}
+
+static VD_TARGET void pick(float *restrict out, const float *restrict in, const int32_t *restrict place, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        out[i] = in[place[i]];
+}
+
+static VD_TARGET void take(float *restrict out, const float *restrict in, const int32_t *restrict place,
+                           const uint8_t *restrict whole, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i += VD_LANE_STEP)
+        if (whole[i / VD_LANE_STEP])
+            memcpy(out + i, in + place[i], VD_LANE_STEP * sizeof *out);
+        else
+            pick(out + i, in, place + i, VD_LANE_STEP);
+}
+
+static VD_TARGET void opponents(float *const *planes, const float *restrict samples, ptrdiff_t pixels)
+{
+    const float third = 0.577350269189625765f, half = 0.707106781186547524f, sixth = 0.408248290463863017f;
+    float *restrict p0 = planes[0], *restrict p1 = planes[1], *restrict p2 = planes[2];
+    for (ptrdiff_t i = 0; i < pixels; i++) {
+        float a = samples[3 * i], b = samples[3 * i + 1], c = samples[3 * i + 2];
+        p0[i] = third * (a + b + c);
+        p1[i] = half * (a - c);
+        p2[i] = sixth * (a + c - 2 * b);
+    }
+}
+
+static VD_TARGET void colours(float *restrict samples, const float *const *planes, ptrdiff_t pixels)
+{
+    const float third = 0.577350269189625765f, half = 0.707106781186547524f, sixth = 0.408248290463863017f;
+    const float *restrict p0 = planes[0], *restrict p1 = planes[1], *restrict p2 = planes[2];
+    for (ptrdiff_t i = 0; i < pixels; i++) {
+        float mean = third * p0[i], apart = half * p1[i], middle = sixth * p2[i];
+        samples[3 * i] = mean + middle + apart;
+        samples[3 * i + 1] = mean - 2 * middle;
+        samples[3 * i + 2] = mean + middle - apart;
+    }
+}
+
+INLINE void look_up_some(float *restrict row, const float *restrict table, float last, float scale, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float place = row[i] * scale;
+        place = place > 0 ? place : 0;
+        place = place < last ? place : last;
+        int32_t below = (int32_t)place;
+        float part = place - (float)below;
+        row[i] = table[below] + part * (table[below + 1] - table[below]);
+    }
+}
+
+static VD_TARGET void look_up(float *row, const float *table, float last, float scale, float low, float high,
+                              ptrdiff_t samples)
+{
+    enum { BLOCK = 64 };
+    ptrdiff_t i = 0;
+    for (; i + BLOCK <= samples; i += BLOCK) {
+        int outside = 0;
+        for (int j = 0; j < BLOCK; j++)
+            outside |= (row[i + j] < low) | (row[i + j] > high);
+        if (outside)
+            look_up_some(row + i, table, last, scale, BLOCK);
+    }
+    for (; i < samples; i++)
+        if (row[i] < low || row[i] > high)
+            look_up_some(row + i, table, last, scale, 1);
+}
+
+/* Weights of the four taps around position x + f, at x - 1 to x + 2. */
+INLINE void cubic(float *restrict taps, ptrdiff_t pitch, ptrdiff_t i, float f)
+{
+    const float a = -0.75f;
+    float g = 1 - f, before = a * f * g * g, after = a * f * f * g;
+    float here = ((a + 2) * f - (a + 3)) * f * f + 1;
+    taps[i] = before;
+    taps[pitch + i] = here;
+    taps[2 * pitch + i] = 1 - before - here - after;
+    taps[3 * pitch + i] = after;
+}
+
+/* The sum over 4 x 4 taps for STEP floats a pixel. */
+#define WARP(STEP)                                                                                                     \
+    for (int64_t x = 0; x < width; x++) {                                                                              \
+        const float *start = picture + (ptrdiff_t)columns[x] * (STEP);                                                 \
+        int64_t top = rows[x];                                                                                         \
+        float sums[4 * (STEP)] = {0};                                                                                  \
+        for (int j = 0; j < 4; j++) {                                                                                  \
+            int64_t row = top + j;                                                                                     \
+            row = row < 0 ? 0 : row < height ? row : height - 1;                                                       \
+            const float *from = start + (ptrdiff_t)row * pitch;                                                        \
+            float weight = in_y[j * width + x];                                                                        \
+            for (int k = 0; k < 4 * (STEP); k++)                                                                       \
+                sums[k] += weight * from[k];                                                                           \
+        }                                                                                                              \
+        float w0 = in_x[x], w1 = in_x[width + x], w2 = in_x[2 * width + x], w3 = in_x[3 * width + x];                  \
+        for (int c = 0; c < (STEP); c++)                                                                               \
+            out[x * (STEP) + c] =                                                                                      \
+                (w0 * sums[c] + w1 * sums[(STEP) + c]) + (w2 * sums[2 * (STEP) + c] + w3 * sums[3 * (STEP) + c]);      \
+    }
+
+static VD_TARGET int warp(float *restrict out, uint8_t *restrict lost, const float *restrict picture, ptrdiff_t pitch,
+                          const float *restrict flow, int64_t y, int64_t height, int64_t width, int step,
+                          float *restrict taps)
+{
+    float *in_y = taps, *in_x = taps + 4 * width;
+    int32_t *rows = (int32_t *)(taps + 8 * width), *columns = (int32_t *)(taps + 9 * width);
+    const float right = (float)(width + 1), bottom = (float)(height + 1);
+    int any = 0;
+    for (int64_t x = 0; x < width; x++) {
+        float dx = flow[2 * x], dy = flow[2 * x + 1];
+        uint8_t bad = !(fabsf(dx) <= 3e38f && fabsf(dy) <= 3e38f);
+        lost[x] = bad;
+        any |= bad;
+        float px = (float)x + (bad ? 0 : dx), py = (float)y + (bad ? 0 : dy);
+        px = px > -2 ? px : -2; /* beyond that all taps are the same */
+        px = px < right ? px : right;
+        py = py > -2 ? py : -2;
+        py = py < bottom ? py : bottom;
+        float left = floorf(px), top = floorf(py);
+        columns[x] = (int32_t)left - 1;
+        rows[x] = (int32_t)top - 1;
+        cubic(in_x, width, x, px - left);
+        cubic(in_y, width, x, py - top);
+    }
+    if (step == 4)
+        WARP(4)
+    else if (step == 2)
+        WARP(2)
+    else
+        WARP(1)
+    return any;
+}
+
+static const vd_denoiser_kernels table = {
+    .name = TABLE_NAME,
+    .forward = forward,
+    .inverse = inverse,
+    .inverse_add = inverse_add,
+    .innovation = innovation,
+    .squares_3 = squares_3,
+    .squares_5 = squares_5,
+    .weigh = weigh,
+    .combine = combine,
+    .wiener = wiener,
+    .wiener_again = wiener_again,
+    .overlap = overlap,
+    .take = take,
+    .pick = pick,
+    .opponents = opponents,
+    .colours = colours,
+    .look_up = look_up,
+    .warp = warp,
+};
+
+#undef WARP
+#undef INVERSE
+#undef WHOLE_STEPS
+#undef INLINE

@@ -28,8 +28,8 @@ static const vd_denoiser_way WAYS[VD_DENOISER_PRESET_COUNT] = {
 };
 
 /* np.kaiser(8, 2) */
-static const float KAISER[VD_PATCH] = {0.43869004f, 0.65062600f, 0.84092128f, 0.95960338f,
-                                       0.95960338f, 0.84092128f, 0.65062600f, 0.43869004f};
+static const float KAISER[VD_PATCH] = {0.43867628f,  0.681324263f, 0.876839905f, 0.985822506f,
+                                       0.985822506f, 0.876839905f, 0.681324263f, 0.43867628f};
 
 vd_status vd_denoiser_params_init(vd_denoiser_params *params, size_t struct_size)
 {

@@ -13,6 +13,15 @@
 #include <math.h>
 #include <string.h>
 
+/* Before a loop over lanes: no lane reads what another one writes. */
+#if defined(__clang__)
+#define LANES_APART _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define LANES_APART _Pragma("GCC ivdep")
+#else
+#define LANES_APART
+#endif
+
 #define INLINE static inline VD_TARGET
 #define WHOLE_STEPS(n) ((n) & ~(ptrdiff_t)(VD_LANE_STEP - 1)) /* tells the compiler that no lanes are left over */
 
@@ -30,6 +39,7 @@ static VD_TARGET void forward(float *restrict out, ptrdiff_t pitch, const float 
     const float *restrict x0 = in[0], *restrict x1 = in[1], *restrict x2 = in[2], *restrict x3 = in[3];
     const float *restrict x4 = in[4], *restrict x5 = in[5], *restrict x6 = in[6], *restrict x7 = in[7];
     n = WHOLE_STEPS(n);
+    LANES_APART
     for (ptrdiff_t i = 0; i < n; i++) {
         float s0 = x0[i] + x7[i], s1 = x1[i] + x6[i], s2 = x2[i] + x5[i], s3 = x3[i] + x4[i];
         float d0 = x0[i] - x7[i], d1 = x1[i] - x6[i], d2 = x2[i] - x5[i], d3 = x3[i] - x4[i];
@@ -59,6 +69,7 @@ static VD_TARGET void forward(float *restrict out, ptrdiff_t pitch, const float 
 static VD_TARGET void inverse(float *restrict out, const float *restrict in, ptrdiff_t pitch, ptrdiff_t n)
 {
     n = WHOLE_STEPS(n);
+    LANES_APART
     for (ptrdiff_t i = 0; i < n; i++) {
         float k[VD_PATCH] = {in[i],
                              in[pitch + i],
@@ -82,6 +93,7 @@ static VD_TARGET void inverse_add(float *const *out, const float *restrict in, p
     const float h0 = window[0], h1 = window[1], h2 = window[2], h3 = window[3];
     const float h4 = window[4], h5 = window[5], h6 = window[6], h7 = window[7];
     n = WHOLE_STEPS(n);
+    LANES_APART
     for (ptrdiff_t i = 0; i < n; i++) {
         float w = weight[i];
         float k[VD_PATCH] = {w * in[i],
@@ -139,11 +151,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
     const float *restrict share = patches->share;
     const float least = 1 / VD_LARGEST_WEIGHT;
     n = WHOLE_STEPS(n);
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC ivdep
-#elif defined(__clang__)
-#pragma clang loop vectorize(assume_safety)
-#endif
+    LANES_APART
     for (ptrdiff_t i = 0; i < n; i++) {
         float s2 = noise * brightness[i];
         float now = 0.4f * (e[i] * e[i]) + 0.6f * ((above[i] + below[i] + here[i]) * share[i]);
@@ -370,3 +378,4 @@ static const vd_denoiser_kernels table = {
 #undef INVERSE
 #undef WHOLE_STEPS
 #undef INLINE
+#undef LANES_APART

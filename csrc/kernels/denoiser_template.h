@@ -80,8 +80,14 @@ static VD_TARGET void inverse(float *restrict out, const float *restrict in, ptr
                              in[6 * pitch + i],
                              in[7 * pitch + i]};
         INVERSE(value, k)
-        for (int x = 0; x < VD_PATCH; x++)
-            out[x * pitch + i] = value[x];
+        out[i] = value[0];
+        out[pitch + i] = value[1];
+        out[2 * pitch + i] = value[2];
+        out[3 * pitch + i] = value[3];
+        out[4 * pitch + i] = value[4];
+        out[5 * pitch + i] = value[5];
+        out[6 * pitch + i] = value[6];
+        out[7 * pitch + i] = value[7];
     }
 }
 

@@ -23,6 +23,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
         VD_ERROR_BUSY
         VD_ERROR_STATE
         VD_ERROR_TIME
+        VD_ERROR_MISSING
 
     ctypedef enum vd_dtype:
         VD_U8
@@ -135,6 +136,39 @@ cdef extern from "vdcore/vdcore.h" nogil:
         int32_t threads
         int32_t reserved
 
+    ctypedef enum vd_denoiser_preset:
+        VD_DENOISER_FAST
+        VD_DENOISER_BALANCED
+
+    ctypedef struct vd_denoiser_params:
+        size_t struct_size
+        double noise
+        double gain
+        double offset
+        int32_t preset
+        int32_t priors
+        int32_t threads
+        int32_t reserved
+
+    ctypedef struct vd_denoiser:
+        pass
+
+    ctypedef struct vd_prior:
+        const vd_image *picture
+        const vd_image *flow
+
+    ctypedef struct vd_denoiser_info:
+        size_t struct_size
+        const char *instruction_set
+        int32_t threads
+        int32_t reserved
+        int64_t frames
+        uint64_t state_bytes
+        int32_t height
+        int32_t width
+        int32_t channels
+        int32_t dtype
+
     const char *vd_status_text(vd_status status) noexcept
     const char *vd_version() noexcept
     uint32_t vd_abi_version() noexcept
@@ -164,3 +198,14 @@ cdef extern from "vdcore/vdcore.h" nogil:
     vd_status vd_sources_scatter(
         const vd_sources *sources, const double *coefficients, const vd_image *field) noexcept
     vd_status vd_sources_gather(const vd_sources *sources, const vd_image *field, double *values) noexcept
+
+    vd_status vd_denoiser_params_init(vd_denoiser_params *params, size_t struct_size) noexcept
+    vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *params) noexcept
+    void vd_denoiser_destroy(vd_denoiser *denoiser) noexcept
+    vd_status vd_denoiser_push(vd_denoiser *denoiser, const vd_image *frame, const vd_prior *priors, size_t count,
+                               const vd_image *out) noexcept
+    vd_status vd_denoiser_result(vd_denoiser *denoiser, const vd_image *out) noexcept
+    vd_status vd_denoiser_guide(vd_denoiser *denoiser, const vd_image *picture, double low, double high,
+                                const vd_image *out) noexcept
+    vd_status vd_denoiser_reset(vd_denoiser *denoiser) noexcept
+    vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info) noexcept

@@ -61,6 +61,7 @@ MODELS = {
     "perona_malik": VD_MODEL_PERONA_MALIK,
 }
 DIFFUSIVITIES = {"exponential": VD_DIFFUSIVITY_EXPONENTIAL, "rational": VD_DIFFUSIVITY_RATIONAL}
+DENOISERS = {"fast": VD_DENOISER_FAST, "balanced": VD_DENOISER_BALANCED}
 DITHERS = {None: VD_DITHER_OFF, "ordered": VD_DITHER_ORDERED}
 
 cdef dict _DTYPES = {VD_U8: "uint8", VD_U16: "uint16", VD_F32: "float32", VD_F64: "float64"}
@@ -343,6 +344,100 @@ def blend(frame, region, out, threads=None):
     if status == VD_ERROR_CONFIDENCE:
         _check(status, _values("region", region))
     _check(status)
+
+
+@cython.final
+cdef class Denoiser:
+    """A vd_denoiser. The pointer stays the same from construction to deallocation."""
+    cdef vd_denoiser *handle
+    cdef int32_t priors
+
+    def __cinit__(self, double noise, *, double gain=0, double offset=0, str preset="balanced", int32_t priors=1,
+                  threads=None):
+        cdef vd_denoiser_params params
+        _check(vd_denoiser_params_init(&params, sizeof(vd_denoiser_params)))
+        params.noise = noise
+        params.gain = gain
+        params.offset = offset
+        params.preset = DENOISERS[preset]
+        params.priors = priors
+        params.threads = _threads(threads)
+        self.priors = priors
+        _check(vd_denoiser_create(&self.handle, &params))
+
+    def __dealloc__(self):
+        vd_denoiser_destroy(self.handle)
+
+    def push(self, frame, out, priors=((None, None),)):
+        """Take one frame and write its result; priors are pairs of picture or None and flow or None."""
+        cdef View frame_view = View(frame)
+        cdef View out_view = View(out, True)
+        cdef View picture, flow
+        cdef Py_ssize_t count = len(priors)
+        cdef Py_ssize_t i
+        cdef vd_status status
+        if count > self.priors:
+            raise ValueError(f"{count} priors, at most {self.priors} are allowed")
+        cdef list views = []
+        cdef vd_prior *items = <vd_prior *>PyMem_Calloc(max(count, 1), sizeof(vd_prior))
+        if items == NULL:
+            raise MemoryError
+        try:
+            for i in range(count):
+                picture = _optional(priors[i][0])
+                flow = _optional(priors[i][1])
+                views.append((picture, flow))
+                items[i].picture = NULL if picture is None else &picture.image
+                items[i].flow = NULL if flow is None else &flow.image
+            with nogil:
+                status = vd_denoiser_push(self.handle, &frame_view.image, items, count, &out_view.image)
+        finally:
+            PyMem_Free(items)
+        if status in (VD_ERROR_INFINITE, VD_ERROR_MISSING):
+            place = tuple(np.argwhere(~np.isfinite(frame))[0].tolist())
+            _check(status, f"; frame{list(place)} is {frame[place]}")
+        _check(status, f"; frame is {frame.shape} {frame.dtype}, out {out.shape} {out.dtype}")
+
+    def result(self, out):
+        """The last result as the next frame will be compared with it, float32 or float64."""
+        cdef View out_view = View(out, True)
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_result(self.handle, &out_view.image)
+        _check(status, f"; out is {out.shape} {out.dtype}")
+
+    def guide(self, picture, double low, double high, out):
+        """The picture to estimate motion from, uint8; of the last result where picture is None."""
+        cdef View picture_view = _optional(picture)
+        cdef View out_view = View(out, True)
+        cdef const vd_image *image = NULL if picture_view is None else &picture_view.image
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_guide(self.handle, image, low, high, &out_view.image)
+        _check(status, f"; out is {out.shape} {out.dtype}, low {low}, high {high}")
+
+    def reset(self):
+        """Forget every frame, the shape and the dtype."""
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_reset(self.handle)
+        _check(status)
+
+    def info(self):
+        """vd_denoiser_info as a dict."""
+        cdef vd_denoiser_info info
+        info.struct_size = sizeof(vd_denoiser_info)
+        _check(vd_denoiser_get_info(self.handle, &info))
+        return {
+            "instruction_set": info.instruction_set.decode(),
+            "threads": info.threads,
+            "frames": info.frames,
+            "state_bytes": info.state_bytes,
+            "height": info.height,
+            "width": info.width,
+            "channels": info.channels,
+            "dtype": _DTYPES.get(info.dtype),
+        }
 
 
 cdef const double *_table(View view, Py_ssize_t rows, Py_ssize_t columns) except? NULL:

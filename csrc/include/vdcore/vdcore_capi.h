@@ -62,6 +62,16 @@ typedef struct vd_api {
     vd_status (*sources_init)(vd_sources *sources, size_t struct_size); /* since ABI 1.1 */
     vd_status (*sources_scatter)(const vd_sources *sources, const double *coefficients, const vd_image *field);
     vd_status (*sources_gather)(const vd_sources *sources, const vd_image *field, double *values);
+    vd_status (*denoiser_params_init)(vd_denoiser_params *params, size_t struct_size); /* since ABI 1.3 */
+    vd_status (*denoiser_create)(vd_denoiser **denoiser, const vd_denoiser_params *params);
+    void (*denoiser_destroy)(vd_denoiser *denoiser);
+    vd_status (*denoiser_push)(vd_denoiser *denoiser, const vd_image *frame, const vd_prior *priors, size_t count,
+                               const vd_image *out);
+    vd_status (*denoiser_result)(vd_denoiser *denoiser, const vd_image *out);
+    vd_status (*denoiser_guide)(vd_denoiser *denoiser, const vd_image *picture, double low, double high,
+                                const vd_image *out);
+    vd_status (*denoiser_reset)(vd_denoiser *denoiser);
+    vd_status (*denoiser_get_info)(vd_denoiser *denoiser, vd_denoiser_info *info);
 } vd_api;
 
 #ifdef VDCORE_CAPI_PROVIDER /* vdcore._core itself */
@@ -90,6 +100,14 @@ static const vd_api vdcore_api = {
     vd_sources_init,
     vd_sources_scatter,
     vd_sources_gather,
+    vd_denoiser_params_init,
+    vd_denoiser_create,
+    vd_denoiser_destroy,
+    vd_denoiser_push,
+    vd_denoiser_result,
+    vd_denoiser_guide,
+    vd_denoiser_reset,
+    vd_denoiser_get_info,
 };
 
 #else /* everybody else */
@@ -137,6 +155,14 @@ static inline int vdcore_import(void)
 #define vd_sources_init (vdcore_api->sources_init)
 #define vd_sources_scatter (vdcore_api->sources_scatter)
 #define vd_sources_gather (vdcore_api->sources_gather)
+#define vd_denoiser_params_init (vdcore_api->denoiser_params_init)
+#define vd_denoiser_create (vdcore_api->denoiser_create)
+#define vd_denoiser_destroy (vdcore_api->denoiser_destroy)
+#define vd_denoiser_push (vdcore_api->denoiser_push)
+#define vd_denoiser_result (vdcore_api->denoiser_result)
+#define vd_denoiser_guide (vdcore_api->denoiser_guide)
+#define vd_denoiser_reset (vdcore_api->denoiser_reset)
+#define vd_denoiser_get_info (vdcore_api->denoiser_get_info)
 
 #endif
 

@@ -97,3 +97,106 @@ def test_unknown_question_is_refused(benchmarks, capsys):
     with pytest.raises(SystemExit):
         benchmarks("__main__").main(["nonsense"])
     assert "nonsense" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def denoising(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("denoising")
+    command = [sys.executable, "-m", "benchmarks.denoise", "--tiny", "--output", str(folder)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_denoising_has_every_table(denoising):
+    report = (denoising / "denoise.md").read_text()
+    for expected in (
+        "`balanced` | the best peer",
+        "`fast` | the better of hqdn3d and atadenoise",
+        "squared error on moving pixels, `balanced` | itself without time",
+        "PSNR after a hard cut",
+        "dark flat areas, `balanced`",
+        "steepest 2 % of the pixels, `fast`",
+        "| cv2.fastNlMeansDenoisingColoredMulti",
+        "| ffmpeg nlmeans",
+        "| ffmpeg hqdn3d",
+        "## Quality",
+        "SSIM",
+        "## Moving pixels",
+        "## Hard cut",
+        "## Real noise",
+    ):
+        assert expected in report
+    assert "nan" not in report
+
+
+@pytest.mark.parametrize("name", ["curves", "crops", "real"])
+def test_denoising_draws_pictures(denoising, name):
+    assert (denoising / f"denoise_{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_psnr_and_ssim_are_those_of_scikit_image(benchmarks):
+    from skimage import metrics
+
+    measures, rng = benchmarks("denoise.measures"), np.random.default_rng(1)
+    clean = rng.integers(0, 256, (3, 24, 32, 3), dtype=np.uint8)
+    noisy = np.clip(clean + rng.normal(0, [[[[9]]], [[[20]]], [[[40]]]], clean.shape), 0, 255).astype(
+        np.uint8
+    )
+    pairs = list(zip(clean, noisy, strict=True))
+    wanted = np.mean([metrics.peak_signal_noise_ratio(*pair) for pair in pairs])
+    assert measures.psnr(clean, noisy) == pytest.approx(wanted, abs=1e-9)
+    wanted = np.mean([metrics.structural_similarity(*pair, channel_axis=2) for pair in pairs])
+    assert measures.ssim(clean, noisy) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_measures_of_motion_and_of_real_noise(benchmarks):
+    measures, footage = benchmarks("denoise.measures"), benchmarks("denoise.footage")
+    camera = footage.camera_clip((96, 160), 12).frames  # noise 2
+    for blocks in measures.flat_blocks(camera):
+        assert measures.temporal_deviation(camera, blocks) == pytest.approx(2.0, rel=0.05)
+    assert not (measures.flat_blocks(camera)[1][:, :, 5:]).any()  # the bright side
+    soft = np.stack([(f.astype(int) + np.roll(f, 1, 1)) // 2 for f in camera])
+    assert measures.edge_contrast(camera, camera) == 1
+    assert measures.edge_contrast(camera, soft) < 0.9
+
+    clean = np.full((3, 24, 40, 3), 50, np.uint8)
+    clean[1, :, 20:] += 10
+    assert (measures.change(clean)[:, :, 30:] > 9).all() and (measures.change(clean)[:, :, :10] < 1).all()
+    where = np.zeros((3, 24, 40), bool)
+    where[2, 3, 4] = True
+    one, other = clean + 40, clean + 1
+    one[2, 3, 4] = 53
+    other[2, 3, 4] = 56
+    assert measures.error_ratio(clean, one, other, where) == 0.25
+
+
+def test_each_denoising_peer_takes_noise_away(benchmarks):
+    clean = benchmarks("denoise.footage").made_clip((64, 96), 5).frames
+    noisy = benchmarks("noise_estimation").add_noise(clean, 20)
+    psnr = benchmarks("denoise.measures").psnr
+    for peer in benchmarks("denoise.peers").installed_peers():
+        for setting in peer.settings:
+            result = peer.denoise(noisy, 20, setting)
+            assert psnr(clean, result) > psnr(clean, noisy) + 0.5, (peer.name, setting)
+
+
+def test_denoising_without_ffmpeg(benchmarks, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert [peer.name for peer in benchmarks("denoise.peers").installed_peers()] == ["OpenCV NLM"]
+    times = {"balanced": 1.0, "fast": 0.5, "OpenCV NLM": 30.0}
+    rows = benchmarks("denoise.speed").comparisons(times, 1)
+    assert [row.met for row in rows] == [True, None, None]
+    assert rows[2].reached == "no ffmpeg program found"
+
+
+def test_clips_are_cut_as_asked(benchmarks, tmp_path):
+    footage = benchmarks("denoise.footage")
+    path = benchmarks("clips").make_clip(tmp_path / "clip.avi", (48, 64), 6)
+    whole = footage.read_clip(str(path)).frames
+    assert whole.shape == (6, 48, 64, 3)
+    part = footage.read_clip(f"{path}[frames=1:5,rows=8:24,columns=30]").frames
+    assert np.array_equal(part, whole[1:5, 8:24, :30])
+    for wrong in ("[lines=3]", "[frames=3:6]", "[frames"):
+        with pytest.raises(ValueError, match="clip"):
+            footage.read_clip(f"{path}{wrong}")

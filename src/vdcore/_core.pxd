@@ -169,6 +169,12 @@ cdef extern from "vdcore/vdcore.h" nogil:
         int32_t channels
         int32_t dtype
 
+    ctypedef struct vd_noise:
+        size_t struct_size
+        const double *gain
+        const double *offset
+        double least
+
     const char *vd_status_text(vd_status status) noexcept
     const char *vd_version() noexcept
     uint32_t vd_abi_version() noexcept
@@ -209,3 +215,9 @@ cdef extern from "vdcore/vdcore.h" nogil:
                                 const vd_image *out) noexcept
     vd_status vd_denoiser_reset(vd_denoiser *denoiser) noexcept
     vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info) noexcept
+    vd_status vd_estimate_frame(
+        const vd_image *frame, const vd_image *confidence, const vd_noise *noise, const vd_image *estimate,
+        int32_t threads) noexcept
+    vd_status vd_estimate_merge(
+        const vd_image *a, const vd_image *b, const vd_image *flow, double decay, int32_t gated,
+        const vd_image *out, int32_t threads) noexcept

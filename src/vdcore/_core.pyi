@@ -91,5 +91,23 @@ def gather(
     eps: float,
     threads: int | None = None,
 ) -> _Array: ...
+def estimate_frame(
+    frame: _Array,
+    confidence: _Array | None,
+    gain: _Array | None,
+    offset: _Array | None,
+    least: float,
+    estimate: _Array,
+    threads: int | None = None,
+) -> None: ...
+def estimate_merge(
+    a: _Array,
+    b: _Array,
+    flow: _Array | None,
+    decay: float,
+    gated: bool,
+    out: _Array,
+    threads: int | None = None,
+) -> None: ...
 def version() -> str: ...
 def build_info() -> dict[str, Any]: ...

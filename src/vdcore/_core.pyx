@@ -502,6 +502,44 @@ def gather(positions, field, sigma, double eps, threads=None):
     return products
 
 
+def estimate_frame(frame, confidence, gain, offset, double least, estimate, threads=None):
+    """Write the estimate (H, W, C + 2) that a frame is; gain and offset (1, C) float64, or None without noise."""
+    cdef View frame_view = View(frame)
+    cdef View confidence_view = _optional(confidence)
+    cdef View gain_view = _optional(gain)
+    cdef View offset_view = _optional(offset)
+    cdef View estimate_view = View(estimate, True)
+    cdef int32_t thread_count = _threads(threads)
+    cdef const vd_image *weights = NULL if confidence is None else &confidence_view.image
+    cdef vd_noise noise
+    cdef const vd_noise *given = NULL
+    cdef vd_status status
+    if gain is not None:
+        noise.struct_size = sizeof(vd_noise)
+        noise.gain = _table(gain_view, 1, frame_view.image.channels)
+        noise.offset = _table(offset_view, 1, frame_view.image.channels)
+        noise.least = least
+        given = &noise
+    with nogil:
+        status = vd_estimate_frame(&frame_view.image, weights, given, &estimate_view.image, thread_count)
+    _check_push(status, NULL, frame, confidence, None)
+
+
+def estimate_merge(a, b, flow, double decay, bint gated, out, threads=None):
+    """Write the estimates a and b, moved along the flow, as one into out."""
+    cdef View a_view = View(a)
+    cdef View b_view = View(b)
+    cdef View flow_view = _optional(flow)
+    cdef View out_view = View(out, True)
+    cdef int32_t thread_count = _threads(threads)
+    cdef const vd_image *moved = NULL if flow is None else &flow_view.image
+    cdef vd_status status
+    with nogil:
+        status = vd_estimate_merge(
+            &a_view.image, &b_view.image, moved, decay, gated, &out_view.image, thread_count)
+    _check(status)
+
+
 def version():
     """The version of the library, such as "0.1.0"."""
     return vd_version().decode()

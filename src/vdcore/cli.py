@@ -128,6 +128,9 @@ def commands() -> None:
 @click.option("--fill", type=float, help="Value where no source reaches; the frame's own by default.")
 @click.option("--tolerance", type=float, help="Allowed error before rounding, fraction of the range.")
 @click.option("--dither", type=click.Choice(["ordered"]), help="Against banding of strong smoothing.")
+@click.option("--motion", type=click.Choice(["flow"]), help="Follow the content along the optical flow.")
+@click.option("--gate", type=float, metavar="NOISE",
+              help="Noise (sd); the past fades where it differs by more.")  # fmt: skip
 @click.option("--raw", is_flag=True, help="Sums as the formula has them, not weighted means; needs --gain.")
 @click.option("--gain", type=float, help="What the sums of --raw are multiplied by.")
 @click.option("--codec", metavar="FOURCC", help="Such as XVID, mp4v, FFV1, VP90, MJPG; else by OUT's suffix.")

@@ -5,8 +5,8 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,11 @@ from vdcore._arguments import (
     resolve_region,
     time_stamps,
 )
+from vdcore.motion import Motion
+
+if TYPE_CHECKING:
+    from vdcore.noise import NoiseEstimate
+    from vdcore.recursion import Recursion
 
 __all__ = ["Diffuser", "DiffuserInfo", "FilterParameters", "diffuse", "diffuse_frame", "filter_parameters"]
 
@@ -44,7 +49,7 @@ MAX_LOOKAHEAD, MAX_THREADS = 2**20, 2**16  # those of the C library
 _USUAL_STEP = {"frames": 1.0, "seconds": 1 / 30}  # sizes the state; steps may be of any length
 _BATCH = 16  # frames per call in `diffuse`, few enough for Ctrl-C
 _STATE = struct.Struct("<8sII")  # magic, length and CRC-32 of the JSON that follows; then vd_diffuser_save
-_MAGIC = b"vdcore\x00\x01"
+_MAGIC = b"vdcore\x00\x02"
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class FilterParameters:
     time_unit: str
     threads: int | None
     dither: str | None
+    motion: Motion | None = None
+    gate: "float | NoiseEstimate | None" = None
 
 
 def filter_parameters(
@@ -81,6 +88,8 @@ def filter_parameters(
     time_unit: TimeUnit = "frames",
     threads: int | None = None,
     dither: Dither | None = None,
+    motion: Motion | None = None,
+    gate: "float | NoiseEstimate | None" = None,
 ) -> FilterParameters:
     """Return the parameters, checked; see `Diffuser` for what they mean.
 
@@ -95,6 +104,15 @@ def filter_parameters(
     pair = sigma if isinstance(sigma, tuple | list | np.ndarray) else (sigma, sigma)
     if len(pair) != 2:
         raise ValueError(f"sigma must be one number or (sigma_y, sigma_x), got {sigma!r}")
+    if motion is not None and motion != "flow" and not callable(motion):
+        raise ValueError(f"motion must be None, 'flow' or a callable, got {motion!r}")
+    if gate is not None:
+        gate = _gate(gate)
+    if motion is not None or gate is not None:
+        if not normalize:
+            raise ValueError("normalize must be True with motion or gate, got False")
+        if dither is not None:
+            raise ValueError(f"dither must be None with motion or gate, got {dither!r}")
     return FilterParameters(
         sigma=(number(pair[0], "sigma", 0), number(pair[1], "sigma", 0)),
         tau=number(tau, "tau", 0, infinite=True),
@@ -109,7 +127,17 @@ def filter_parameters(
         time_unit=_choice(time_unit, "time_unit", tuple(_USUAL_STEP)),
         threads=None if threads is None else integer(threads, "threads", 1, MAX_THREADS),
         dither=None if dither is None else _choice(dither, "dither", ("ordered",)),
+        motion=motion,
+        gate=gate,
     )
+
+
+def _gate(gate: object) -> "float | NoiseEstimate":
+    from vdcore.noise import NoiseEstimate
+
+    if isinstance(gate, NoiseEstimate):
+        return gate
+    return number(gate, "gate, unless a NoiseEstimate,", 0, strict=True)
 
 
 def _choice(value: object, name: str, allowed: tuple[str, ...]) -> str:
@@ -219,6 +247,15 @@ class Diffuser:
         this process may use. The result does not depend on it.
     dither : {None, "ordered"}, optional
         "ordered" rounds integer output against an 8 x 8 threshold pattern, against banding.
+    motion : {None, "flow"} or callable, optional
+        How the content moves. "flow" estimates the optical flow (OpenCV's dense inverse search [3]_) from each
+        frame to the last result; a callable ``motion(frame, other)`` gets the two, in the shape and dtype of
+        the stream, and returns (dx, dy) in pixels, float of shape (H, W, 2), such that
+        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite, or leads out of the
+        picture, the past does not count.
+    gate : float or NoiseEstimate, optional
+        The noise, as a standard deviation > 0 in sample units or as `estimate_noise` returns it: the past
+        counts at a pixel only as far as noise explains how the surroundings differ from it.
 
     Attributes
     ----------
@@ -240,10 +277,27 @@ class Diffuser:
     ``__array_interface__``, ``__array__`` or DLPack on the CPU. Frames are uint8 (range 255), uint16 (65535),
     float32 or float64 (1); NaN marks a missing sample (m = 0) and infinities are refused.
 
+    With `motion` or `gate`, time comes first: each pixel keeps an estimate u of effective weight W, moved along
+    the motion, u', W', and
+
+    .. math::
+
+        W = m + a c W', \qquad u = (m f + a c W' u') / W,
+
+    with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moved ones stay sharp, and what
+    does not match starts again; a cut needs no special case. The spatial model then runs on u, where a pixel
+    counts as min(W, 1). `NonLocalMeans` whose noise is 0 takes the noise that is left in u, if there is a gate.
+    With `lookahead` future frames are moved and gated in the same way. Noise that is correlated between pixels
+    wants a larger `gate`. All of it is in single precision, double for float64 frames.
+
     References
     ----------
     .. [1] H. Knutsson and C.-F. Westin, "Normalized and differential convolution", CVPR 1993.
     .. [2] T. Lindeberg, "Scale-space for discrete signals", IEEE TPAMI 12(3), 1990.
+    .. [3] T. Kroeger, R. Timofte, D. Dai and L. Van Gool, "Fast optical flow using dense inverse search",
+       ECCV 2016.
+    .. [4] P. Arias and J.-M. Morel, "Kalman filtering of patches for frame-recursive video denoising", CVPR
+       Workshops 2019: a coefficient per patch.
 
     Examples
     --------
@@ -268,6 +322,8 @@ class Diffuser:
         time_unit: TimeUnit = "frames",
         threads: int | None = None,
         dither: Dither | None = None,
+        motion: Motion | None = None,
+        gate: "float | NoiseEstimate | None" = None,
     ) -> None:
         parameters = filter_parameters(
             sigma,
@@ -283,10 +339,14 @@ class Diffuser:
             time_unit=time_unit,
             threads=threads,
             dither=dither,
+            motion=motion,
+            gate=gate,
         )
         self._adopt(parameters, new_core(parameters), None)
 
-    def _adopt(self, parameters: FilterParameters, core: _core.Diffuser, ndim: int | None) -> None:
+    def _adopt(
+        self, parameters: FilterParameters, core: "_core.Diffuser | Recursion", ndim: int | None
+    ) -> None:
         self.parameters = parameters
         self._core = core
         self._ndim = ndim  # dimensions of the last frame, for flush; None before the first
@@ -456,10 +516,15 @@ class Diffuser:
     def state(self) -> bytes:
         """Return the parameters and the complete state, for `restore` and `from_state`.
 
-        They can be read by the same version of vdcore on every machine of the same byte order.
+        They can be read by the same version of vdcore on every machine of the same byte order. A callable given
+        as `motion` is not in them: `restore` keeps that of its own diffuser.
         """
-        model = asdict(self.parameters.model) | {"name": self.parameters.model.name}
-        values = asdict(self.parameters) | {"model": model, "ndim": self._ndim}
+        parameters = self.parameters
+        values = asdict(parameters) | {"ndim": self._ndim}
+        values["model"] = asdict(parameters.model) | {"name": parameters.model.name}
+        values["motion"] = parameters.motion if parameters.motion in (None, "flow") else "callable"
+        if parameters.gate is not None and not isinstance(parameters.gate, float):
+            values["gate"] = {name: part.tolist() for name, part in asdict(parameters.gate).items()}
         header = json.dumps(values).encode()
         return _STATE.pack(_MAGIC, len(header), zlib.crc32(header)) + header + self._core.save()
 
@@ -471,12 +536,12 @@ class Diffuser:
         ValueError
             The state is damaged, cut short or of another version. This diffuser is then as before.
         """
-        parameters, core, ndim = _read_state(state, self.parameters.threads)
+        parameters, core, ndim = _read_state(state, self.parameters.threads, self.parameters.motion)
         self._core.info()  # raises if another thread is using it
         self._adopt(parameters, core, ndim)
 
     @classmethod
-    def from_state(cls, state: bytes, threads: int | None = None) -> Self:
+    def from_state(cls, state: bytes, threads: int | None = None, motion: Motion | None = None) -> Self:
         """Return a new diffuser that goes on where the one that gave `state` stood.
 
         Parameters
@@ -485,6 +550,8 @@ class Diffuser:
             What `state` returned, perhaps in another process.
         threads : int or None, optional
             As for `Diffuser`.
+        motion : callable, optional
+            What the diffuser had as `motion`, if that was a callable.
 
         Raises
         ------
@@ -492,7 +559,7 @@ class Diffuser:
             The state is damaged, cut short or of another version.
         """
         diffuser = object.__new__(cls)
-        diffuser._adopt(*_read_state(state, threads))
+        diffuser._adopt(*_read_state(state, threads, motion))
         return diffuser
 
     def __copy__(self) -> Self:
@@ -502,22 +569,52 @@ class Diffuser:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_state, (self.state(), self.parameters.threads)
+        return type(self).from_state, (self.state(), self.parameters.threads, self.parameters.motion)
 
     def __repr__(self) -> str:
         values = asdict(self.parameters) | {"model": self.parameters.model}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
-def new_core(parameters: FilterParameters) -> _core.Diffuser:
-    """Return a diffuser of the C library."""
+def new_core(parameters: FilterParameters) -> "_core.Diffuser | Recursion":
+    """Return a diffuser of the C library, or what stands in for it with motion or a gate."""
+    if parameters.motion is None and parameters.gate is None:
+        return _linear_core(parameters)
+    from vdcore.recursion import Recursion
+
+    model = parameters.model
+
+    def make_spatial(noise: float | None, dtype: np.dtype[Any] | None) -> _core.Diffuser:
+        tolerance = parameters.tolerance
+        if dtype is not None and dtype.kind == "u":  # floats on the scale of integers
+            usual = 1e-3 if dtype == np.uint8 else 1e-5
+            tolerance = (tolerance or usual) * float(np.iinfo(dtype).max)
+        own = model if noise is None else replace(model, noise=noise)  # type: ignore[call-arg]
+        return _linear_core(replace(parameters, tau=0.0, lookahead=0, tolerance=tolerance, model=own))
+
+    return Recursion(
+        make_spatial,
+        isinstance(model, models.NonLocalMeans) and model.noise == 0 and parameters.gate is not None,
+        parameters.tau,
+        parameters.lookahead,
+        parameters.motion,
+        parameters.gate,
+        parameters.threads,
+    )
+
+
+def _linear_core(parameters: FilterParameters) -> _core.Diffuser:
+    """Return a diffuser of the C library: time as in the linear model."""
     values = asdict(parameters)
     own = values.pop("model")
+    del values["motion"], values["gate"]
     dt = _USUAL_STEP[values.pop("time_unit")]
     return _core.Diffuser(dt=dt, model=parameters.model.name, model_parameters=own, **values)
 
 
-def _read_state(state: bytes, threads: int | None) -> tuple[FilterParameters, _core.Diffuser, int | None]:
+def _read_state(
+    state: bytes, threads: int | None, motion: Motion | None
+) -> "tuple[FilterParameters, _core.Diffuser | Recursion, int | None]":
     data = memoryview(state).tobytes()
     try:
         magic, length, checksum = _STATE.unpack_from(data)
@@ -529,7 +626,20 @@ def _read_state(state: bytes, threads: int | None) -> tuple[FilterParameters, _c
     values = json.loads(header) | {"threads": threads}
     ndim, model = values.pop("ndim"), values.pop("model")
     values["model"] = models.MODELS[model.pop("name")](**model)
-    return filter_parameters(**values), _core.Diffuser.load(rest, threads), ndim
+    if values["motion"] == "callable":
+        if not callable(motion):
+            raise ValueError("motion must be the callable that the saved diffuser had, got " + repr(motion))
+        values["motion"] = motion
+    if isinstance(values["gate"], dict):
+        from vdcore.noise import NoiseEstimate
+
+        values["gate"] = NoiseEstimate(**{name: np.array(part) for name, part in values["gate"].items()})
+    parameters = filter_parameters(**values)
+    if parameters.motion is None and parameters.gate is None:
+        return parameters, _core.Diffuser.load(rest, threads), ndim
+    core = new_core(parameters)
+    assert not isinstance(core, _core.Diffuser)
+    return parameters, core.load(rest), ndim
 
 
 def diffuse(
@@ -548,6 +658,8 @@ def diffuse(
     time_unit: TimeUnit = "frames",
     threads: int | None = None,
     dither: Dither | None = None,
+    motion: Motion | None = None,
+    gate: "float | NoiseEstimate | None" = None,
     times: object = None,
     region: Region = None,
     sources: Region = None,
@@ -575,7 +687,8 @@ def diffuse(
         Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
     tau : float
         Time constant in `time_unit`. 0 = no memory, inf = running mean.
-    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, time_unit, threads, dither
+    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, time_unit, threads, dither, \
+motion, gate
         See `Diffuser`.
     times : array_like, shape (T,), optional
         Time of every frame in `time_unit`, not decreasing; required for seconds. Frame numbers by default.
@@ -636,6 +749,8 @@ def diffuse(
         time_unit=time_unit,
         threads=threads,
         dither=dither,
+        motion=motion,
+        gate=gate,
     )
     given = as_frames(frames)
     axis = channels_last(given, channel_axis)

@@ -399,6 +399,45 @@ typedef struct vd_denoiser_info {
 VD_API vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info);
 
 /*
+ * Estimates: recursion in time with a coefficient per pixel. An estimate is an image of VD_F32 or VD_F64 with two channels
+ * more than the picture and contiguous, aligned rows: per pixel the value in each channel, then its effective weight
+ * W >= 0, then the variance V of the noise left in it, the channels' mean. Where W is 0 nothing is known and the value is any,
+ * NaN included. The caller owns all of it; the library keeps nothing.
+ */
+
+/* Variance of the noise on a sample of expected value v, in sample units: max(least, gain[c] v + offset[c]). */
+typedef struct vd_noise {
+    size_t struct_size; /* sizeof(vd_noise) */
+    const double *gain; /* [channels], finite */
+    const double *offset;
+    double least; /* >= 0, finite */
+} vd_noise;
+
+/*
+ * The estimate that one frame is: its samples, W the confidence, V the noise. A pixel is missing, W = 0, if any of its
+ * samples is NaN, and counts as far as the least of its samples does.
+ *
+ * frame       of any dtype; infinity is refused
+ * confidence  NULL, or as in vd_frame
+ * noise       NULL: 0
+ * estimate    the frame's height and width, two channels more; apart from the frame
+ */
+VD_API vd_status vd_estimate_frame(const vd_image *frame, const vd_image *confidence, const vd_noise *noise,
+                                   const vd_image *estimate, int32_t threads);
+
+/*
+ * out = a and b together, b counting `decay` times as much, and at each pixel as far as noise explains how the two differ.
+ * a, b and out are of one shape and dtype, out apart from both.
+ *
+ * flow   NULL: nothing moves. Else (height, width, 2), VD_F32: dx and dy in pixels, so that b(y + dy, x + dx) shows what
+ *        a shows at (y, x). Where it is not finite or leads out of the picture, b does not count.
+ * decay  in [0, 1]
+ * gated  0: b counts wherever it is known, whatever it shows
+ */
+VD_API vd_status vd_estimate_merge(const vd_image *a, const vd_image *b, const vd_image *flow, double decay,
+                                   int32_t gated, const vd_image *out, int32_t threads);
+
+/*
  * Threads that a request stands for: the request if >= 1; for VD_THREADS_AUTO the environment variable
  * VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors this process may use (affinity and
  * cgroup quota). Always >= 1; 1 in a build without OpenMP.

@@ -72,6 +72,10 @@ typedef struct vd_api {
                                 const vd_image *out);
     vd_status (*denoiser_reset)(vd_denoiser *denoiser);
     vd_status (*denoiser_get_info)(vd_denoiser *denoiser, vd_denoiser_info *info);
+    vd_status (*estimate_frame)(const vd_image *frame, const vd_image *confidence, const vd_noise *noise,
+                                const vd_image *estimate, int32_t threads); /* since ABI 1.3 */
+    vd_status (*estimate_merge)(const vd_image *a, const vd_image *b, const vd_image *flow, double decay, int32_t gated,
+                                const vd_image *out, int32_t threads);
 } vd_api;
 
 #ifdef VDCORE_CAPI_PROVIDER /* vdcore._core itself */
@@ -108,6 +112,8 @@ static const vd_api vdcore_api = {
     vd_denoiser_guide,
     vd_denoiser_reset,
     vd_denoiser_get_info,
+    vd_estimate_frame,
+    vd_estimate_merge,
 };
 
 #else /* everybody else */
@@ -163,6 +169,8 @@ static inline int vdcore_import(void)
 #define vd_denoiser_guide (vdcore_api->denoiser_guide)
 #define vd_denoiser_reset (vdcore_api->denoiser_reset)
 #define vd_denoiser_get_info (vdcore_api->denoiser_get_info)
+#define vd_estimate_frame (vdcore_api->estimate_frame)
+#define vd_estimate_merge (vdcore_api->estimate_merge)
 
 #endif
 

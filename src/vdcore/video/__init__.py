@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +25,16 @@ from vdcore import models
 from vdcore._arguments import Region, frame_range, number, resolve_region
 from vdcore._core import build_info
 from vdcore.filter import Boundary, Diffuser, Dither, Sigma, TimeUnit
+from vdcore.motion import Motion
 
 from .container import is_cut_short
 from .diffusion import DiffusionFilter
 from .info import StrPath, VideoInfo, quiet_log, read_info
 from .opencv import CODECS, OpenCVReader, OpenCVWriter, check_quality, choose_codec
 from .pipeline import Buffers, Filter, Frame, PassThrough, Reader, Writer, run
+
+if TYPE_CHECKING:
+    from vdcore.noise import NoiseEstimate
 
 __all__ = [
     "CODECS",
@@ -138,6 +142,8 @@ def diffuse_video(
     time_unit: TimeUnit = "frames",
     threads: int | None = None,
     dither: Dither | None = None,
+    motion: Motion | None = None,
+    gate: "float | NoiseEstimate | None" = None,
     region: Region = None,
     sources: Region = None,
     start: float | None = None,
@@ -165,8 +171,8 @@ def diffuse_video(
         Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
     tau : float
         Time constant in `time_unit`. 0 = no memory, inf = running mean.
-    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, dither
-        See `vdcore.Diffuser`. Samples have 8 bits, 0 to 255.
+    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, dither, motion, gate
+        See `vdcore.Diffuser`. Samples have 8 bits, 0 to 255; channels are red, green, blue.
     threads : int or None, optional
         Threads of the filter, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors
         that decoding and encoding, one thread each, leave free. The result does not depend on it.
@@ -236,6 +242,8 @@ def diffuse_video(
         time_unit=time_unit,
         threads=_free_threads() if threads is None else threads,
         dither=dither,
+        motion=_in_rgb(motion),
+        gate=_in_bgr(gate),
     )
     frames = frame_range(start, stop, time_unit)
     if gain is not None:
@@ -259,6 +267,20 @@ def diffuse_video(
     return filter_video(
         path, out, make_filter, backend=backend, codec=codec, quality=quality, progress=progress
     )
+
+
+def _in_rgb(motion: Motion | None) -> Motion | None:
+    """Frames are decoded as blue, green, red."""
+    if not callable(motion):
+        return motion
+    return lambda frame, other: motion(*(f[..., ::-1] if f.ndim == 3 else f for f in (frame, other)))
+
+
+def _in_bgr(gate: Any) -> Any:
+    parts = {name: getattr(gate, name, None) for name in ("sigma", "gain", "offset")}
+    if not all(isinstance(part, np.ndarray) for part in parts.values()):
+        return gate
+    return replace(gate, **{name: part[::-1] for name, part in parts.items()})
 
 
 def _free_threads() -> int | None:

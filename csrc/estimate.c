@@ -19,7 +19,8 @@
  *
  *     c = prod exp(-max(0, r - q(nu)) / k(nu)),     k(nu) = 2 sqrt(2 / nu)
  *
- * which leaves a still scene's running mean all but alone, and gives 0 for what is clearly something else.
+ * which is near 1 in a still scene (after 100 frames of a running mean W is 53 on average) and 0 for what is clearly
+ * something else.
  * Variance 0 on both sides: c = 1 where nothing differs, 0 where anything does.
  *
  * The move. u' is b at x + flow(x), bicubic (a = -0.75, edge replicated), V' its variance for noise that is independent
@@ -30,9 +31,6 @@
  * Limits. float estimates (for all but double frames) round u to 2^-24 in each merge; weights below 1e-20 are 0. A ghost
  * below the noise that is smaller than a window passes. Noise that is correlated between pixels makes r2 large: it then
  * wants a larger s.
- *
- * Tried and rejected: c = 1 - (excess over its own noise), which is noisier and leaves more of ghosts; no allowance, q = 1,
- * with which the weight of a still scene stays below 10; the window's own pixel as a third test, which changes nothing.
  */
 #include <math.h>
 #include <stdbool.h>

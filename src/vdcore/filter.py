@@ -248,11 +248,11 @@ class Diffuser:
     dither : {None, "ordered"}, optional
         "ordered" rounds integer output against an 8 x 8 threshold pattern, against banding.
     motion : {None, "flow"} or callable, optional
-        How the content moves. "flow" estimates the optical flow (OpenCV's dense inverse search [3]_) from each
-        frame to the last result; a callable ``motion(frame, other)`` gets the two, in the shape and dtype of
-        the stream, and returns (dx, dy) in pixels, float of shape (H, W, 2), such that
-        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite, or leads out of the
-        picture, the past does not count.
+        How the content moves. "flow" estimates the optical flow (OpenCV's dense inverse search [3]_) from
+        each frame to the last result; a callable ``motion(frame, other)`` gets the two, in the shape and
+        dtype of the stream, and returns (dx, dy) in pixels, float of shape (H, W, 2), such that
+        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite, or leads out of
+        the picture, the past does not count.
     gate : float or NoiseEstimate, optional
         The noise, as a standard deviation > 0 in sample units or as `estimate_noise` returns it: the past
         counts at a pixel only as far as noise explains how the surroundings differ from it.
@@ -277,8 +277,8 @@ class Diffuser:
     ``__array_interface__``, ``__array__`` or DLPack on the CPU. Frames are uint8 (range 255), uint16 (65535),
     float32 or float64 (1); NaN marks a missing sample (m = 0) and infinities are refused.
 
-    With `motion` or `gate`, time comes first: each pixel keeps an estimate u of effective weight W, moved along
-    the motion, u', W', and
+    With `motion` or `gate`, time comes first: each pixel keeps an estimate u of effective weight W, moved
+    along the motion, u', W', and
 
     .. math::
 
@@ -286,9 +286,9 @@ class Diffuser:
 
     with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moved ones stay sharp, and what
     does not match starts again; a cut needs no special case. The spatial model then runs on u, where a pixel
-    counts as min(W, 1). `NonLocalMeans` whose noise is 0 takes the noise that is left in u, if there is a gate.
-    With `lookahead` future frames are moved and gated in the same way. Noise that is correlated between pixels
-    wants a larger `gate`. All of it is in single precision, double for float64 frames.
+    counts as min(W, 1). `NonLocalMeans` whose noise is 0 takes the noise that is left in u, if there is a
+    gate. With `lookahead` future frames are moved and gated in the same way. Noise that is correlated between
+    pixels wants a larger `gate`. All of it is in single precision, double for float64 frames.
 
     References
     ----------
@@ -516,8 +516,8 @@ class Diffuser:
     def state(self) -> bytes:
         """Return the parameters and the complete state, for `restore` and `from_state`.
 
-        They can be read by the same version of vdcore on every machine of the same byte order. A callable given
-        as `motion` is not in them: `restore` keeps that of its own diffuser.
+        They can be read by the same version of vdcore on every machine of the same byte order. A callable
+        given as `motion` is not in them: `restore` keeps that of its own diffuser.
         """
         parameters = self.parameters
         values = asdict(parameters) | {"ndim": self._ndim}
@@ -589,7 +589,9 @@ def new_core(parameters: FilterParameters) -> "_core.Diffuser | Recursion":
         if dtype is not None and dtype.kind == "u":  # floats on the scale of integers
             usual = 1e-3 if dtype == np.uint8 else 1e-5
             tolerance = (tolerance or usual) * float(np.iinfo(dtype).max)
-        own = model if noise is None else replace(model, noise=noise)  # type: ignore[call-arg]
+        own = model
+        if noise is not None and isinstance(model, models.NonLocalMeans):
+            own = replace(model, noise=noise)
         return _linear_core(replace(parameters, tau=0.0, lookahead=0, tolerance=tolerance, model=own))
 
     return Recursion(

@@ -188,7 +188,9 @@ class Recursion:
                     self._estimate, self._last = arrays["estimate"], arrays["last"]
                 self._waiting = [
                     _Waiting(
-                        *(arrays[f"{name}{i}"] for name in ("forward", "frame", "estimate")),
+                        arrays[f"forward{i}"],
+                        arrays[f"frame{i}"],
+                        arrays[f"estimate{i}"],
                         float(arrays[f"time{i}"]),
                     )
                     for i in range(int(count))
@@ -271,7 +273,7 @@ class Recursion:
             return None
         if self._motion == "flow":
             return optical_flow(*guides(frame, other))
-        return checked_flow(self._motion(frame, other), frame.shape[:2])  # type: ignore[operator]
+        return checked_flow(self._motion(frame, other), frame.shape[:2])
 
     def _answer(self, waiting: list[_Waiting], out: Array) -> None:
         """Write the first of the frames that wait, with what those after it say."""

@@ -277,10 +277,11 @@ def _in_rgb(motion: Motion | None) -> Motion | None:
 
 
 def _in_bgr(gate: Any) -> Any:
-    parts = {name: getattr(gate, name, None) for name in ("sigma", "gain", "offset")}
-    if not all(isinstance(part, np.ndarray) for part in parts.values()):
+    from vdcore.noise import NoiseEstimate
+
+    if not isinstance(gate, NoiseEstimate):
         return gate
-    return replace(gate, **{name: part[::-1] for name, part in parts.items()})
+    return NoiseEstimate(gate.sigma[::-1], gate.gain[::-1], gate.offset[::-1])
 
 
 def _free_threads() -> int | None:

@@ -503,7 +503,7 @@ def gather(positions, field, sigma, double eps, threads=None):
 
 
 def estimate_frame(frame, confidence, gain, offset, double least, estimate, threads=None):
-    """Write the estimate (H, W, C + 2) that a frame is; gain and offset (1, C) float64, or None without noise."""
+    """Write the estimate (H, W, C + 2) that a frame is; gain and offset are (1, C) float64, or None."""
     cdef View frame_view = View(frame)
     cdef View confidence_view = _optional(confidence)
     cdef View gain_view = _optional(gain)

@@ -17,6 +17,8 @@
  * Masks. What runs of columns have all masses 1 is noted per row; pairs within them take the kernels without masses,
  * which give the same bits there. So the edges of the picture, where nothing exists, cost only themselves.
  *
+ * One channel of 8 bits goes by tables of whole weights instead, where the tolerance allows: bilateral_bytes.c.
+ *
  * Limits. exp is that of kernels/exponential.h: weights are right to 7e-7 of themselves in float, so the mean is to 7e-7
  * of the largest difference in the window, plus rounding. In windows of more than MANY pixels the sums of each pair of
  * rows are collected apart first, which keeps the rounding errors of large windows small. Two samples must not be more
@@ -29,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bilateral.h"
 #include "gaussian.h"
 #include "kernels/bilateral.h"
 #include "kernels/exponential.h"
@@ -117,6 +120,9 @@ vd_status vd_bilateral(const vd_model_frame *frame)
         j.radius_y = j.radius_y < frame->height ? j.radius_y : frame->height - 1;
         j.radius_x = j.radius_x < frame->width ? j.radius_x : frame->width - 1;
     }
+    vd_status status = VD_OK;
+    if (vd_bilateral_bytes_try(frame, j.radius_y, j.radius_x, &status))
+        return status;
     j.scale = sqrt(0.5 * VD_LOG2_E) / params->range_sigma;
     double most = frame->dtype == VD_F32 ? (double)FLT_MAX : DBL_MAX;
     j.scale = j.scale < most ? j.scale : most;
@@ -137,7 +143,6 @@ vd_status vd_bilateral(const vd_model_frame *frame)
     j.gain_x = gains(params->sigma_x, j.radius_x);
     char *memory = malloc((size_t)threads * j.share + 64);
     j.scratch = memory + (64 - (uintptr_t)memory % 64);
-    vd_status status = VD_OK;
     if (j.gain_y == NULL || j.gain_x == NULL || memory == NULL)
         status = VD_ERROR_MEMORY;
     else

@@ -2,7 +2,7 @@
 /*
  * On x86 an instruction set may be used only if the processor has it and the operating system saves its registers:
  * CPUID leaf 1 says whether XGETBV works, XCR0 bits 1-2 (SSE, AVX) and 5-7 (AVX-512) say what is saved.
- * VD_CPU_AVX512 stands for F, BW, DQ and VL together. AArch64 always has NEON.
+ * VD_CPU_AVX512 stands for F, BW, DQ and VL together, VD_CPU_AVX512_BYTES for VBMI and VNNI besides. AArch64 always has NEON.
  */
 #include "cpu.h"
 
@@ -51,6 +51,8 @@ unsigned vd_cpu_flags(void)
     uint32_t needed = UINT32_C(1) << 16 | UINT32_C(1) << 17 | UINT32_C(1) << 30 | UINT32_C(1) << 31;
     if ((saved & 0xE6) == 0xE6 && (extended[1] & needed) == needed)
         flags |= VD_CPU_AVX512;
+    if ((flags & VD_CPU_AVX512) && (extended[2] >> 1 & 1) && (extended[2] >> 11 & 1))
+        flags |= VD_CPU_AVX512_BYTES;
     return flags;
 }
 

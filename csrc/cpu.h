@@ -3,7 +3,7 @@
 #ifndef VD_CPU_H
 #define VD_CPU_H
 
-enum { VD_CPU_AVX2 = 1, VD_CPU_AVX512 = 2, VD_CPU_NEON = 4 };
+enum { VD_CPU_AVX2 = 1, VD_CPU_AVX512 = 2, VD_CPU_NEON = 4, VD_CPU_AVX512_BYTES = 8 };
 
 /* The flags this machine can run; asks the processor each time (nothing is kept). */
 unsigned vd_cpu_flags(void);

@@ -255,8 +255,8 @@ vd_status vd_start_stream(vd_diffuser *d, int32_t dtype, int64_t height, int64_t
     if (status == VD_OK && is_raw(d) && (d->plane = malloc(d->samples * sizeof(double))) == NULL)
         status = VD_ERROR_MEMORY;
     if (status == VD_OK && has_model(d)) {
-        int32_t planes = dtype == VD_F64 ? VD_F64 : VD_F32;
-        status = vd_model_start(&d->model, &core->params, d->kernels, threads, planes, height, width, channels);
+        status =
+            vd_model_start(&d->model, &core->params, d->tolerance, d->kernels, threads, dtype, height, width, channels);
         if (status == VD_OK)
             status = vd_start_masks(d);
     }

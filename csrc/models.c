@@ -59,9 +59,10 @@ bool vd_model_check(const vd_params *p)
 
 static size_t sample_size(const vd_model_planes *m) { return vd_dtype_size(m->frame.dtype); }
 
-vd_status vd_model_start(vd_model_planes *m, const vd_params *params, const vd_kernels *kernels, int threads,
-                         int32_t dtype, int64_t height, int64_t width, int64_t channels)
+vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tolerance, const vd_kernels *kernels,
+                         int threads, int32_t stream, int64_t height, int64_t width, int64_t channels)
 {
+    int32_t dtype = stream == VD_F64 ? VD_F64 : VD_F32;
     const model *model = models + params->model;
     memset(m, 0, sizeof *m);
     m->margin = model->margin != NULL ? model->margin(params) : 0;
@@ -89,6 +90,8 @@ vd_status vd_model_start(vd_model_planes *m, const vd_params *params, const vd_k
     m->frame.params = params;
     m->frame.kernels = kernels;
     m->frame.dtype = dtype;
+    m->frame.stream = stream;
+    m->frame.tolerance = tolerance;
     m->frame.threads = threads;
     m->frame.height = height;
     m->frame.width = width;
@@ -285,6 +288,7 @@ vd_status vd_model_run(vd_model_planes *m, const double *reference, bool masked)
     bool open = boundary == VD_BOUNDARY_RENORMALIZE && m->margin > 0;
     for (int64_t c = 0; c < f->channels; c++)
         pad(m, (void *)f->planes[c], open ? VD_BOUNDARY_REFLECT : boundary, f->params->cval - reference[c]);
+    f->reference = reference;
     f->missing = masked;
     f->masses = masked || open ? mass_origin(m) : NULL;
     if (f->masses != NULL)

@@ -22,7 +22,9 @@
 typedef struct vd_model_frame {
     const vd_params *params;
     const vd_kernels *kernels;
-    int32_t dtype;
+    int32_t dtype, stream; /* of the planes; of the frames as they came, whose samples less reference the planes are */
+    double tolerance;      /* what an error may be, as a fraction of that type's range */
+    const double *reference;
     int threads; /* >= 1; the result must not depend on it */
     int64_t height, width, channels;
 
@@ -70,9 +72,9 @@ typedef struct vd_model_planes {
 /* Whether the parameters of the model are in range; for the Gaussian there are none. */
 bool vd_model_check(const vd_params *params);
 
-/* Reserves the planes for frames of this shape; dtype is that of the planes. */
-vd_status vd_model_start(vd_model_planes *model, const vd_params *params, const vd_kernels *kernels, int threads,
-                         int32_t dtype, int64_t height, int64_t width, int64_t channels);
+/* Reserves the planes for frames of this shape and dtype. */
+vd_status vd_model_start(vd_model_planes *model, const vd_params *params, double tolerance, const vd_kernels *kernels,
+                         int threads, int32_t dtype, int64_t height, int64_t width, int64_t channels);
 void vd_model_free(vd_model_planes *model);
 
 /* Row y of the frame: plain samples of the stream's dtype, kept less reference, NaN = missing, and NULL or the

@@ -128,3 +128,70 @@ def test_wide_range_is_gaussian():
     frame = scene((20, 24))
     result = filtered(frame, 1.5, model=models.Bilateral(1e6))
     assert abs(result - filtered(frame, 1.5)).max() < 1e-11
+
+
+def before_rounding(frame, sigma, range_sigma, *, threads=1, **keywords):
+    """What 8-bit frames come to, in float32."""
+    diffuser = vdcore.Diffuser(sigma, 0, model=models.Bilateral(range_sigma), threads=threads, **keywords)
+    return diffuser(frame, out=np.empty(frame.shape, np.float32))
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (40, 3), (9, 64), (27, 131), (70, 90)])
+def test_bytes(size, boundary):
+    """8 bits, grey: within the tolerance before the rounding, however narrow or wide the range."""
+    noise = np.random.default_rng(2).integers(0, 256, size)
+    spots = np.where(noise > 250, noise % 2 * 255, 120)  # outliers that no neighbour is like
+    for picture in noise, noise // 8 + 100, spots:
+        frame = picture.astype(np.uint8)
+        for range_sigma in 1e-9, 0.4, 20.0, 80.0, 1e9:
+            for sigma, truncate in (2.0, 2.0), ((0.0, 3.0), 4.0), ((2.0, 0.6), 2.5), (50.0, 0.1):
+                settings = {"boundary": boundary, "truncate": truncate, "cval": 17.0}
+                result = before_rounding(frame, sigma, range_sigma, **settings)
+                worst = abs(result - mean(frame, sigma, range_sigma, **settings)).max()
+                assert worst <= 1e-3 * 255, (range_sigma, sigma, worst)
+
+
+def test_bytes_rarely_round_otherwise():
+    frame = oracles.rounded(scene((80, 120)) * 255, "uint8")
+    result = before_rounding(frame, 2.0, 20.0, truncate=2.0)
+    error = result - mean(frame, 2.0, 20.0, truncate=2.0)
+    assert abs(error).mean() < 0.01 and abs(error.mean()) < 0.001
+
+
+@pytest.mark.parametrize("tolerance, cval", [(1e-6, 0.0), (1e-3, 17.25), (1e-3, -400.0)])
+def test_bytes_with_little_tolerance(tolerance, cval):
+    """Where whole weights would be too coarse, or a sample is no byte, real ones take over."""
+    frame = oracles.rounded(scene((25, 31)) * 255, "uint8")
+    settings = {"boundary": "constant", "truncate": 2.0, "cval": cval}
+    result = before_rounding(frame, 2.0, 25.0, tolerance=tolerance, **settings)
+    assert abs(result - mean(frame, 2.0, 25.0, **settings)).max() <= tolerance * 255
+
+
+def test_bytes_same_bits(monkeypatch):
+    """Whatever the instruction set, the number of threads and the stride."""
+    frame = oracles.rounded(scene((50, 700)) * 255, "uint8")
+    results = []
+    for name in INSTRUCTION_SETS:
+        monkeypatch.setenv("VDCORE_CPU", name)
+        for range_sigma in 12.0, 30.0, 60.0:
+            whole = [
+                before_rounding(frame, 2.0, range_sigma, threads=threads, truncate=2.0)
+                for threads in (1, 2, 5)
+            ]
+            strided = before_rounding(np.repeat(frame, 2, axis=1)[:, ::2], 2.0, range_sigma, truncate=2.0)
+            for result in (*whole, strided):
+                np.testing.assert_array_equal(result, whole[0])
+            results.append(whole[0])
+    for i, result in enumerate(results):
+        np.testing.assert_array_equal(result, results[i % 3])
+
+
+def test_bytes_with_confidence():
+    """A frame with missing pixels among others, in one stream."""
+    frame = oracles.rounded(scene((25, 31)) * 255, "uint8")
+    confidence = (np.random.default_rng(4).uniform(size=frame.shape) < 0.7).astype(float)
+    diffuser = vdcore.Diffuser(1.5, 0, model=models.Bilateral(25.0), truncate=2.0)
+    for given in None, confidence, None:
+        expected = mean(frame, 1.5, 25.0, truncate=2.0, confidence=given)
+        assert error(diffuser(frame, confidence=given), expected, "uint8") <= 1e-3

@@ -208,19 +208,16 @@ static void judge(const sweep *s, int l, int64_t j, float *keep)
     const vd_denoiser *d = s->d;
     const float *brightness = s->brightness[j % 2], *fresh = d->priors[l].fresh + j * d->lanes;
     const float *zones = s->zones + (ptrdiff_t)l * ZONES * d->pitch;
-    float limit[ZONES], terms[ZONES], variance = vd_noise_variance(d);
+    float limit[ZONES], variance = vd_noise_variance(d);
     for (int z = 0; z < ZONES; z++) {
-        terms[z] = (float)(d->channels * (4 << 2 * z));
-        limit[z] = 1 + 10 * sqrtf(2 / terms[z]);
+        float terms = (float)(d->channels * (4 << 2 * z));
+        limit[z] = (1 + 10 * sqrtf(2 / terms)) * terms * variance;
     }
     for (ptrdiff_t i = 0; i < d->lanes; i++) {
-        float scale = variance * brightness[i], sum = 0;
-        bool fits = fresh[i] == 0;
-        for (int z = 0; z < ZONES; z++) {
-            sum += zones[z * d->pitch + i];
-            fits = fits && sum <= limit[z] * terms[z] * scale;
-        }
-        keep[i] = fits ? 1 : 0;
+        float low = zones[i], middle = low + zones[d->pitch + i], all = middle + zones[2 * d->pitch + i];
+        float fits = low <= limit[0] * brightness[i] ? 1 - fresh[i] : 0;
+        fits = middle <= limit[1] * brightness[i] ? fits : 0;
+        keep[i] = all <= limit[2] * brightness[i] ? fits : 0;
     }
 }
 

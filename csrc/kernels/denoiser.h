@@ -81,7 +81,7 @@ typedef struct vd_denoiser_kernels {
 } vd_denoiser_kernels;
 
 #define VD_LARGEST_WEIGHT 49.0f
-enum { VD_WARP_MARGIN = 4, VD_WARP_TAPS = 10 };
+enum { VD_WARP_MARGIN = 4, VD_WARP_TAPS = 12 };
 
 /* Each returns NULL when the instruction set is not built in; none of them asks the processor. */
 const vd_denoiser_kernels *vd_denoiser_kernels_scalar(void);

@@ -10,6 +10,7 @@
 #error "define VD_TARGET and TABLE_NAME before including denoiser_template.h"
 #endif
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -294,33 +295,48 @@ static VD_TARGET void look_up(float *row, const float *table, float last, float 
             look_up_some(row + i, table, last, scale, 1);
 }
 
-/* Weights of the four taps around position x + f, at x - 1 to x + 2. */
-INLINE void cubic(float *restrict taps, ptrdiff_t pitch, ptrdiff_t i, float f)
+/* Where to sample one axis: the first of four taps for each of n positions i step + moved[i], held within [-2, length + 1]
+ * (beyond that all taps are the same), and their weights. */
+INLINE void find_taps(int32_t *restrict first, float *restrict weights, const float *restrict moved, float start,
+                      float step, float length, ptrdiff_t n)
 {
-    const float a = -0.75f;
-    float g = 1 - f, before = a * f * g * g, after = a * f * f * g;
-    float here = ((a + 2) * f - (a + 3)) * f * f + 1;
-    taps[i] = before;
-    taps[pitch + i] = here;
-    taps[2 * pitch + i] = 1 - before - here - after;
-    taps[3 * pitch + i] = after;
+    const float a = -0.75f, last = length + 1;
+    float *restrict before = weights, *restrict here = weights + n, *restrict next = weights + 2 * n;
+    float *restrict after = weights + 3 * n;
+    LANES_APART
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float at = (start + step * (float)(int32_t)i) + moved[i];
+        at = at > -2 ? at : -2;
+        at = at < last ? at : last;
+        int32_t below = (int32_t)at;
+        below -= at < (float)below;
+        float f = at - (float)below, g = 1 - f;
+        float outer = a * f * g * g, centre = ((a + 2) * f - (a + 3)) * f * f + 1, far = a * f * f * g;
+        first[i] = below - 1;
+        before[i] = outer;
+        here[i] = centre;
+        next[i] = 1 - outer - centre - far;
+        after[i] = far;
+    }
+}
+
+INLINE const float *row_at(const float *picture, ptrdiff_t pitch, int64_t row, int64_t height)
+{
+    row = row < 0 ? 0 : row;
+    return picture + (ptrdiff_t)(row < height ? row : height - 1) * pitch;
 }
 
 /* The sum over 4 x 4 taps for STEP floats a pixel. */
 #define WARP(STEP)                                                                                                     \
     for (int64_t x = 0; x < width; x++) {                                                                              \
         const float *start = picture + (ptrdiff_t)columns[x] * (STEP);                                                 \
-        int64_t top = rows[x];                                                                                         \
-        float sums[4 * (STEP)] = {0};                                                                                  \
-        for (int j = 0; j < 4; j++) {                                                                                  \
-            int64_t row = top + j;                                                                                     \
-            row = row < 0 ? 0 : row < height ? row : height - 1;                                                       \
-            const float *from = start + (ptrdiff_t)row * pitch;                                                        \
-            float weight = in_y[j * width + x];                                                                        \
-            for (int k = 0; k < 4 * (STEP); k++)                                                                       \
-                sums[k] += weight * from[k];                                                                           \
-        }                                                                                                              \
+        const float *r0 = row_at(start, pitch, rows[x], height), *r1 = row_at(start, pitch, rows[x] + 1, height);      \
+        const float *r2 = row_at(start, pitch, rows[x] + 2, height), *r3 = row_at(start, pitch, rows[x] + 3, height);  \
+        float v0 = in_y[x], v1 = in_y[width + x], v2 = in_y[2 * width + x], v3 = in_y[3 * width + x];                  \
         float w0 = in_x[x], w1 = in_x[width + x], w2 = in_x[2 * width + x], w3 = in_x[3 * width + x];                  \
+        float sums[4 * (STEP)];                                                                                        \
+        for (int k = 0; k < 4 * (STEP); k++)                                                                           \
+            sums[k] = (v0 * r0[k] + v1 * r1[k]) + (v2 * r2[k] + v3 * r3[k]);                                           \
         for (int c = 0; c < (STEP); c++)                                                                               \
             out[x * (STEP) + c] =                                                                                      \
                 (w0 * sums[c] + w1 * sums[(STEP) + c]) + (w2 * sums[2 * (STEP) + c] + w3 * sums[3 * (STEP) + c]);      \
@@ -330,26 +346,19 @@ static VD_TARGET int warp(float *restrict out, uint8_t *restrict lost, const flo
                           const float *restrict flow, int64_t y, int64_t height, int64_t width, int step,
                           float *restrict taps)
 {
-    float *in_y = taps, *in_x = taps + 4 * width;
-    int32_t *rows = (int32_t *)(taps + 8 * width), *columns = (int32_t *)(taps + 9 * width);
-    const float right = (float)(width + 1), bottom = (float)(height + 1);
-    int any = 0;
+    float *in_y = taps, *in_x = taps + 4 * width, *dx = taps + 10 * width, *dy = taps + 11 * width;
+    int32_t *rows = (int32_t *)(taps + 8 * width), *columns = (int32_t *)(taps + 9 * width), any = 0;
+    LANES_APART
     for (int64_t x = 0; x < width; x++) {
-        float dx = flow[2 * x], dy = flow[2 * x + 1];
-        uint8_t bad = !(fabsf(dx) <= 3e38f && fabsf(dy) <= 3e38f);
-        lost[x] = bad;
-        any |= bad;
-        float px = (float)x + (bad ? 0 : dx), py = (float)y + (bad ? 0 : dy);
-        px = px > -2 ? px : -2; /* beyond that all taps are the same */
-        px = px < right ? px : right;
-        py = py > -2 ? py : -2;
-        py = py < bottom ? py : bottom;
-        float left = floorf(px), top = floorf(py);
-        columns[x] = (int32_t)left - 1;
-        rows[x] = (int32_t)top - 1;
-        cubic(in_x, width, x, px - left);
-        cubic(in_y, width, x, py - top);
+        int32_t good = (fabsf(flow[2 * x]) <= FLT_MAX) & (fabsf(flow[2 * x + 1]) <= FLT_MAX);
+        dx[x] = good ? flow[2 * x] : 0;
+        dy[x] = good ? flow[2 * x + 1] : 0;
+        any |= !good;
     }
+    for (int64_t x = 0; x < width; x++)
+        lost[x] = any && !(fabsf(flow[2 * x]) <= FLT_MAX && fabsf(flow[2 * x + 1]) <= FLT_MAX);
+    find_taps(columns, in_x, dx, 0, 1, (float)width, width);
+    find_taps(rows, in_y, dy, (float)y, 0, (float)height, width);
     if (step == 4)
         WARP(4)
     else if (step == 2)

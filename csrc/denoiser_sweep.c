@@ -99,9 +99,11 @@ static size_t lay_out(sweep *s, const vd_denoiser *d, float *memory, float **poi
         s->squares[i] = cut(memory, &used, row);
         s->line[i] = cut(memory, &used, pitch);
     }
-    s->e = pointers;
-    s->near = pointers + 2 * priors;
-    s->keep = pointers + 5 * priors;
+    if (memory != NULL) {
+        s->e = pointers;
+        s->near = pointers + 2 * priors;
+        s->keep = pointers + 5 * priors;
+    }
     s->priors = rows;
     for (int l = 0; l < priors; l++) {
         for (int i = 0; i < 2; i++) {

@@ -208,11 +208,12 @@ cdef extern from "vdcore/vdcore.h" nogil:
     vd_status vd_denoiser_params_init(vd_denoiser_params *params, size_t struct_size) noexcept
     vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *params) noexcept
     void vd_denoiser_destroy(vd_denoiser *denoiser) noexcept
-    vd_status vd_denoiser_push(vd_denoiser *denoiser, const vd_image *frame, const vd_prior *priors, size_t count,
-                               const vd_image *out) noexcept
+    vd_status vd_denoiser_push(
+        vd_denoiser *denoiser, const vd_image *frame, const vd_prior *priors, size_t count,
+        const vd_image *out) noexcept
     vd_status vd_denoiser_result(vd_denoiser *denoiser, const vd_image *out) noexcept
-    vd_status vd_denoiser_guide(vd_denoiser *denoiser, const vd_image *picture, double low, double high,
-                                const vd_image *out) noexcept
+    vd_status vd_denoiser_guide(
+        vd_denoiser *denoiser, const vd_image *picture, double low, double high, const vd_image *out) noexcept
     vd_status vd_denoiser_reset(vd_denoiser *denoiser) noexcept
     vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info) noexcept
     vd_status vd_estimate_frame(

@@ -352,8 +352,8 @@ cdef class Denoiser:
     cdef vd_denoiser *handle
     cdef int32_t priors
 
-    def __cinit__(self, double noise, *, double gain=0, double offset=0, str preset="balanced", int32_t priors=1,
-                  threads=None):
+    def __cinit__(self, double noise, *, double gain=0, double offset=0, str preset="balanced",
+                  int32_t priors=1, threads=None):
         cdef vd_denoiser_params params
         _check(vd_denoiser_params_init(&params, sizeof(vd_denoiser_params)))
         params.noise = noise

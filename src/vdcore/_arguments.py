@@ -55,6 +55,13 @@ def flag(value: object, name: str) -> bool:
     return bool(value)
 
 
+def choice(value: object, name: str, allowed: tuple[str, ...]) -> str:
+    """Return `value`, which is one of the texts in `allowed`."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return value
+
+
 # ---- arrays
 
 
@@ -236,6 +243,23 @@ def channels_last(frames: Array, channel_axis: int | None, name: str = "frames")
     if frames.ndim not in (3, 4):
         raise ValueError(f"{name} must have shape (T, H, W) or (T, H, W, C), got {frames.shape}")
     return 3 if frames.ndim == 4 else None
+
+
+def as_video(array: Array, channel_axis: int | None) -> Array:
+    """Return a view of shape (T, H, W) or (T, H, W, C)."""
+    if channel_axis is None:
+        return array
+    moved = np.moveaxis(array, channel_axis, -1)
+    return moved[None] if moved.ndim == 3 else moved
+
+
+def is_in_place(frames: Array, out: Array) -> bool:
+    """Whether `out` is `frames` itself; it is refused where it shares memory with it in any other way."""
+    if not np.shares_memory(frames, out):
+        return False
+    if frames.dtype != out.dtype or frames.strides != out.strides or frames.ctypes.data != out.ctypes.data:
+        raise ValueError("out must be frames itself or share no memory with it")
+    return True
 
 
 # ---- regions

@@ -22,11 +22,14 @@ from vdcore._arguments import (
     as_frames,
     as_output,
     as_samples,
+    as_video,
     as_weights,
     channels_last,
+    choice,
     flag,
     frame_range,
     integer,
+    is_in_place,
     number,
     per_frame,
     resolve_region,
@@ -118,15 +121,15 @@ def filter_parameters(
         tau=number(tau, "tau", 0, infinite=True),
         model=chosen,
         normalize=bool(normalize),
-        boundary=_choice(boundary, "boundary", tuple(_core.BOUNDARIES)),
+        boundary=choice(boundary, "boundary", tuple(_core.BOUNDARIES)),
         cval=number(cval, "cval"),
         truncate=number(truncate, "truncate", 0),
         fill=None if fill is None else _fill(fill),
         lookahead=integer(lookahead, "lookahead", 0, MAX_LOOKAHEAD),
         tolerance=None if tolerance is None else number(tolerance, "tolerance", 0, strict=True),
-        time_unit=_choice(time_unit, "time_unit", tuple(_USUAL_STEP)),
+        time_unit=choice(time_unit, "time_unit", tuple(_USUAL_STEP)),
         threads=None if threads is None else integer(threads, "threads", 1, MAX_THREADS),
-        dither=None if dither is None else _choice(dither, "dither", ("ordered",)),
+        dither=None if dither is None else choice(dither, "dither", ("ordered",)),
         motion=motion,
         gate=gate,
     )
@@ -138,12 +141,6 @@ def _gate(gate: object) -> "float | NoiseEstimate":
     if isinstance(gate, NoiseEstimate):
         return gate
     return number(gate, "gate, unless a NoiseEstimate,", 0, strict=True)
-
-
-def _choice(value: object, name: str, allowed: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-    return value
 
 
 def _fill(value: float) -> float:
@@ -451,7 +448,7 @@ class Diffuser:
         weights = per_frame(confidence, "confidence", stack, result, as_weights)
         factors = per_frame(coefficients, "coefficients", stack, result, as_factors)
         steps = self._steps(dt, len(stack))
-        if _in_place(stack, result) and self.parameters.lookahead:
+        if is_in_place(stack, result) and self.parameters.lookahead:
             raise ValueError("out must share no memory with frames when there is lookahead")
         written = self._core.push_many(stack, result, steps, weights, factors)
         self._ndim = stack.ndim - 1
@@ -757,13 +754,13 @@ motion, gate
     given = as_frames(frames)
     axis = channels_last(given, channel_axis)
     result = as_output(out, dtype, given.shape, given.dtype, parameters.normalize)
-    source, target = _as_video(given, axis), _as_video(result, axis)
-    in_place = _in_place(source, target)
+    source, target = as_video(given, axis), as_video(result, axis)
+    in_place = is_in_place(source, target)
 
     if coefficients is not None:
         coefficients = as_samples(coefficients, "coefficients", FACTOR_DTYPES)
         if coefficients.shape == given.shape:
-            coefficients = _as_video(coefficients, axis)
+            coefficients = as_video(coefficients, axis)
     factors = per_frame(coefficients, "coefficients", source, target, as_factors)
 
     count, height, width = source.shape[:3]
@@ -808,23 +805,6 @@ motion, gate
         core.flush(target[index])
         blend(index, original)
     return result if out is None else out
-
-
-def _as_video(array: Array, channel_axis: int | None) -> Array:
-    """Return a view of shape (T, H, W) or (T, H, W, C)."""
-    if channel_axis is None:
-        return array
-    moved = np.moveaxis(array, channel_axis, -1)
-    return moved[None] if moved.ndim == 3 else moved
-
-
-def _in_place(frames: Array, out: Array) -> bool:
-    """Whether `out` is `frames` itself; it is refused where it shares memory with it in any other way."""
-    if not np.shares_memory(frames, out):
-        return False
-    if frames.dtype != out.dtype or frames.strides != out.strides or frames.ctypes.data != out.ctypes.data:
-        raise ValueError("out must be frames itself or share no memory with it")
-    return True
 
 
 def diffuse_frame(

@@ -10,7 +10,6 @@ the line it is known better how much noise explains in a block, so all of this i
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -23,9 +22,9 @@ from vdcore._frames import iterate_frames
 
 Floats = npt.NDArray[np.float64]
 
-_BLOCK = 8  # pixels on a side
+BLOCK = 8  # pixels on a side
 _BLOCKS = 2500  # of one pair of frames, at most
-_PAIRS = 16  # of frames, at most
+MOST_PAIRS = 16  # of frames, at most
 _TEXTURE = 0.3  # how much texture counts beside change when blocks are chosen
 _CHOSEN = 0.1  # of all blocks, at least
 _MARGIN = 1.2  # times what noise alone explains
@@ -129,9 +128,10 @@ def estimate_noise(
     """
     limit = None if max_frames is None else integer(max_frames, "max_frames", 1, 2**31 - 1)
     stream = iterate_frames(frames, channel_axis=channel_axis)
-    blocks = _take_blocks(stream if is_array(frames) else islice(stream, limit))
-    gain, offset, value = np.array(_fit(blocks)).T
-    return NoiseEstimate(np.sqrt(np.maximum(gain * value + offset, 0.0)), gain, offset)
+    estimator = Estimator()
+    for frame in stream if is_array(frames) else islice(stream, limit):
+        estimator.add(frame)
+    return estimator.estimate()
 
 
 # ---- from frames to blocks
@@ -139,14 +139,14 @@ def estimate_noise(
 
 def _cosines() -> Array:
     """The orthonormal cosine transform of a block, (pixels, frequencies), both by rows."""
-    n = np.arange(_BLOCK)
-    rows = math.sqrt(2 / _BLOCK) * np.cos(np.pi * np.outer(n + 0.5, n) / _BLOCK)
+    n = np.arange(BLOCK)
+    rows = math.sqrt(2 / BLOCK) * np.cos(np.pi * np.outer(n + 0.5, n) / BLOCK)
     rows[:, 0] /= math.sqrt(2)
     return np.kron(rows, rows)
 
 
 _COSINES = _cosines()
-_FREQUENCY = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK)).ravel()  # y + x
+_FREQUENCY = np.add.outer(np.arange(BLOCK), np.arange(BLOCK)).ravel()  # y + x
 _LOW = (_FREQUENCY > 0) & (_FREQUENCY <= 8)  # they tell what goes on in a block
 _HIGH = _FREQUENCY > 8  # they tell the noise
 
@@ -166,29 +166,59 @@ class _Blocks:
     high: float
 
 
-def _take_blocks(frames: Iterator[Array]) -> _Blocks:
-    """Measure blocks in pairs of frames, spread over the stream: of every other pair when they get many."""
-    pairs: list[Floats] = []
-    stride = 1
-    first: Array | None = None
-    for index, frame in enumerate(frames):
-        if first is not None and not np.array_equal(first, frame):  # a repeated frame tells nothing
-            pairs.append(_measure(first, frame))
-            first = None
-            if len(pairs) > _PAIRS:
-                pairs = pairs[::2]
-                stride *= 2
-        if first is None and index % stride == 0:
-            first = frame.copy()
-        dtype = frame.dtype
-    if not pairs:
-        assert first is not None  # there is a frame, and none that differs from it
-        pairs = [_measure(first, None)]
+class Estimator:
+    """The noise of a stream so far, from pairs of its frames; memory does not depend on the stream's length.
+
+    Attributes
+    ----------
+    pairs : int
+        Pairs of successive frames that were measured and are kept, at most `MOST_PAIRS`.
+    """
+
+    def __init__(self) -> None:
+        self._pairs: list[Floats] = []
+        self._stride = 1
+        self._index = -1
+        self._first: Array | None = None
+        self._dtype = np.dtype(np.float64)
+
+    @property
+    def pairs(self) -> int:
+        return len(self._pairs)
+
+    def add(self, frame: Array) -> bool:
+        """Take the next frame, (H, W) or (H, W, C); return whether a pair was measured."""
+        self._index += 1
+        self._dtype = frame.dtype
+        first = self._first
+        measured = first is not None and not np.array_equal(first, frame)  # a repeated frame tells nothing
+        if first is not None and measured:
+            self._pairs.append(_measure(first, frame))
+            self._first = None
+            if len(self._pairs) > MOST_PAIRS:
+                self._pairs = self._pairs[::2]
+                self._stride *= 2
+        if self._first is None and self._index % self._stride == 0:
+            self._first = frame.copy()
+        return measured
+
+    def estimate(self) -> NoiseEstimate:
+        """Return the estimate from all pairs, or from one frame where there is none. Needs a frame."""
+        pairs = self._pairs
+        if not pairs:
+            assert self._first is not None  # there is a frame, and none that differs from it
+            pairs = [_measure(self._first, None)]
+        gain, offset, value = np.array(_fit(_blocks(pairs, self._dtype))).T
+        return NoiseEstimate(np.sqrt(np.maximum(gain * value + offset, 0.0)), gain, offset)
+
+
+def _blocks(pairs: list[Floats], dtype: np.dtype[Any]) -> _Blocks:
+    """What is measured in pairs of frames, without the blocks in which samples are missing."""
     mean, activity, energy, least, most = np.concatenate(pairs, axis=1)
     whole = np.isfinite(energy).all(axis=1)
     if not whole.any():
         raise ValueError(
-            f"frames must have blocks of {_BLOCK} x {_BLOCK} finite samples, got none in {len(whole)} blocks"
+            f"frames must have blocks of {BLOCK} x {BLOCK} finite samples, got none in {len(whole)} blocks"
         )
     low, high = _range(dtype, least[whole], most[whole])
     return _Blocks(mean[whole], activity[whole], energy[whole], low, high)
@@ -197,12 +227,12 @@ def _take_blocks(frames: Iterator[Array]) -> _Blocks:
 def _measure(first: Array, second: Array | None) -> Floats:
     """Return mean, activity, energy, least and greatest sample of blocks of a pair of frames, (5, N, C)."""
     height, width = first.shape[:2]
-    if min(height, width) < _BLOCK:
-        raise ValueError(f"frames must have at least {_BLOCK} x {_BLOCK} pixels, got {height} x {width}")
-    step = _BLOCK if height * width >= _BLOCKS * _BLOCK**2 else _BLOCK // 2
-    y, x = (side.ravel() for side in np.mgrid[0 : height - _BLOCK + 1 : step, 0 : width - _BLOCK + 1 : step])
+    if min(height, width) < BLOCK:
+        raise ValueError(f"frames must have at least {BLOCK} x {BLOCK} pixels, got {height} x {width}")
+    step = BLOCK if height * width >= _BLOCKS * BLOCK**2 else BLOCK // 2
+    y, x = (side.ravel() for side in np.mgrid[0 : height - BLOCK + 1 : step, 0 : width - BLOCK + 1 : step])
     some = np.linspace(0, len(y) - 1, min(len(y), _BLOCKS)).astype(int)
-    inside_y, inside_x = np.divmod(np.arange(_BLOCK**2), _BLOCK)
+    inside_y, inside_x = np.divmod(np.arange(BLOCK**2), BLOCK)
     at = y[some, None] + inside_y, x[some, None] + inside_x
 
     kind = np.result_type(first.dtype, np.float32)  # holds the samples and their differences
@@ -325,7 +355,7 @@ def _line(values: Floats, variances: Floats, degrees: Floats) -> tuple[float, fl
             gain = weight @ ((value - centre) * (variance - level)) / spread
             scale = _scale((variance - level - gain * (value - centre)) / model * np.sqrt(information))
             gain *= max(0.0, 1 - 4 * scale**2 / max(gain**2 * spread, 1e-300))
-            noise = 4 * level / _BLOCK**2 / values.var()  # where values differ by noise alone
+            noise = 4 * level / BLOCK**2 / values.var()  # where values differ by noise alone
             gain *= max(0.0, 1 - noise**2)
         model = np.maximum(level + gain * (value - centre), least)
         excess = (variance - model) / model * np.sqrt(information)

@@ -256,6 +256,8 @@ static vd_status check_prior(const vd_prior *prior, const vd_image *frame)
         if (status == VD_OK && !vd_image_same_shape(prior->picture, frame))
             status = VD_ERROR_SHAPE;
     }
+    if (status == VD_OK && !(prior->noise >= 0 && isfinite(prior->noise)))
+        status = VD_ERROR_PARAMETER;
     if (status == VD_OK && prior->flow != NULL) {
         status = vd_image_check(prior->flow);
         if (status == VD_OK && prior->flow->dtype != VD_F32)
@@ -300,6 +302,14 @@ static vd_status reserve_other(vd_denoiser *d)
     return VD_OK;
 }
 
+/* E' of a prior that was not there in the last frame: that of one which is no better than the frame. */
+static void start_variance(vd_denoiser *d, vd_prior_state *prior)
+{
+    float unknown = (float)(2 * d->params.noise * d->params.noise);
+    for (ptrdiff_t i = 0; i < d->rows * d->coefficients * d->lanes; i++)
+        prior->variance[0][i] = unknown;
+}
+
 /* Prior l of this frame; nothing to compare with: the frame stands in, and does not count. */
 static vd_status load_prior(vd_denoiser *d, size_t l, const vd_prior *prior)
 {
@@ -312,6 +322,9 @@ static vd_status load_prior(vd_denoiser *d, size_t l, const vd_prior *prior)
         picture = &d->other;
     }
     d->priors[l].absent = prior->picture == NULL && d->frames == 0;
+    d->priors[l].noise = (float)prior->noise;
+    if (d->frames == 0 || d->priors[l].seen != d->frames)
+        start_variance(d, &d->priors[l]);
     vd_load_prior(d, &d->priors[l], picture, prior->flow);
     return VD_OK;
 }
@@ -372,6 +385,7 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
             float *last = d->priors[l].variance[0];
             d->priors[l].variance[0] = d->priors[l].variance[1];
             d->priors[l].variance[1] = last;
+            d->priors[l].seen = d->frames + 1;
         }
         if (d->frames >= 2 && count > 0)
             vd_learn_spectrum(d);

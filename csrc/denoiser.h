@@ -34,6 +34,8 @@ typedef struct vd_picture {
 /* What one prior is and was worth. */
 typedef struct vd_prior_state {
     bool absent;        /* there is none this time: the frame stands in for it, and nothing of it counts */
+    int64_t seen;       /* vd_denoiser.frames when it was given last, that frame included */
+    float noise;        /* vd_prior.noise */
     float *planes;      /* moved, as vd_denoiser.frame */
     float *variance[2]; /* of the innovation, E: [rows][coefficients][lanes], the last frame's and this one's */
     int32_t *place; /* [rows][lanes] in E of the last frame: the patch where this one came from, its coefficient 0 */

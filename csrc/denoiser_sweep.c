@@ -5,7 +5,7 @@
  *
  *     e = Q - P                                                        innovation
  *     E = 0.5 E' + 0.5 (0.4 e^2 + 0.6 mean of e^2 over 3 x 3 patches)    its variance; E' of the last frame, moved
- *     w = s^2 / max(E - 1.1 s^2, s^2 / 49)                             what the prior is worth; 0 if it does not fit
+ *     w = s^2 / max(E - 1.1 s^2, max(b, 1 / 49) s^2)                   what the prior is worth; 0 if it does not fit
  *     K = 1 / (1 + sum w),  X = Q - K sum w e,  V = K s^2              Kalman filter over all priors, and its noise
  *     A = max(0, 0.1 X^2 + 0.9 mean of X^2 over 5 x 5 patches - 1.1 V)   power of the signal
  *     g = A / (A + V), 1 for k = 0                                     Wiener filter; picture y1 from g X
@@ -13,7 +13,10 @@
  *
  * A picture is the weighted mean of the patches that cover a sample, weights h(y) h(x) / (sum over k of g^2 V + 0.1 or
  * 0.02 noise^2), h a Kaiser window. A prior does not fit a patch (restart) if, over the zones max(kx, ky) < 2, 4 or 8 and
- * all channels, the mean of its e^2 / s^2 is above 1 + 10 sqrt(2 / terms).
+ * all channels, the mean of its e^2 / s^2 is above (1 + b) (1 + 10 sqrt(2 / terms)). b is the least variance of the noise in
+ * the prior over s^2, 0 for a result and 1 for another frame: without it those coefficients of a frame to come whose noise
+ * happens to agree would pass for exact, which loses 2 dB at noise 40. E' of a prior that was not there in the last frame is
+ * 2 noise^2.
  *
  * Source: P. Arias and J.-M. Morel, "Kalman filtering of patches for frame-recursive video denoising", CVPR Workshops 2019;
  * the two Wiener steps are those of K. Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative
@@ -213,7 +216,7 @@ static void judge(const sweep *s, int l, int64_t j, float *keep)
     float limit[ZONES], variance = vd_noise_variance(d);
     for (int z = 0; z < ZONES; z++) {
         float terms = (float)(d->channels * (4 << 2 * z));
-        limit[z] = (1 + 10 * sqrtf(2 / terms)) * terms * variance;
+        limit[z] = (1 + d->priors[l].noise) * (1 + 10 * sqrtf(2 / terms)) * terms * variance;
     }
     for (ptrdiff_t i = 0; i < d->lanes; i++) {
         float low = zones[i], middle = low + zones[d->pitch + i], all = middle + zones[2 * d->pitch + i];
@@ -317,7 +320,8 @@ static void estimate(sweep *s, int64_t j)
             const float *rows[3];
             for (int i = -1; i <= 1; i++)
                 rows[i + 1] = j + i >= 0 && j + i < d->rows ? s->near[3 * l + (j + i) % 3] + at : s->zero;
-            vd_patch_rows patches = {s->brightness[j % 2], s->keep[2 * l + j % 2], d->share_3 + (existing - 1) * lanes};
+            vd_patch_rows patches = {s->brightness[j % 2], s->keep[2 * l + j % 2], d->share_3 + (existing - 1) * lanes,
+                                     fmaxf(prior->noise, 1 / VD_LARGEST_WEIGHT)};
             d->kernels->take(last, prior->variance[0] + k * lanes, prior->place + j * lanes,
                              prior->whole + j * lanes / VD_LANE_STEP, lanes);
             float *variance = own ? prior->variance[1] + (j * d->coefficients + k) * lanes : unused;

@@ -156,7 +156,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
     const float *restrict above = rows[0], *restrict here = rows[1], *restrict below = rows[2];
     const float *restrict brightness = patches->brightness, *restrict keep = patches->keep;
     const float *restrict share = patches->share;
-    const float least = 1 / VD_LARGEST_WEIGHT;
+    const float least = patches->least;
     n = WHOLE_STEPS(n);
     LANES_APART
     for (ptrdiff_t i = 0; i < n; i++) {

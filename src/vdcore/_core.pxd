@@ -156,6 +156,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
     ctypedef struct vd_prior:
         const vd_image *picture
         const vd_image *flow
+        double noise
 
     ctypedef struct vd_denoiser_info:
         size_t struct_size

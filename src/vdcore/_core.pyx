@@ -369,7 +369,7 @@ cdef class Denoiser:
         vd_denoiser_destroy(self.handle)
 
     def push(self, frame, out, priors=((None, None),)):
-        """Take one frame and write its result; priors are pairs of picture or None and flow or None."""
+        """Take one frame and write its result; priors are (picture or None, flow or None[, noise])."""
         cdef View frame_view = View(frame)
         cdef View out_view = View(out, True)
         cdef View picture, flow
@@ -389,6 +389,7 @@ cdef class Denoiser:
                 views.append((picture, flow))
                 items[i].picture = NULL if picture is None else &picture.image
                 items[i].flow = NULL if flow is None else &flow.image
+                items[i].noise = priors[i][2] if len(priors[i]) > 2 else 0
             with nogil:
                 status = vd_denoiser_push(self.handle, &frame_view.image, items, count, &out_view.image)
         finally:

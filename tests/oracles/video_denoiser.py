@@ -10,6 +10,9 @@ result, warped along the flow):
     K = max(0.02, v / (v + s^2))               Kalman gain; 1 where the patch starts again
     X = P + K e,  V = K s^2                    estimate, and the variance of the noise left in it
 
+With several priors, each with an E of its own and weight w = s^2 / v, K = 1 / (1 + sum of w) and
+X = Q - K (sum of w e). A prior with noise of its own, as a frame of the future, has v >= s^2.
+
 Then a Wiener filter in space, A / (A + V) with the power A of the signal: once with A from X (`fast`), and
 once more with A from the first result (`balanced`). The result is the next frame's prior; unclipping comes
 after it.
@@ -140,16 +143,20 @@ class VideoDenoiser:
         self.offset = float(np.mean(getattr(noise, "offset", self.variance)))
         self.spectrum = None  # t(c, k), shape (C, 8, 8)
         self.result = None  # y, opponent colours, shape (H, W, C)
-        self.innovation = None  # E, shape (rows, columns, C, 8, 8)
+        self.innovations = []  # for each prior E, shape (rows, columns, C, 8, 8)
         self.count = 0
 
-    def push(self, frame):
+    def push(self, frame, priors=None):
         """Take the next frame.
 
         Parameters
         ----------
         frame : ndarray of uint8 or float, shape (H, W) or (H, W, 3)
             uint8 is unclipped; float has no range, but its brightness is 0 to 255.
+        priors : list of (picture or None, flow or None, noise), optional
+            What the frame is compared with: a picture of the frame's shape or the last result; the flow
+            there, (H, W, 2), or no motion; the least variance of its own noise over that of the frame. By
+            default the last result, along the flow that is estimated here.
 
         Returns
         -------
@@ -159,25 +166,28 @@ class VideoDenoiser:
         if self.variance == 0:
             return frame.astype(float)
         step = self.preset.step
-        f = frame.astype(float)
-        f = f[:, :, None] if f.ndim == 2 else f @ OPPONENT.T
+        f = self._opponent(frame)
         height, width, channels = f.shape
         if self.spectrum is None:
             self.spectrum = np.ones((channels, SIZE, SIZE))
 
         q = spectra(bordered(f, step), step)
         noise = self._noise(q)
-        if self.result is None:
-            x, v = q, np.broadcast_to(noise, q.shape)
-            self.innovation = 2 * v
-        else:
-            x, v = self._kalman(f, q, noise)
+        if priors is None:
+            priors = [(None, None if self.result is None else self._flow(f), 0.0)]
+        x, v = self._kalman(q, noise, priors)
         result = self._wiener(x, v)
         self.result = result[SIZE : SIZE + height, SIZE : SIZE + width]
         self.count += 1
 
         samples = self.result if channels == 1 else self.result @ OPPONENT
         return (self._unclipped(samples) if frame.dtype == np.uint8 else samples).reshape(frame.shape)
+
+    @staticmethod
+    def _opponent(picture):
+        """Opponent colours of a colour picture, shape (H, W, C)."""
+        picture = picture.astype(float)
+        return picture[:, :, None] if picture.ndim == 2 else picture @ OPPONENT.T
 
     def _brightness(self, luma):
         """Luma on the scale of the samples."""
@@ -212,16 +222,38 @@ class VideoDenoiser:
             flow = 2 * sampled(flow, y, x, linear)
         return flow
 
-    def _kalman(self, f, q, noise):
-        """X and V, of the frame f with the spectra q. Moves E on."""
+    def _kalman(self, q, noise, priors):
+        """X and V, of a frame with the spectra q. Moves E on."""
+        weights, moments = np.zeros_like(q), np.zeros_like(q)
+        before, self.innovations = self.innovations, []
+        for number, (picture, flow, own) in enumerate(priors):
+            source = self.result if picture is None else self._opponent(picture)
+            if source is None:
+                self.innovations.append(np.broadcast_to(2 * noise, q.shape))
+                continue
+            last = before[number] if number < len(before) else np.full(q.shape, 2 * self.variance)
+            e, p, variance, keep = self._compare(source, flow, own, last, q, noise)
+            self.innovations.append(variance)
+            w = keep * noise / np.maximum(variance - 1.1 * noise, max(own, 1 / 49) * noise)
+            weights += w
+            moments += w * e
+            if number == 0 and self.count >= 2:
+                learn = e**2 / (noise / self.spectrum), p
+        gain = 1 / (1 + weights)
+        if self.count >= 2:
+            self._learn_spectrum(*learn)
+        return q - gain * moments, gain * noise
+
+    def _compare(self, source, flow, own, last, q, noise):
+        """Innovation e, spectra, E, and whether the prior counts (1 or 0), from E of the last frame."""
         step = self.preset.step
-        height, width = f.shape[:2]
-        flow = self._flow(f)
+        height, width = source.shape[:2]
+        flow = np.zeros((height, width, 2)) if flow is None else np.array(flow, float)
         lost = ~np.isfinite(flow).all(axis=2)
         flow[lost] = 0
 
         y, x = np.mgrid[:height, :width]
-        prior = sampled(self.result, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
+        prior = sampled(source, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
         p = spectra(bordered(prior, step), step)
         e = q - p
         now = 0.4 * e**2 + 0.6 * mean_around(e**2, 1)
@@ -232,23 +264,19 @@ class VideoDenoiser:
             y, x = j * step - SIZE + SIZE // 2, i * step - SIZE + SIZE // 2  # centre of the patch
             dx, dy = flow[min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
             row, column = round(j + dy / step), round(i + dx / step)
-            moved[j, i] = self.innovation[min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)]
-        self.innovation = 0.5 * moved + 0.5 * now
+            moved[j, i] = last[min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)]
+        variance = 0.5 * moved + 0.5 * now
         around = bordered(lost[:, :, None], step)
         covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
         reset = covers[::step, ::step].any(axis=(2, 3, 4))  # patches without a prior somewhere
-        self.innovation[reset] = (2 * noise)[reset]
+        variance[reset] = (2 * noise)[reset]
 
-        variance = np.maximum(0, self.innovation - 1.1 * noise)
-        gain = np.maximum(0.02, variance / (variance + noise))
+        keep = ~reset
         for side in (2, 4, 8):
             relative = (e**2 / noise)[..., LARGER < side]
             terms = relative[0, 0].size
-            gain[relative.mean(axis=(2, 3)) > 1 + 10 * np.sqrt(2 / terms)] = 1.0
-        gain[reset] = 1.0
-        if self.count >= 2:
-            self._learn_spectrum(e**2 / (noise / self.spectrum), p)
-        return p + gain * e, gain * noise
+            keep &= relative.mean(axis=(2, 3)) <= (1 + own) * (1 + 10 * np.sqrt(2 / terms))
+        return e, p, variance, keep[:, :, None, None, None]
 
     def _learn_spectrum(self, relative, p):
         """t(c, k), for the next frame, from patches where the innovation, e^2 / (s0^2 r), is little else."""

@@ -7,6 +7,11 @@ that follow it (exponential, time constant `tau`); the output is the weighted me
     smooth = vdcore.diffuse(frames, sigma=1.5, tau=3)                   # an array (T, H, W[, C])
     vdcore.diffuse_video("in.mp4", "out.mp4", sigma=1.5, tau=3)         # a file
     diffuser = vdcore.Diffuser(sigma=1.5, tau=3); diffuser(frame)       # a stream, frame by frame
+
+Noise is removed without any setting, along the motion::
+
+    clean = vdcore.denoise(frames)                                      # an array
+    denoiser = vdcore.Denoiser(); denoiser(frame)                       # a stream
 """
 
 from importlib import import_module
@@ -16,17 +21,20 @@ from typing import TYPE_CHECKING, Any
 from vdcore import models
 from vdcore._core import build_info
 from vdcore._core import version as _version
+from vdcore.denoising import Denoiser, DenoiserInfo, denoise
 from vdcore.filter import Diffuser, DiffuserInfo, diffuse, diffuse_frame
+from vdcore.noise import NoiseEstimate, estimate_noise
 from vdcore.sources import SourceDiffuser, diffuse_sources, source_operator
 
 if TYPE_CHECKING:
     from vdcore.fitting import Fit, SourceFit, Trial, fit, fit_sources
-    from vdcore.noise import NoiseEstimate, estimate_noise
     from vdcore.video import VideoReport, diffuse_video
 
 __version__ = _version()
 
 __all__ = [
+    "Denoiser",
+    "DenoiserInfo",
     "Diffuser",
     "DiffuserInfo",
     "Fit",
@@ -37,6 +45,7 @@ __all__ = [
     "VideoReport",
     "__version__",
     "build_info",
+    "denoise",
     "diffuse",
     "diffuse_frame",
     "diffuse_sources",
@@ -52,12 +61,10 @@ __all__ = [
 # Loaded on first use: they need OpenCV or SciPy.
 _LATER = {
     "Fit": "vdcore.fitting",
-    "NoiseEstimate": "vdcore.noise",
     "SourceFit": "vdcore.fitting",
     "Trial": "vdcore.fitting",
     "VideoReport": "vdcore.video",
     "diffuse_video": "vdcore.video",
-    "estimate_noise": "vdcore.noise",
     "fit": "vdcore.fitting",
     "fit_sources": "vdcore.fitting",
 }

@@ -244,12 +244,14 @@ static void test_statuses(void)
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2);
     vd_image flat = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 1);
     vd_prior last = {NULL, &flow}, two[2] = {{NULL, NULL}, {NULL, NULL}}, wrong = {NULL, &flat},
-             small = {&shorter, NULL};
+             small = {&shorter, NULL}, negative = {NULL, NULL, -1}, unknown = {NULL, NULL, NAN};
     CHECK_STATUS(vd_denoiser_result(d, &out), VD_ERROR_SHAPE);
     CHECK_STATUS(vd_denoiser_push(NULL, &frame, NULL, 0, &out), VD_ERROR_NULL);
     CHECK_STATUS(vd_denoiser_push(d, NULL, NULL, 0, &out), VD_ERROR_NULL);
     CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, 1, &out), VD_ERROR_NULL);
     CHECK_STATUS(vd_denoiser_push(d, &frame, two, 2, &out), VD_ERROR_PARAMETER);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, &negative, 1, &out), VD_ERROR_PARAMETER);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, &unknown, 1, &out), VD_ERROR_PARAMETER);
     CHECK_STATUS(vd_denoiser_push(d, &frame, &wrong, 1, &out), VD_ERROR_SHAPE);
     CHECK_STATUS(vd_denoiser_push(d, &frame, &small, 1, &out), VD_ERROR_SHAPE);
     CHECK_STATUS(vd_denoiser_push(d, &five, &last, 1, &five), VD_ERROR_SHAPE);

@@ -351,7 +351,7 @@ VD_API void vd_denoiser_destroy(vd_denoiser *denoiser);
  *          the frame's unit: a frame of the future, or a result of another denoiser.
  * flow     NULL: nothing moves. Else (height, width, 2), VD_F32: dx and dy in pixels, so that picture(y + dy, x + dx)
  *          shows what the frame shows at (y, x). Where it is not finite the picture does not count.
- * noise    the least variance of the picture's own noise, over that of the frame: 0 for a result, 1 for another frame
+ * noise    the least variance of the picture's own noise over that of the frame, >= 0: 0 for a result, 1 for another frame
  */
 typedef struct vd_prior {
     const vd_image *picture;

@@ -63,7 +63,7 @@ static void run(float *out, int32_t preset, int32_t priors, int32_t threads)
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2), to = colour(out, VD_F32);
     for (int t = 0; t < FRAMES; t++) {
         vd_image frame = colour(frames[t], VD_U8), next = colour(frames[(t + 1) % FRAMES], VD_U8);
-        vd_prior both[] = {{NULL, &flow}, {&next, t % 2 ? &flow : NULL}};
+        vd_prior both[] = {{NULL, &flow, 0}, {&next, t % 2 ? &flow : NULL, 1}};
         CHECK_STATUS(vd_denoiser_push(d, &frame, both, (size_t)priors, &to), VD_OK);
     }
     vd_denoiser_destroy(d);
@@ -108,7 +108,7 @@ static void test_strides_and_overlap(void)
     for (int i = 0; i < 3; i++)
         d[i] = created(15, VD_DENOISER_BALANCED, 1, 1);
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2), result = colour(plain, VD_U8);
-    vd_prior last = {NULL, &flow};
+    vd_prior last = {NULL, &flow, 0};
     for (int t = 0; t < 3; t++) {
         vd_image frame = colour(frames[t], VD_U8), both = colour(shared, VD_U8), odd = both;
         memcpy(shared, frames[t], SAMPLES);
@@ -151,7 +151,7 @@ static void test_sizes(void)
                     vd_denoiser *d = created(0.1, preset, 1, 3);
                     vd_image frame = vd_image_contiguous(samples, dtype, height, width, channels);
                     vd_image result = vd_image_contiguous(out, VD_F64, height, width, channels);
-                    vd_prior last = {NULL, NULL};
+                    vd_prior last = {NULL, NULL, 0};
                     for (int t = 0; t < 3; t++)
                         CHECK_STATUS(vd_denoiser_push(d, &frame, &last, 1, &result), VD_OK);
                     int close = 1;
@@ -243,8 +243,8 @@ static void test_statuses(void)
     vd_image five = vd_image_contiguous(real, VD_F32, 10, 10, 5);
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2);
     vd_image flat = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 1);
-    vd_prior last = {NULL, &flow}, two[2] = {{NULL, NULL}, {NULL, NULL}}, wrong = {NULL, &flat},
-             small = {&shorter, NULL}, negative = {NULL, NULL, -1}, unknown = {NULL, NULL, NAN};
+    vd_prior last = {NULL, &flow, 0}, two[2] = {{NULL, NULL, 0}, {NULL, NULL, 0}}, wrong = {NULL, &flat, 0},
+             small = {&shorter, NULL, 0}, negative = {NULL, NULL, -1}, unknown = {NULL, NULL, NAN};
     CHECK_STATUS(vd_denoiser_result(d, &out), VD_ERROR_SHAPE);
     CHECK_STATUS(vd_denoiser_push(NULL, &frame, NULL, 0, &out), VD_ERROR_NULL);
     CHECK_STATUS(vd_denoiser_push(d, NULL, NULL, 0, &out), VD_ERROR_NULL);
@@ -284,7 +284,7 @@ static void test_failing_allocations(void)
 {
     static uint8_t expected[SAMPLES], got[SAMPLES];
     vd_image frame = colour(frames[0], VD_U8), next = colour(frames[1], VD_U8), out = colour(got, VD_U8);
-    vd_prior priors[] = {{NULL, NULL}, {&next, NULL}};
+    vd_prior priors[] = {{NULL, NULL, 0}, {&next, NULL, 1}};
     vd_denoiser *d = created(9, VD_DENOISER_BALANCED, 2, 1);
     vd_image to = colour(expected, VD_U8);
     CHECK_STATUS(vd_denoiser_push(d, &frame, priors, 2, &to), VD_OK);

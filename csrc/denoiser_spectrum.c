@@ -5,13 +5,13 @@
  *
  * It is learnt from innovations (not from differences of frames, in which moving texture passes for noise), each frame by
  * some for the next one. Of the sampled patches, e^2 in units of noise^2 r:
- * 1. those with a mean over high frequencies, kx + ky > 8, in (0.5, 1.6), and over all below 3: noise, hardly anything
+ * 1. those with a mean over high frequencies, kx + ky > 8, in (0.5, 3), and over all below 8: noise, hardly anything
  *    else, not black or saturated;
  * 2. of them the 30 % with the least energy of the prior: flat, so that motion which was missed does little;
  * 3. of them the half with the least e^2. In white noise of m coefficients that half has the mean 1 - 0.798 sqrt(2 / m), which
  *    is divided out.
- * If enough are left, and their high frequencies are as strong as estimated,
- *     b = clip(mean of e^2 / 1.1, 1, 4), 1.1 for the error of the prior,   t <- 0.7 t + 0.3 b (the first time t <- b).
+ * If enough are left, and their high frequencies are not far stronger than estimated (below 2.5),
+ *     b = clip(mean of e^2 / 1.1, 1, 8), 1.1 for the error of the prior,   t <- 0.7 t + 0.3 b (the first time t <- b).
  */
 #include "denoiser.h"
 
@@ -60,7 +60,7 @@ void vd_learn_spectrum(vd_denoiser *d)
         high *= unit / (float)highs;
         all *= unit / (float)d->coefficients;
         s->total[n] = all;
-        if (high > 0.5f && high < 1.6f && all < 3)
+        if (high > 0.5f && high < 3 && all < 8)
             s->numbers[chosen++] = n;
     }
     chosen = keep_least(s->numbers, chosen, s->energy, rounded(0.3 * (double)chosen), s->order);
@@ -76,11 +76,11 @@ void vd_learn_spectrum(vd_denoiser *d)
         s->measured[k] = sum * scale;
         high += is_high(k) ? s->measured[k] : 0;
     }
-    if (high >= 1.3 * (double)highs)
+    if (high >= 2.5 * (double)highs)
         return;
     for (int64_t k = 0; k < d->coefficients; k++) {
         double b = s->measured[k] / 1.1;
-        b = b < 1 ? 1 : b > 4 ? 4 : b;
+        b = b < 1 ? 1 : b > 8 ? 8 : b;
         d->spectrum[k] = (float)(d->learnt ? 0.7 * d->spectrum[k] + 0.3 * b : b);
     }
     d->learnt = true;

@@ -4,7 +4,7 @@
  * (orthonormal 8 x 8 DCT-II) of the frame and of a prior, s^2 = noise^2 r(n) t(c, k) the variance of the noise:
  *
  *     e = Q - P                                                        innovation
- *     E = 0.5 E' + 0.5 (0.4 e^2 + 0.6 mean of e^2 over 3 x 3 patches)    its variance; E' of the last frame, moved
+ *     E = 0.5 E' + 0.5 (0.7 e^2 + 0.3 mean of e^2 over 3 x 3 patches)    its variance; E' of the last frame, moved
  *     w = s^2 / max(E - 1.1 s^2, max(b, 1 / 49) s^2)                   what the prior is worth; 0 if it does not fit
  *     K = 1 / (1 + sum w),  X = Q - K sum w e,  V = K s^2              Kalman filter over all priors, and its noise
  *     A = max(0, 0.1 X^2 + 0.9 mean of X^2 over 5 x 5 patches - 1.1 V)   power of the signal
@@ -39,7 +39,7 @@
 
 #include "parallel.h"
 
-enum { ZONES = 3, KEPT = 4, POOLED = 5, ROWS_PER_BAND = 8 };
+enum { ZONES = 10, KEPT = 4, POOLED = 5, ROWS_PER_BAND = 8 };
 
 /* Rows y of samples, as patches see them: y % VD_PATCH is the slot. */
 typedef struct transformed_rows {
@@ -201,10 +201,13 @@ static void transform_patches(const vd_denoiser *d, const transformed_rows *rows
 
 /* ---- the Kalman filter ---- */
 
+/* Frequencies fall into zones of which every test of `judge` is over some. */
 static int zone_of(int kx, int ky)
 {
     int larger = kx > ky ? kx : ky;
-    return larger < 2 ? 0 : larger < 4 ? 1 : 2;
+    if (larger == 0)
+        return 0;
+    return 1 + 3 * (larger < 2 ? 0 : larger < 4 ? 1 : 2) + (kx == 0 ? 0 : ky == 0 ? 1 : 2);
 }
 
 /* Whether prior l of patches j fits: keep is 1, or 0. */
@@ -213,16 +216,27 @@ static void judge(const sweep *s, int l, int64_t j, float *keep)
     const vd_denoiser *d = s->d;
     const float *brightness = s->brightness[j % 2], *fresh = d->priors[l].fresh + j * d->lanes;
     const float *zones = s->zones + (ptrdiff_t)l * ZONES * d->pitch;
-    float limit[ZONES], variance = vd_noise_variance(d);
-    for (int z = 0; z < ZONES; z++) {
-        float terms = (float)(d->channels * (4 << 2 * z));
-        limit[z] = (1 + d->priors[l].noise) * (1 + 10 * sqrtf(2 / terms)) * terms * variance;
+    enum { TESTS = 5 };
+    static const int coefficients[TESTS] = {4, 16, 64, 8, 8}, deviations[TESTS] = {10, 10, 10, 6, 6};
+    float limit[TESTS], variance = vd_noise_variance(d);
+    for (int z = 0; z < TESTS; z++) {
+        float terms = (float)(d->channels * coefficients[z]);
+        limit[z] = (1 + d->priors[l].noise) * (1 + (float)deviations[z] * sqrtf(2 / terms)) * terms * variance;
     }
+    const float *zone[ZONES];
+    for (int z = 0; z < ZONES; z++)
+        zone[z] = zones + z * d->pitch;
     for (ptrdiff_t i = 0; i < d->lanes; i++) {
-        float low = zones[i], middle = low + zones[d->pitch + i], all = middle + zones[2 * d->pitch + i];
+        float low = (zone[0][i] + zone[1][i]) + (zone[2][i] + zone[3][i]);
+        float middle = low + ((zone[4][i] + zone[5][i]) + zone[6][i]);
+        float all = middle + ((zone[7][i] + zone[8][i]) + zone[9][i]);
+        float column = (zone[0][i] + zone[1][i]) + (zone[4][i] + zone[7][i]);
+        float row = (zone[0][i] + zone[2][i]) + (zone[5][i] + zone[8][i]);
         float fits = low <= limit[0] * brightness[i] ? 1 - fresh[i] : 0;
         fits = middle <= limit[1] * brightness[i] ? fits : 0;
-        keep[i] = all <= limit[2] * brightness[i] ? fits : 0;
+        fits = all <= limit[2] * brightness[i] ? fits : 0;
+        fits = column <= limit[3] * brightness[i] ? fits : 0;
+        keep[i] = row <= limit[4] * brightness[i] ? fits : 0;
     }
 }
 

@@ -40,7 +40,7 @@ typedef struct vd_denoiser_kernels {
     void (*squares_3)(float *out, const float *a, ptrdiff_t n);
     void (*squares_5)(float *out, const float *a, ptrdiff_t n);
     /* The weight w = (variance of the noise) / (variance of the prior) of one prior, at most 1 / least:
-     *     s2 = noise brightness        now = 0.4 e^2 + 0.6 (rows[0] + rows[1] + rows[2]) share
+     *     s2 = noise brightness        now = 0.7 e^2 + 0.3 (rows[0] + rows[1] + rows[2]) share
      *     variance = 0.5 last + 0.5 now, or 2 s2 where fresh
      *     w = keep s2 / max(variance - 1.1 s2, least s2),    weights += w,  moments += w e
      * variance and last may be one row. */

@@ -161,7 +161,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
     LANES_APART
     for (ptrdiff_t i = 0; i < n; i++) {
         float s2 = noise * brightness[i];
-        float now = 0.4f * (e[i] * e[i]) + 0.6f * ((above[i] + below[i] + here[i]) * share[i]);
+        float now = 0.7f * (e[i] * e[i]) + 0.3f * ((above[i] + below[i] + here[i]) * share[i]);
         float measured = 0.5f * last[i] + 0.5f * now;
         measured = fresh[i] != 0 ? 2 * s2 : measured;
         float excess = measured - 1.1f * s2, floor = least * s2;

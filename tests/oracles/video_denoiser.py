@@ -29,6 +29,7 @@ from oracles.bilateral import gaussian
 SIZE = 8  # of a patch, and of the border
 HIGH = np.add.outer(np.arange(SIZE), np.arange(SIZE)) > 8  # ky + kx > 8
 LARGER = np.maximum.outer(np.arange(SIZE), np.arange(SIZE))  # max(ky, kx)
+FIRST_ROW = np.indices((SIZE, SIZE))[0] == 0  # ky = 0
 WINDOW = np.outer(np.kaiser(SIZE, 2), np.kaiser(SIZE, 2))
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 
@@ -215,7 +216,7 @@ class VideoDenoiser:
             method.setVariationalRefinementIterations(0)
         if min(pictures[0].shape) < 16:  # too small for it
             return np.zeros((height, width, 2))
-        here, there = (blurred(p, self.preset.blur).clip(0, 255).astype(np.uint8) for p in pictures)
+        here, there = (blurred(p, self.preset.blur).clip(0, 255).round().astype(np.uint8) for p in pictures)
         flow = method.calc(here, there, None).astype(float)
         if self.preset.half_size:
             y, x = np.mgrid[:height, :width] / 2 - 0.25
@@ -256,7 +257,7 @@ class VideoDenoiser:
         prior = sampled(source, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
         p = spectra(bordered(prior, step), step)
         e = q - p
-        now = 0.4 * e**2 + 0.6 * mean_around(e**2, 1)
+        now = 0.7 * e**2 + 0.3 * mean_around(e**2, 1)
 
         moved = np.empty_like(now)  # E'
         rows, columns = now.shape[:2]
@@ -272,10 +273,11 @@ class VideoDenoiser:
         variance[reset] = (2 * noise)[reset]
 
         keep = ~reset
-        for side in (2, 4, 8):
-            relative = (e**2 / noise)[..., LARGER < side]
+        tests = [(LARGER < 2, 10), (LARGER < 4, 10), (LARGER < 8, 10), (FIRST_ROW, 6), (FIRST_ROW.T, 6)]
+        for where, deviations in tests:
+            relative = (e**2 / noise)[..., where]
             terms = relative[0, 0].size
-            keep &= relative.mean(axis=(2, 3)) <= (1 + own) * (1 + 10 * np.sqrt(2 / terms))
+            keep &= relative.mean(axis=(2, 3)) <= (1 + own) * (1 + deviations * np.sqrt(2 / terms))
         return e, p, variance, keep[:, :, None, None, None]
 
     def _learn_spectrum(self, relative, p):
@@ -287,16 +289,16 @@ class VideoDenoiser:
         total = relative.mean(axis=(1, 2, 3))
         high = relative[:, :, HIGH].mean(axis=(1, 2))
 
-        chosen = np.flatnonzero((0.5 < high) & (high < 1.6) & (total < 3))
+        chosen = np.flatnonzero((0.5 < high) & (high < 3) & (total < 8))
         chosen = chosen[np.argsort(energy[chosen], kind="stable")][: round(0.3 * len(chosen))]
         chosen = chosen[np.argsort(total[chosen], kind="stable")][: round(0.5 * len(chosen))]
         if len(chosen) < max(16, 0.01 * len(relative)):
             return
         lesser_half = 1 - 0.798 * np.sqrt(2 / (SIZE * SIZE * channels))
         measured = relative[chosen].mean(axis=0) / lesser_half
-        if measured[:, HIGH].mean() >= 1.3:
+        if measured[:, HIGH].mean() >= 2.5:
             return
-        b = (measured / 1.1).clip(1, 4)
+        b = (measured / 1.1).clip(1, 8)
         self.spectrum = b if (self.spectrum == 1).all() else 0.7 * self.spectrum + 0.3 * b
 
     def _wiener(self, x, v):

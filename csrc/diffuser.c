@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "diffusion.h"
 #include "dispatch.h"
 
 /* Bytes of vd_params in ABI 1.0. */
@@ -123,7 +124,7 @@ static void free_slots(vd_diffuser *d)
     d->slots = NULL;
 }
 
-/* Back to the state before the first frame. */
+/* Back to the state before the first frame; the diffusivity stays. */
 static void clear(vd_diffuser *d)
 {
     void *own[] = {d->state,     d->mass,       d->copy,           d->original, d->plane,   d->masses,
@@ -170,7 +171,46 @@ void vd_diffuser_destroy(vd_diffuser *d)
     if (d == NULL)
         return;
     clear(d);
+    free(d->diffusivity.data);
     free(d);
+}
+
+static vd_status adopt_diffusivity(vd_diffuser *d, const vd_image *map)
+{
+    vd_image own = {0};
+    if (map != NULL) {
+        vd_status status = vd_diffusivity_check(map);
+        if (status != VD_OK)
+            return status;
+        if (d->core.params.model != VD_MODEL_LAPLACIAN)
+            return VD_ERROR_PARAMETER;
+        if (d->core.dtype != 0 && (map->height != d->core.height || map->width != d->core.width))
+            return VD_ERROR_SHAPE;
+        size_t width = (size_t)map->width, samples;
+        if (!vd_checked_multiply((size_t)map->height + 1, width, &samples) || samples > SIZE_MAX / sizeof(double))
+            return VD_ERROR_OVERFLOW;
+        double *copy = malloc(samples * sizeof *copy); /* and a row to gather samples in */
+        if (copy == NULL)
+            return VD_ERROR_MEMORY;
+        for (int64_t y = 0; y < map->height; y++)
+            vd_row_to_f64(copy + y * map->width, vd_image_plain_row(map, y, copy + map->height * map->width),
+                          map->dtype, map->width);
+        own = vd_image_contiguous(copy, VD_F64, map->height, map->width, 1);
+    }
+    free(d->diffusivity.data);
+    d->diffusivity = own;
+    return VD_OK;
+}
+
+vd_status vd_diffuser_set_diffusivity(vd_diffuser *d, const vd_image *map)
+{
+    if (d == NULL)
+        return VD_ERROR_NULL;
+    if (!take_flag(&d->busy))
+        return VD_ERROR_BUSY;
+    vd_status status = adopt_diffusivity(d, map);
+    drop_flag(&d->busy);
+    return status;
 }
 
 vd_status vd_diffuser_reset(vd_diffuser *d)
@@ -299,6 +339,9 @@ static vd_status check_frame(const vd_diffuser *d, const vd_frame *frame)
         return VD_ERROR_STRUCT_SIZE;
     const vd_image *image = &frame->image;
     vd_status status = vd_image_check(image);
+    if (status == VD_OK && has_map(d) &&
+        (image->height != d->diffusivity.height || image->width != d->diffusivity.width))
+        status = VD_ERROR_SHAPE;
     if (status == VD_OK && d->core.dtype != 0) {
         if (image->height != d->core.height || image->width != d->core.width || image->channels != d->core.channels)
             status = VD_ERROR_SHAPE;

@@ -43,6 +43,7 @@ struct vd_diffuser {
     const vd_kernels *kernels;
     vd_spatial spatial;
     vd_model_planes model; /* only with a model that depends on the picture */
+    vd_image diffusivity;  /* Laplacian: the diffuser's own map of doubles, without gaps; data NULL = none */
     size_t samples;        /* of a frame */
 
     void *state;
@@ -67,6 +68,9 @@ static inline bool is_raw(const vd_diffuser *d) { return !d->core.params.normali
 
 /* Whether the coefficients depend on the picture: then there are weights per sample from the first frame on. */
 static inline bool has_model(const vd_diffuser *d) { return d->core.params.model != VD_MODEL_GAUSSIAN; }
+
+/* Whether there is a diffusivity for every pixel. */
+static inline bool has_map(const vd_diffuser *d) { return d->diffusivity.data != NULL; }
 
 /* Whether rows are kept as double sums rather than as means. */
 static inline bool in_sums(const vd_diffuser *d) { return is_raw(d) || d->core.masked; }

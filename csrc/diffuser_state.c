@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states: a header with the parameters and the scalars of the stream, then the planes, as they lie in memory. A state
- * that did not come from here is refused before any memory is reserved for it.
+ * Saved states: a header with the parameters and the scalars of the stream, then the diffusivity, if there is one for every
+ * pixel, and the planes, as they lie in memory. A state that did not come from here is refused before any memory is reserved for it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "diffuser.h"
 
-enum { STATE_VERSION = 2 };
+enum { STATE_VERSION = 3 };
 
 typedef struct vd_state_header {
     char magic[8];
     uint32_t byte_order, version;
-    uint64_t size; /* of everything */
+    uint64_t size;                 /* of everything */
+    int64_t map_height, map_width; /* 0 = none */
     vd_core core;
 } vd_state_header;
 
@@ -62,7 +63,12 @@ size_t vd_planes_size(vd_diffuser *d)
     return count.size;
 }
 
-static size_t saved_size(vd_diffuser *d) { return sizeof(vd_state_header) + vd_planes_size(d); }
+static size_t map_size(const vd_diffuser *d)
+{
+    return has_map(d) ? (size_t)d->diffusivity.height * (size_t)d->diffusivity.width * sizeof(double) : 0;
+}
+
+static size_t saved_size(vd_diffuser *d) { return sizeof(vd_state_header) + map_size(d) + vd_planes_size(d); }
 
 static vd_status save(vd_diffuser *d, void *buffer, size_t *size)
 {
@@ -78,9 +84,12 @@ static vd_status save(vd_diffuser *d, void *buffer, size_t *size)
     header.byte_order = 0x01020304;
     header.version = STATE_VERSION;
     header.size = needed;
+    header.map_height = d->diffusivity.height;
+    header.map_width = d->diffusivity.width;
     header.core = d->core;
     vd_stream stream = {buffer, 0, false};
     move_bytes(&stream, &header, sizeof header);
+    move_bytes(&stream, d->diffusivity.data, map_size(d));
     if (d->core.dtype != 0)
         move_planes(d, &stream);
     return VD_OK;
@@ -104,8 +113,15 @@ static bool header_is_sound(const vd_state_header *header, size_t size)
     if (memcmp(header->magic, STATE_MAGIC, sizeof header->magic) != 0 || header->byte_order != 0x01020304 ||
         header->version != STATE_VERSION || header->size != size || vd_check_params(&core->params) != VD_OK)
         return false;
+    int64_t height = header->map_height, width = header->map_width;
+    bool fits = height == 0 ? width == 0
+                            : height > 0 && width > 0 && core->params.model == VD_MODEL_LAPLACIAN &&
+                                  (size_t)height <= (size - sizeof *header) / sizeof(double) / (size_t)width &&
+                                  (core->dtype == 0 || (height == core->height && width == core->width));
+    if (!fits)
+        return false;
     if (core->dtype == 0)
-        return size == sizeof *header;
+        return size == sizeof *header + (size_t)height * (size_t)width * sizeof(double);
     char sample;
     vd_image stream = vd_image_contiguous(&sample, (vd_dtype)core->dtype, core->height, core->width, core->channels);
     vd_status status = vd_image_check(&stream);
@@ -141,7 +157,14 @@ vd_status vd_diffuser_load(vd_diffuser **diffuser, const void *buffer, size_t si
     vd_status status = vd_diffuser_create(&d, &core.params);
     if (status != VD_OK)
         return status;
-    if (core.dtype != 0) {
+    if (header.map_height > 0) {
+        vd_image map =
+            vd_image_contiguous((char *)buffer + sizeof header, VD_F64, header.map_height, header.map_width, 1);
+        status = vd_diffuser_set_diffusivity(d, &map);
+        if (status == VD_ERROR_PARAMETER)
+            status = VD_ERROR_STATE;
+    }
+    if (status == VD_OK && core.dtype != 0) {
         status = vd_start_stream(d, core.dtype, core.height, core.width, core.channels);
         if (status == VD_OK && core.masked && !d->core.masked)
             status = vd_start_masks(d);
@@ -158,7 +181,7 @@ vd_status vd_diffuser_load(vd_diffuser **diffuser, const void *buffer, size_t si
         if (status == VD_OK) {
             core.params.threads = d->core.params.threads;
             d->core = core;
-            vd_stream stream = {(char *)buffer, sizeof header, true};
+            vd_stream stream = {(char *)buffer, sizeof header + map_size(d), true};
             if (saved_size(d) != size)
                 status = VD_ERROR_STATE;
             else

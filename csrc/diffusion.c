@@ -449,14 +449,14 @@ static vd_status expand(const vd_model_frame *f, const vd_image *diffusivity, in
     return status;
 }
 
-static vd_status check_diffusivity(const vd_model_frame *f, const vd_image *map)
+vd_status vd_diffusivity_check(const vd_image *map)
 {
     vd_status status = vd_image_check(map);
     if (status != VD_OK)
         return status;
     if (map->dtype != VD_F32 && map->dtype != VD_F64)
         return VD_ERROR_DTYPE;
-    if (map->height != f->height || map->width != f->width || map->channels != 1)
+    if (map->channels != 1)
         return VD_ERROR_SHAPE;
     series s = {.diffusivity = map};
     for (int64_t y = 0; y < map->height; y++)
@@ -476,9 +476,13 @@ int64_t vd_laplacian_margin(const vd_params *params)
 
 vd_status vd_laplacian(const vd_model_frame *frame, const vd_image *diffusivity, int hold)
 {
-    vd_status status = diffusivity != NULL ? check_diffusivity(frame, diffusivity) : VD_OK;
-    if (status != VD_OK)
-        return status;
+    if (diffusivity != NULL) {
+        vd_status status = vd_diffusivity_check(diffusivity);
+        if (status != VD_OK)
+            return status;
+        if (diffusivity->height != frame->height || diffusivity->width != frame->width)
+            return VD_ERROR_SHAPE;
+    }
     return diffusivity != NULL || hold ? expand(frame, diffusivity, hold) : convolve(frame);
 }
 

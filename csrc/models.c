@@ -27,7 +27,7 @@ typedef struct model {
     vd_status (*run)(const vd_model_frame *frame);
 } model;
 
-static vd_status laplacian(const vd_model_frame *frame) { return vd_laplacian(frame, NULL, frame->hold); }
+static vd_status laplacian(const vd_model_frame *frame) { return vd_laplacian(frame, frame->diffusivity, frame->hold); }
 
 static const model models[VD_MODEL_COUNT] = {
     [VD_MODEL_BILATERAL] = {vd_bilateral_margin, vd_bilateral},

@@ -40,6 +40,7 @@ typedef struct vd_model_frame {
 
     /* Laplacian: what is missing has been put in from the state, with its weights, and pixels of confidence 1 are held. */
     bool hold;
+    const vd_image *diffusivity; /* Laplacian: NULL or a map of the frame's size */
 
     /* Results: sums[c] + y width + x and weights + y width + x. Where a pixel has nothing to compare with, itself
      * missing (bilateral) or no pair of present pixels in the patches (non-local means), its range weights are 1. */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The heat equation against its kernel, sparse matrices and a sparse solve; its distance to the Gaussian."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.special import ive
@@ -10,6 +12,7 @@ import vdcore
 from oracles import diffusion
 from support import DTYPES, noise
 from vdcore import models
+from videos import write_video
 
 TOLERANCE = {"uint8": 1e-3, "uint16": 1e-5, "float32": 1e-5, "float64": 1e-12}
 SIGMAS = [0.3, 1.0, (2.0, 0.0), (1.5, 4.0), 9.0, 60.0]
@@ -95,6 +98,144 @@ def test_distance_to_the_sampled_gaussian():
         gaussian = filtered(frame, (0.0, sigma), "gaussian", truncate=8)
         distances.append(np.abs(filtered(frame, (0.0, sigma)) - gaussian).max() / gaussian.max())
     np.testing.assert_allclose(np.divide(distances[:-1], distances[1:]), 4, rtol=0.1)
+
+
+# ---- a diffusivity for every pixel
+
+
+def regions(shape=(37, 53)):
+    """Three regions and a wall with a gap."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    diffusivity = np.where(x < 20, 0.2, np.where(y < 15, 1.0, 3.0))
+    diffusivity[4:, 33] = 0
+    return diffusivity
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sigma", SIGMAS, ids=str)
+def test_a_map(dtype, sigma, instruction_set):
+    frame = noise(dtype, (37, 53, 3))
+    expected, _ = diffusion.heat(frame, sigma, regions())
+    check(filtered(frame, sigma, models.Laplacian(regions())), expected, dtype)
+
+
+def test_a_map_of_one_value_is_that_number():
+    frame = noise("float64", (20, 31))
+    by_map = filtered(frame, 2.5, models.Laplacian(np.full((20, 31), 0.7)))
+    np.testing.assert_allclose(by_map, filtered(frame, 2.5, models.Laplacian(0.7)), rtol=0, atol=1e-13)
+
+
+def test_nothing_goes_through_a_wall():
+    diffusivity = np.ones((20, 30))
+    diffusivity[:, 12] = 0
+    frame = noise("float64", (20, 30))
+    got = filtered(frame, 1e3, models.Laplacian(diffusivity))
+    np.testing.assert_array_equal(got[:, 12], frame[:, 12])
+    for side in (np.s_[:, :12], np.s_[:, 13:]):
+        np.testing.assert_allclose(got[side], frame[side].mean(), rtol=0, atol=1e-12)
+
+
+def test_infilling_through_a_map_is_harmonic():
+    frame, known = scattered()
+    diffusivity = np.random.default_rng(5).uniform(0.1, 2, frame.shape)
+    got = filtered(frame, 300.0, models.Laplacian(diffusivity))
+    expected = diffusion.harmonic(np.where(known, frame, 0), known, diffusivity)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-10)
+
+
+def test_the_map_is_a_copy_of_any_array():
+    frame = noise("float32", (37, 53))
+    diffusivity = regions().astype(np.float32)
+    model = models.Laplacian(diffusivity)
+    expected = filtered(frame, 2.0, model)
+    strided = np.zeros((53, 74), np.float32)
+    strided[::-1, ::2] = diffusivity.T
+    np.testing.assert_array_equal(filtered(frame, 2.0, models.Laplacian(strided[::-1, ::2].T)), expected)
+    np.testing.assert_array_equal(filtered(frame, 2.0, models.Laplacian(diffusivity.tolist())), expected)
+    diffusivity[:] = 0
+    np.testing.assert_array_equal(filtered(frame, 2.0, model), expected)
+    with pytest.raises(ValueError, match="read-only"):
+        model.diffusivity[0, 0] = 1
+
+
+def test_maps_are_compared_by_value():
+    model = models.Laplacian(regions())
+    assert model == models.Laplacian(regions()) and hash(model) == hash(models.Laplacian(regions()))
+    assert model != models.Laplacian(2 * regions()) and model != models.Laplacian() != models.PeronaMalik(1)
+    assert (
+        models.Laplacian(2) == models.Laplacian(2.0)
+        and len({models.Laplacian(2), models.Laplacian(2.0)}) == 1
+    )
+    assert models.Laplacian(np.full((3, 4), 1.0)) != models.Laplacian(np.full((4, 3), 1.0))
+    with pytest.raises(ValueError, match="a map has no text form"):
+        models.text_of(model)
+
+
+@pytest.mark.parametrize("keywords", [{}, {"lookahead": 1}, {"gate": 0.1}], ids=str)
+@pytest.mark.parametrize("pushed", [0, 2])
+def test_the_map_goes_where_the_state_goes(keywords, pushed):
+    video = noise("float32", (6, 37, 53, 3))
+    diffuser = vdcore.Diffuser(2, 3, model=models.Laplacian(regions()), threads=1, **keywords)
+    for frame in video[:pushed]:
+        diffuser(frame)
+    restored = vdcore.Diffuser(1, 1, threads=1)
+    restored.restore(diffuser.state())
+    twins = [diffuser.copy(), pickle.loads(pickle.dumps(diffuser)), restored]
+    expected = diffuser.push_many(video[pushed:])
+    for twin in twins:
+        assert twin.parameters == diffuser.parameters
+        np.testing.assert_array_equal(twin.push_many(video[pushed:]), expected)
+    diffuser.reset()
+    twins[0].reset()
+    np.testing.assert_array_equal(diffuser.push_many(video), twins[0].push_many(video))
+
+
+@pytest.mark.parametrize(
+    "diffusivity, error, message",
+    [
+        (np.full((3, 4), -1.0), ValueError, "finite and >= 0 everywhere, it runs from -1.0 to -1.0"),
+        (np.full((3, 4), np.inf), ValueError, "finite and >= 0 everywhere"),
+        (np.full((3, 4), np.nan), ValueError, "finite and >= 0 everywhere"),
+        (np.ones((3, 4, 1)), ValueError, r"a number or of shape \(H, W\), got \(3, 4, 1\)"),
+        (np.array(1.0), ValueError, r"a number or of shape \(H, W\), got \(\)"),
+        (np.ones((0, 4)), ValueError, "must not be empty"),
+        (np.ones((3, 4), int), TypeError, "dtype float32 or float64"),
+        (0, ValueError, "> 0, got 0"),
+        ("1", TypeError, "a finite number > 0"),
+    ],
+)
+def test_a_wrong_diffusivity_is_refused(diffusivity, error, message):
+    with pytest.raises(error, match=message):
+        models.Laplacian(diffusivity)
+
+
+@pytest.mark.parametrize("keywords", [{}, {"lookahead": 2}, {"gate": 0.1, "lookahead": 2}], ids=str)
+def test_a_map_of_another_shape_is_refused_before_anything_is_done(keywords, tmp_path):
+    model = models.Laplacian(np.ones((37, 53)))
+    video = noise("uint8", (3, 53, 37, 3))
+    message = r"diffusivity must have the shape of the frames, \(53, 37\), got \(37, 53\)"
+    out = np.zeros_like(video)
+    diffuser = vdcore.Diffuser(1, 1, model=model, **keywords)
+    calls = [
+        lambda: vdcore.diffuse(video, 1, 1, model=model, out=out, **keywords),
+        lambda: diffuser(video[0], out=out[0]),
+        lambda: diffuser.push_many(video, out=out),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert not out.any() and diffuser.info.frames == 0
+    vdcore.diffuse(np.moveaxis(video, -1, 1).swapaxes(2, 3), 1, 1, model=model, channel_axis=1, **keywords)
+
+
+def test_a_video_of_another_shape_is_refused(tmp_path):
+    pytest.importorskip("cv2")
+    write_video(tmp_path / "in.avi", noise("uint8", (3, 48, 64, 3)))
+    with pytest.raises(ValueError, match=r"the shape of the frames, \(48, 64\), got \(3, 4\)"):
+        vdcore.diffuse_video(
+            tmp_path / "in.avi", tmp_path / "out.avi", 1, 1, model=models.Laplacian(np.ones((3, 4)))
+        )
+    assert not (tmp_path / "out.avi").exists()
 
 
 # ---- held pixels

@@ -197,6 +197,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
     vd_status vd_diffuser_save(vd_diffuser *diffuser, void *buffer, size_t *size) noexcept
     vd_status vd_diffuser_load(
         vd_diffuser **diffuser, const void *buffer, size_t size, int32_t threads) noexcept
+    vd_status vd_diffuser_set_diffusivity(vd_diffuser *diffuser, const vd_image *diffusivity) noexcept
     vd_status vd_diffuser_info(vd_diffuser *diffuser, vd_info *info) noexcept
     int32_t vd_thread_count(int32_t request) noexcept
     int32_t vd_has_openmp() noexcept

@@ -183,8 +183,13 @@ cdef class Diffuser:
         params.patch = own.get("patch", params.patch)
         params.search = own.get("search", params.search)
         params.contrast = own.get("contrast", params.contrast)
+        cdef View diffusivity = None
         if params.model == VD_MODEL_LAPLACIAN:
-            params.diffusivity = own.get("diffusivity", params.diffusivity)
+            value = own.get("diffusivity", params.diffusivity)
+            if isinstance(value, np.ndarray):
+                diffusivity = View(value)
+            else:
+                params.diffusivity = value
         elif params.model == VD_MODEL_PERONA_MALIK:
             params.diffusivity_function = DIFFUSIVITIES[own.get("diffusivity", "exponential")]
         params.normalize = normalize
@@ -199,6 +204,8 @@ cdef class Diffuser:
         params.threads = _threads(threads)
         params.dither = DITHERS[dither]
         _check(vd_diffuser_create(&self.handle, &params))
+        if diffusivity is not None:
+            _check(vd_diffuser_set_diffusivity(self.handle, &diffusivity.image))
 
     def __dealloc__(self):
         vd_diffuser_destroy(self.handle)

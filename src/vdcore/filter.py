@@ -393,6 +393,7 @@ class Diffuser:
             Another thread is using this diffuser.
         """
         samples = as_frame(frame)
+        models.check_shape(self.parameters.model, samples.shape)
         result = as_output(out, dtype, samples.shape, samples.dtype, self.parameters.normalize)
         weights = None if confidence is None else as_weights(confidence, "confidence", samples.shape)
         factors = None if coefficients is None else as_factors(coefficients, "coefficients", samples.shape)
@@ -444,6 +445,7 @@ class Diffuser:
         stack = as_frames(frames)
         if stack.ndim not in (3, 4):
             raise ValueError(f"frames must have shape (T, H, W) or (T, H, W, C), got {stack.shape}")
+        models.check_shape(self.parameters.model, stack.shape[1:])
         result = as_output(out, dtype, stack.shape, stack.dtype, self.parameters.normalize)
         weights = per_frame(confidence, "confidence", stack, result, as_weights)
         factors = per_frame(coefficients, "coefficients", stack, result, as_factors)
@@ -518,7 +520,7 @@ class Diffuser:
         """
         parameters = self.parameters
         values = asdict(parameters) | {"ndim": self._ndim}
-        values["model"] = asdict(parameters.model) | {"name": parameters.model.name}
+        values["model"] = models.values_of(parameters.model)
         values["motion"] = parameters.motion if parameters.motion in (None, "flow") else "callable"
         if parameters.gate is not None and not isinstance(parameters.gate, float):
             values["gate"] = {name: part.tolist() for name, part in asdict(parameters.gate).items()}
@@ -623,8 +625,8 @@ def _read_state(
     if magic != _MAGIC or zlib.crc32(header) != checksum:
         raise ValueError("state is damaged, cut short, or not what this version's Diffuser.state() returns")
     values = json.loads(header) | {"threads": threads}
-    ndim, model = values.pop("ndim"), values.pop("model")
-    values["model"] = models.MODELS[model.pop("name")](**model)
+    ndim = values.pop("ndim")
+    values["model"] = models.from_values(values["model"])
     if values["motion"] == "callable":
         if not callable(motion):
             raise ValueError("motion must be the callable that the saved diffuser had, got " + repr(motion))
@@ -753,8 +755,10 @@ motion, gate
     )
     given = as_frames(frames)
     axis = channels_last(given, channel_axis)
+    source = as_video(given, axis)
+    models.check_shape(parameters.model, source.shape[1:])
     result = as_output(out, dtype, given.shape, given.dtype, parameters.normalize)
-    source, target = as_video(given, axis), as_video(result, axis)
+    target = as_video(result, axis)
     in_place = is_in_place(source, target)
 
     if coefficients is not None:

@@ -5,10 +5,14 @@ A model is a small frozen dataclass of its parameters. Every ``model=`` takes an
 and, where there are parameters without defaults, those: ``"bilateral:range_sigma=20"``.
 """
 
+from base64 import b64decode, b64encode
 from dataclasses import MISSING, asdict, dataclass, fields
+from numbers import Real
 from typing import Any, ClassVar
 
-from vdcore._arguments import integer, number
+import numpy as np
+
+from vdcore._arguments import FACTOR_DTYPES, Array, as_samples, integer, is_array, number
 
 __all__ = ["Bilateral", "Gaussian", "Laplacian", "NonLocalMeans", "PeronaMalik"]
 
@@ -123,20 +127,50 @@ class Laplacian:
 
     Parameters
     ----------
-    diffusivity : float, optional
-        c, > 0: how fast information spreads.
+    diffusivity : float or array_like of shape (H, W), optional
+        c, how fast information spreads: a number > 0, or a map of float32 or float64, one finite number >= 0
+        for each pixel, which is copied (to float64). Neighbours exchange with the harmonic mean of theirs: a
+        pixel of 0 stays as it is and lets nothing through. A map is for frames of its height and width, and
+        goes without the text form.
 
     References
     ----------
     .. [1] T. Lindeberg, "Scale-space for discrete signals", IEEE TPAMI 12(3), 1990.
     .. [2] J. Weickert, "Anisotropic diffusion in image processing", Teubner, 1998.
+
+    Examples
+    --------
+    >>> wall = np.ones((480, 640))
+    >>> wall[:, 320] = 0
+    >>> halves = vdcore.diffuse(video, 8, 2, model=vdcore.models.Laplacian(wall))
     """
 
     name: ClassVar[str] = "laplacian"
-    diffusivity: float = 1.0
+    diffusivity: float | Array = 1.0
 
     def __post_init__(self) -> None:
-        number(self.diffusivity, "diffusivity", 0, strict=True)
+        given = self.diffusivity
+        if isinstance(given, Real) or not (is_array(given) or isinstance(given, list | tuple)):
+            number(given, "diffusivity", 0, strict=True)
+            return
+        diffusivity = (
+            as_samples(given, "diffusivity", FACTOR_DTYPES).astype(np.float64, order="C") + 0.0
+        )  # no -0.0
+        if diffusivity.ndim != 2:
+            raise ValueError(f"diffusivity must be a number or of shape (H, W), got {diffusivity.shape}")
+        if not (np.isfinite(diffusivity) & (diffusivity >= 0)).all():
+            raise ValueError(
+                "diffusivity must be finite and >= 0 everywhere,"
+                f" it runs from {diffusivity.min()} to {diffusivity.max()}"
+            )
+        diffusivity.flags.writeable = False
+        object.__setattr__(self, "diffusivity", diffusivity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Laplacian) and np.array_equal(self.diffusivity, other.diffusivity)
+
+    def __hash__(self) -> int:
+        return hash(np.asarray(self.diffusivity, np.float64).tobytes())
 
 
 @dataclass(frozen=True)
@@ -194,7 +228,8 @@ def resolve(model: str | Model) -> Model:
         key, _, value = text.partition("=")
         if key not in known:
             raise ValueError(f"model {name!r} has {', '.join(known) or 'no parameters'}, got {text!r}")
-        kind: Any = known[key].type
+        given: Any = known[key].type
+        kind = given if isinstance(given, type) else float
         try:
             values[key] = kind(value)
         except ValueError:
@@ -209,6 +244,40 @@ def resolve(model: str | Model) -> Model:
 
 
 def text_of(model: Model) -> str:
-    """Return the text that `resolve` makes the model of."""
-    values = ",".join(f"{key}={value}" for key, value in asdict(model).items())
+    """Return the text that `resolve` makes the model of; ValueError for a map, which has none."""
+    own = asdict(model)
+    for key, value in own.items():
+        if isinstance(value, np.ndarray):
+            raise ValueError(f"a map has no text form: {key} of the model is one of shape {value.shape}")
+    values = ",".join(f"{key}={value}" for key, value in own.items())
     return f"{model.name}:{values}" if values else model.name
+
+
+def values_of(model: Model) -> dict[str, Any]:
+    """Return what `from_values` makes the model of, in types that JSON has."""
+    values = asdict(model)
+    for key, value in values.items():
+        if isinstance(value, np.ndarray):
+            values[key] = {"shape": value.shape, "float64": b64encode(value.tobytes()).decode()}
+    return {"name": model.name} | values
+
+
+def from_values(values: dict[str, Any]) -> Model:
+    """Return the model that `values_of` gave the values of."""
+    own: dict[str, Any] = {
+        key: np.frombuffer(b64decode(value["float64"])).reshape(value["shape"])
+        if isinstance(value, dict)
+        else value
+        for key, value in values.items()
+        if key != "name"
+    }
+    return MODELS[values["name"]](**own)
+
+
+def check_shape(model: Model, shape: tuple[int, ...]) -> None:
+    """Raise ValueError if the model has a map that does not fit frames of shape (H, W) or (H, W, C)."""
+    diffusivity = getattr(model, "diffusivity", None)
+    if isinstance(diffusivity, np.ndarray) and diffusivity.shape != shape[:2]:
+        raise ValueError(
+            f"diffusivity must have the shape of the frames, {shape[:2]}, got {diffusivity.shape}"
+        )

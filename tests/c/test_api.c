@@ -242,12 +242,14 @@ static void test_same_bits(void)
 }
 
 /* Any change to a saved state is refused or at least harmless; a shortened one is always refused. */
-static void test_damaged_state(void)
+static void check_damaged_state(const vd_image *diffusivity)
 {
     uint8_t *frames = random_frames(VD_U8, FRAMES * SAMPLES, 4), *outs = allocate(FRAMES * SAMPLES);
     vd_params params = parameters(1, INFINITY);
     params.lookahead = 1;
+    params.model = diffusivity != NULL ? VD_MODEL_LAPLACIAN : VD_MODEL_GAUSSIAN;
     vd_diffuser *diffuser = create(&params), *loaded = NULL;
+    CHECK_STATUS(vd_diffuser_set_diffusivity(diffuser, diffusivity), VD_OK);
     for (size_t k = 0; k < 3; k++) {
         vd_frame frame = frame_of(view(frames, VD_U8, k));
         vd_image out = view(outs, VD_U8, k);
@@ -288,6 +290,81 @@ static void test_damaged_state(void)
     free(state);
     free(frames);
     free(outs);
+}
+
+static void test_damaged_state(void)
+{
+    float *map = random_frames(VD_F32, HEIGHT * WIDTH, 8);
+    vd_image diffusivity = vd_image_contiguous(map, VD_F32, HEIGHT, WIDTH, 1);
+    check_damaged_state(NULL);
+    check_damaged_state(&diffusivity);
+    free(map);
+}
+
+/* The map is the diffuser's own from then on, and goes where its state goes. */
+static void test_diffusivity(void)
+{
+    static double expected[SAMPLES], plain[SAMPLES], got[SAMPLES];
+    double *frames = random_frames(VD_F64, SAMPLES, 9);
+    float *map = random_frames(VD_F32, 2 * HEIGHT * WIDTH, 8);
+    map[40] = 0;
+    vd_image diffusivity = vd_image_contiguous(map, VD_F32, HEIGHT, WIDTH, 1), odd = diffusivity;
+    odd.column_stride = 8;
+    odd.row_stride = 8 * WIDTH;
+    vd_params params = parameters(2, 3);
+    params.model = VD_MODEL_LAPLACIAN;
+    vd_diffuser *diffuser = create(&params), *other = create(&params), *linear = NULL;
+    push_all(other, frames, plain, VD_F64, 0, 1);
+    CHECK_STATUS(vd_diffuser_set_diffusivity(diffuser, &diffusivity), VD_OK);
+    push_all(diffuser, frames, expected, VD_F64, 0, 1);
+    CHECK(memcmp(expected, plain, sizeof plain) != 0);
+    CHECK(fabs(expected[3 * 40] - frames[3 * 40]) < 1e-14);
+    CHECK_STATUS(vd_diffuser_set_diffusivity(other, &diffusivity), VD_OK); /* from the next frame on */
+    CHECK_STATUS(vd_diffuser_reset(other), VD_OK);
+    for (size_t i = HEIGHT * WIDTH; i-- > 0;)
+        map[2 * i] = map[i];
+    push_all(other, frames, got, VD_F64, 0, 1);
+    CHECK(memcmp(expected, got, sizeof got) == 0);
+    CHECK_STATUS(vd_diffuser_set_diffusivity(other, &odd), VD_OK);
+    CHECK_STATUS(vd_diffuser_reset(other), VD_OK);
+    vd_diffuser *copy = NULL;
+    CHECK_STATUS(vd_diffuser_copy(&copy, other), VD_OK);
+    push_all(copy, frames, got, VD_F64, 0, 1);
+    CHECK(memcmp(expected, got, sizeof got) == 0);
+    CHECK_STATUS(vd_diffuser_set_diffusivity(other, NULL), VD_OK);
+    push_all(other, frames, got, VD_F64, 0, 1);
+    CHECK(memcmp(plain, got, sizeof got) == 0);
+
+    vd_image wrong = odd;
+    vd_frame small = frame_of(vd_image_contiguous(frames, VD_F64, HEIGHT, WIDTH - 1, CHANNELS));
+    vd_image out = small.image;
+    CHECK_STATUS(vd_diffuser_reset(diffuser), VD_OK);
+    CHECK_STATUS(vd_diffuser_push(diffuser, &small, &out, NULL), VD_ERROR_SHAPE);
+    CHECK(info_of(diffuser).height == 0);
+    CHECK_STATUS(vd_diffuser_set_diffusivity(NULL, &odd), VD_ERROR_NULL);
+    wrong.height--;
+    CHECK_STATUS(vd_diffuser_set_diffusivity(copy, &wrong), VD_ERROR_SHAPE);
+    wrong = vd_image_contiguous(map, VD_F32, HEIGHT, WIDTH, 2);
+    CHECK_STATUS(vd_diffuser_set_diffusivity(copy, &wrong), VD_ERROR_SHAPE);
+    wrong = vd_image_contiguous(map, VD_U8, HEIGHT, WIDTH, 1);
+    CHECK_STATUS(vd_diffuser_set_diffusivity(copy, &wrong), VD_ERROR_DTYPE);
+    params.model = VD_MODEL_PERONA_MALIK;
+    linear = create(&params);
+    CHECK_STATUS(vd_diffuser_set_diffusivity(linear, &odd), VD_ERROR_PARAMETER);
+    static const float bad[] = {-1e-30f, NAN, INFINITY};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        map[2 * 77] = bad[i];
+        CHECK_STATUS(vd_diffuser_set_diffusivity(copy, &odd), VD_ERROR_PARAMETER);
+    }
+    CHECK_STATUS(vd_diffuser_reset(copy), VD_OK);
+    push_all(copy, frames, got, VD_F64, 0, 1);
+    CHECK(memcmp(expected, got, sizeof got) == 0);
+    vd_diffuser_destroy(diffuser);
+    vd_diffuser_destroy(other);
+    vd_diffuser_destroy(copy);
+    vd_diffuser_destroy(linear);
+    free(frames);
+    free(map);
 }
 
 /* One stream through the views of `strided` against contiguous copies of the same samples. */
@@ -875,6 +952,7 @@ int main(void)
     test_formula();
     test_same_bits();
     test_damaged_state();
+    test_diffusivity();
     test_strides();
     test_plane_in_place();
     test_lookahead();

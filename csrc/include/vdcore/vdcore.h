@@ -169,7 +169,7 @@ typedef struct vd_params {
     double range_sigma;           /* bilateral: in sample units, > 0 */
     double strength;              /* non-local means: in sample units, > 0 */
     double noise;                 /* non-local means: expected standard deviation of the noise, >= 0 */
-    double diffusivity;           /* Laplacian: > 0 */
+    double diffusivity;           /* Laplacian: > 0; see vd_diffuser_set_diffusivity for a map */
     double contrast;              /* Perona-Malik: in sample units, > 0 */
     int32_t patch, search;        /* non-local means: radii in pixels, 0 to 32 and 1 to 256 */
     int32_t diffusivity_function; /* Perona-Malik: a vd_diffusivity */
@@ -236,7 +236,17 @@ VD_API vd_status vd_diffuser_push_many(vd_diffuser *diffuser, size_t count, cons
  * last one the time memory stands as after the last push; a further push continues the stream. */
 VD_API vd_status vd_diffuser_flush(vd_diffuser *diffuser, const vd_image *out, int32_t *ready);
 
-/* Forget every frame, the shape and the dtype; keep the parameters. */
+/*
+ * Laplacian: a diffusivity for every pixel, which multiplies vd_params.diffusivity; NULL: 1 everywhere, as at first. Two
+ * neighbours exchange with the harmonic mean of theirs, so that a pixel of diffusivity 0 stays as it is and lets nothing
+ * through. The diffuser keeps a copy, which counts from the next frame on, stays through reset and is part of the state.
+ *
+ * diffusivity  (height, width, 1), VD_F32 or VD_F64, finite and >= 0; frames of another height or width are refused
+ *              (VD_ERROR_SHAPE), as is a map that does not fit the stream. VD_ERROR_PARAMETER for another model.
+ */
+VD_API vd_status vd_diffuser_set_diffusivity(vd_diffuser *diffuser, const vd_image *diffusivity);
+
+/* Forget every frame, the shape and the dtype; keep the parameters and the diffusivity. */
 VD_API vd_status vd_diffuser_reset(vd_diffuser *diffuser);
 
 /*

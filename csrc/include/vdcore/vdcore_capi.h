@@ -76,6 +76,7 @@ typedef struct vd_api {
                                 const vd_image *estimate, int32_t threads); /* since ABI 1.3 */
     vd_status (*estimate_merge)(const vd_image *a, const vd_image *b, const vd_image *flow, double decay, int32_t gated,
                                 const vd_image *out, int32_t threads);
+    vd_status (*diffuser_set_diffusivity)(vd_diffuser *diffuser, const vd_image *diffusivity);
 } vd_api;
 
 #ifdef VDCORE_CAPI_PROVIDER /* vdcore._core itself */
@@ -114,6 +115,7 @@ static const vd_api vdcore_api = {
     vd_denoiser_get_info,
     vd_estimate_frame,
     vd_estimate_merge,
+    vd_diffuser_set_diffusivity,
 };
 
 #else /* everybody else */
@@ -171,6 +173,7 @@ static inline int vdcore_import(void)
 #define vd_denoiser_get_info (vdcore_api->denoiser_get_info)
 #define vd_estimate_frame (vdcore_api->estimate_frame)
 #define vd_estimate_merge (vdcore_api->estimate_merge)
+#define vd_diffuser_set_diffusivity (vdcore_api->diffuser_set_diffusivity)
 
 #endif
 

@@ -255,6 +255,7 @@ def diffuse_video(
 
     def make_filter(info: VideoInfo) -> Filter:
         size = info.height, info.width
+        models.check_shape(diffuser.parameters.model, size)
         return DiffusionFilter(
             diffuser,
             None if region is None else resolve_region(region, *size),

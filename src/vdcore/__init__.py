@@ -11,6 +11,7 @@ that follow it (exponential, time constant `tau`); the output is the weighted me
 Noise is removed without any setting, along the motion::
 
     clean = vdcore.denoise(frames)                                      # an array
+    vdcore.denoise_video("in.mp4", "out.mkv")                           # a file
     denoiser = vdcore.Denoiser(); denoiser(frame)                       # a stream
 """
 
@@ -28,7 +29,7 @@ from vdcore.sources import SourceDiffuser, diffuse_sources, source_operator
 
 if TYPE_CHECKING:
     from vdcore.fitting import Fit, SourceFit, Trial, fit, fit_sources
-    from vdcore.video import VideoReport, diffuse_video
+    from vdcore.video import VideoReport, denoise_video, diffuse_video
 
 __version__ = _version()
 
@@ -46,6 +47,7 @@ __all__ = [
     "__version__",
     "build_info",
     "denoise",
+    "denoise_video",
     "diffuse",
     "diffuse_frame",
     "diffuse_sources",
@@ -64,6 +66,7 @@ _LATER = {
     "SourceFit": "vdcore.fitting",
     "Trial": "vdcore.fitting",
     "VideoReport": "vdcore.video",
+    "denoise_video": "vdcore.video",
     "diffuse_video": "vdcore.video",
     "fit": "vdcore.fitting",
     "fit_sources": "vdcore.fitting",

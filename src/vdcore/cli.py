@@ -59,6 +59,15 @@ def _sigma(_: click.Context, __: click.Parameter, text: str | None) -> float | t
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def _strength(_: click.Context, __: click.Parameter, text: str) -> float | str:
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a number nor auto.") from None
+
+
 def _region(
     _: click.Context, __: click.Parameter, text: str | None
 ) -> tuple[int, ...] | npt.NDArray[Any] | None:
@@ -85,10 +94,38 @@ def _read_mask(path: Path) -> npt.NDArray[Any]:
     return mask
 
 
+def _codec_options(command: Any) -> Any:
+    """The options of every command that writes a video, last in its help."""
+    options = (
+        click.option("--codec", metavar="FOURCC",
+                     help="Such as XVID, mp4v, FFV1, VP90, MJPG; else by OUT's suffix."),
+        click.option("--quality", type=int, help="1 to 100, for --codec MJPG."),
+        click.option("--backend", type=click.Choice(["auto", "opencv"]), default="auto", show_default=True,
+                     help="What decodes and encodes."),
+        click.option("--threads", type=int,
+                     help="Threads of the filter; by default those that the codecs leave."),
+        click.option("--progress/--no-progress", default=None,
+                     help="Progress bar; by default on a terminal."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _summary(target: Path, report: vdcore.VideoReport) -> str:
+    early = " (the input ended early)" if report.ended_early else ""
+    return (
+        f"{target}: {report.frames} frames{early},"
+        f" {report.width}x{report.height}, {report.fps:.6g} fps, {report.codec};"
+        f" {report.seconds:.2f} s (decode {report.decode_seconds:.2f}, filter {report.filter_seconds:.2f},"
+        f" encode {report.encode_seconds:.2f})"
+    )
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(vdcore.__version__, prog_name="vdcore")
 def commands() -> None:
-    """Spatio-temporal diffusion filtering of videos."""
+    """Spatio-temporal diffusion filtering of videos, and noise removal."""
 
 
 @commands.command()
@@ -133,24 +170,52 @@ def commands() -> None:
               help="Noise (sd); the past fades where it differs by more.")  # fmt: skip
 @click.option("--raw", is_flag=True, help="Sums as the formula has them, not weighted means; needs --gain.")
 @click.option("--gain", type=float, help="What the sums of --raw are multiplied by.")
-@click.option("--codec", metavar="FOURCC", help="Such as XVID, mp4v, FFV1, VP90, MJPG; else by OUT's suffix.")
-@click.option("--quality", type=int, help="1 to 100, for --codec MJPG.")
-@click.option("--backend", type=click.Choice(["auto", "opencv"]), default="auto", show_default=True,
-              help="What decodes and encodes.")  # fmt: skip
-@click.option("--threads", type=int, help="Threads of the filter; by default those that the codecs leave.")
-@click.option("--progress/--no-progress", default=None, help="Progress bar; by default on a terminal.")
+@_codec_options
 def run(source: Path, target: Path, raw: bool, progress: bool | None, **options: Any) -> None:
     """Filter the video IN and write it to OUT (.avi, .mkv, .mov, .mp4 or .webm)."""
     if progress is None:
         progress = sys.stderr.isatty()
     report = vdcore.diffuse_video(source, target, normalize=not raw, progress=progress, **options)
-    early = " (the input ended early)" if report.ended_early else ""
-    click.echo(
-        f"{target}: {report.frames} frames{early},"
-        f" {report.width}x{report.height}, {report.fps:.6g} fps, {report.codec};"
-        f" {report.seconds:.2f} s (decode {report.decode_seconds:.2f}, filter {report.filter_seconds:.2f},"
-        f" encode {report.encode_seconds:.2f})"
-    )
+    click.echo(_summary(target, report))
+
+
+@commands.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--strength",
+    default="auto",
+    show_default=True,
+    callback=_strength,
+    metavar="auto|S",
+    help="Standard deviation of the noise, of 255; 0 = no change.",
+)
+@click.option("--preset", type=click.Choice(["fast", "balanced"]), default="balanced", show_default=True,
+              help="Speed or quality.")  # fmt: skip
+@click.option("--motion", type=click.Choice(["flow", "none"]), default="flow", show_default=True,
+              help="What the past is moved along.")  # fmt: skip
+@click.option("--lookahead", type=int, default=0, show_default=True, help="Future frames that count too.")
+@click.option(
+    "--region",
+    callback=_region,
+    metavar="X,Y,W,H|PICTURE",
+    help="Where frames are changed; white in a picture is fully.",
+)
+@click.option("--start", type=float, help="First frame or second to filter.")
+@click.option("--stop", type=float, help="First frame or second that is left alone again.")
+@click.option("--time-unit", type=click.Choice(["frames", "seconds"]), default="frames", show_default=True,
+              help="Unit of --start and --stop.")  # fmt: skip
+@_codec_options
+def denoise(source: Path, target: Path, motion: str, progress: bool | None, **options: Any) -> None:
+    """Remove the noise of the video IN and write it to OUT (.avi, .mkv, .mov, .mp4 or .webm)."""
+    if progress is None:
+        progress = sys.stderr.isatty()
+    along: Any = None if motion == "none" else motion
+    report = vdcore.denoise_video(source, target, motion=along, progress=progress, **options)
+    click.echo(_summary(target, report))
+    if report.noise is not None:
+        sigma = ", ".join(f"{sigma:.3g}" for sigma in report.noise.sigma)
+        click.echo(f"noise: {sigma}{'' if report.noise.sigma.any() else ' (frames are as they were)'}")
 
 
 @commands.command()

@@ -147,7 +147,7 @@ class Denoiser:
         or what `vdcore.estimate_noise` returns, which may depend on brightness. 0: frames pass unchanged, bit
         for bit. "auto": it is estimated from the stream, see Notes.
     preset : {"balanced", "fast"}, optional
-        "balanced" has a second step in space and a finer flow; "fast" takes about a third of the time.
+        "balanced" has a second step in space and a finer flow; "fast" takes about half of the time.
     motion : {"flow", None} or callable, optional
         "flow": optical flow by OpenCV. None: nothing moves. A callable ``motion(frame, other)`` is given the
         frame and the last result (with `lookahead` also frames to come), both of the stream's shape and

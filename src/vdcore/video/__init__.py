@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From video file to video file.
 
-`diffuse_video` reads a video, filters it and writes the result. `filter_video` does the same with any
-`Filter`. `read_info` says what a file holds, `read_frames` gives its frames. Decoding and encoding are
-OpenCV's; another backend is another pair of a `Reader` and a `Writer`.
+`diffuse_video` reads a video, filters it and writes the result; `denoise_video` removes its noise.
+`filter_video` does the same with any `Filter`. `read_info` says what a file holds, `read_frames` gives its
+frames. Decoding and encoding are OpenCV's; another backend is another pair of a `Reader` and a `Writer`.
 """
 
 import errno
@@ -16,25 +16,25 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vdcore import models
-from vdcore._arguments import Region, frame_range, number, resolve_region
+from vdcore._arguments import FrameRange, Region, choice, frame_range, number, resolve_region
 from vdcore._core import build_info
+from vdcore.denoising import Denoiser, Preset, Strength, denoiser_parameters, noise_of
 from vdcore.filter import Boundary, Diffuser, Dither, Sigma, TimeUnit
 from vdcore.motion import Motion
+from vdcore.noise import NoiseEstimate
 
 from .container import is_cut_short
+from .denoising import DenoisingFilter
 from .diffusion import DiffusionFilter
 from .info import StrPath, VideoInfo, quiet_log, read_info
 from .opencv import CODECS, OpenCVReader, OpenCVWriter, check_quality, choose_codec
 from .pipeline import Buffers, Filter, Frame, PassThrough, Reader, Writer, run
-
-if TYPE_CHECKING:
-    from vdcore.noise import NoiseEstimate
 
 __all__ = [
     "CODECS",
@@ -46,6 +46,7 @@ __all__ = [
     "VideoInfo",
     "VideoReport",
     "Writer",
+    "denoise_video",
     "diffuse_video",
     "filter_video",
     "is_cut_short",
@@ -107,6 +108,11 @@ class VideoReport:
         Time from opening the input to the finished output.
     warnings : tuple of str
         What was warned about.
+    noise : NoiseEstimate or None
+        Of `denoise_video`: the noise that it went by, in the order red, green, blue. Where sigma is 0, the
+        frames are as they were.
+    preset : str or None
+        Of `denoise_video`.
     """
 
     path: Path
@@ -123,6 +129,8 @@ class VideoReport:
     encode_seconds: float
     seconds: float
     warnings: tuple[str, ...]
+    noise: NoiseEstimate | None = None
+    preset: str | None = None
 
 
 def diffuse_video(
@@ -143,7 +151,7 @@ def diffuse_video(
     threads: int | None = None,
     dither: Dither | None = None,
     motion: Motion | None = None,
-    gate: "float | NoiseEstimate | None" = None,
+    gate: float | NoiseEstimate | None = None,
     region: Region = None,
     sources: Region = None,
     start: float | None = None,
@@ -278,11 +286,100 @@ def _in_rgb(motion: Motion | None) -> Motion | None:
 
 
 def _in_bgr(gate: Any) -> Any:
-    from vdcore.noise import NoiseEstimate
-
     if not isinstance(gate, NoiseEstimate):
         return gate
     return NoiseEstimate(gate.sigma[::-1], gate.gain[::-1], gate.offset[::-1])
+
+
+def denoise_video(
+    path: StrPath,
+    out: StrPath,
+    strength: Strength = "auto",
+    *,
+    preset: Preset = "balanced",
+    motion: Motion | None = "flow",
+    lookahead: int = 0,
+    time_unit: TimeUnit = "frames",
+    threads: int | None = None,
+    region: Region = None,
+    start: float | None = None,
+    stop: float | None = None,
+    backend: str = "auto",
+    codec: str | None = None,
+    quality: int | None = None,
+    progress: bool = False,
+) -> VideoReport:
+    """Remove the noise of a video file; nothing needs to be set.
+
+    A Kalman filter on the spectra of small patches follows the optical flow, see `vdcore.Denoiser`. Frames
+    are decoded, filtered and encoded at the same time, a few of them in memory at once.
+
+    Parameters
+    ----------
+    path, out : str or os.PathLike
+        See `diffuse_video`. A codec without loss, such as that of .mkv, keeps what the filter gives.
+    strength : "auto", float or NoiseEstimate, optional
+        The noise: its standard deviation in samples of 8 bits, >= 0; or what `vdcore.estimate_noise` returns.
+        0 is no change. "auto": it is estimated from pairs of frames, spread over all that are filtered, for
+        which the file is decoded once more.
+    preset, motion, lookahead
+        See `vdcore.Denoiser`. What a callable is given has channels in the order red, green, blue.
+    time_unit, threads, region, start, stop, backend, codec, quality, progress
+        See `diffuse_video`. `time_unit` is that of `start` and `stop`.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        See `diffuse_video`.
+
+    Warns
+    -----
+    UserWarning
+        See `diffuse_video`.
+
+    References
+    ----------
+    .. [1] P. Arias and J.-M. Morel, "Kalman filtering of patches for frame-recursive video denoising", CVPR
+       Workshops 2019.
+
+    Examples
+    --------
+    >>> report = vdcore.denoise_video("in.mp4", "out.mkv")
+    >>> print(report.noise.sigma)
+    """
+    parameters = denoiser_parameters(
+        strength, preset, _in_rgb(motion), lookahead, _free_threads() if threads is None else threads
+    )
+    frames = frame_range(start, stop, choice(time_unit, "time_unit", ("frames", "seconds")))
+    denoiser = Denoiser(**vars(parameters))
+
+    def make_filter(info: VideoInfo) -> Filter:
+        nonlocal denoiser
+        region_at = None if region is None else resolve_region(region, info.height, info.width)
+        if parameters.strength == "auto":
+            noise = noise_of(_frames_within(frames, info))
+            denoiser = Denoiser(**vars(replace(parameters, strength=noise)))
+        return DenoisingFilter(denoiser, region_at, frames)
+
+    report = filter_video(
+        path, out, make_filter, backend=backend, codec=codec, quality=quality, progress=progress
+    )
+    return replace(report, noise=denoiser.info.noise, preset=preset)
+
+
+def _frames_within(frames: FrameRange, info: VideoInfo) -> Iterator[npt.NDArray[Any]]:
+    """Decode the frames of a file that are in the range."""
+    begun = False
+    for index, frame in enumerate(read_frames(info.path)):
+        if frames.contains(index, index / info.fps):
+            begun = True
+            yield frame
+        elif begun:
+            return
 
 
 def _free_threads() -> int | None:

@@ -192,7 +192,7 @@ static int64_t patches_along(int64_t length, int step) { return round_up(length 
 
 static vd_status start_stream(vd_denoiser *d, const vd_image *frame)
 {
-    enum { SAMPLED = 1500 };
+    enum { SAMPLED = 1000 };
     int64_t pixels = frame->height * frame->width;
     /* places of floats are kept in 32 bits; there are up to 64 * 4 of them for each patch */
     if (frame->height > INT32_MAX / 8 || frame->width > INT32_MAX / 8 ||

@@ -21,7 +21,7 @@
 #include "parallel.h"
 
 /* Samples further than this many standard deviations from black and white are as good as not clipped. */
-static const double CERTAIN = 6;
+static const double CERTAIN = 4; /* 7e-6 of a standard deviation */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }

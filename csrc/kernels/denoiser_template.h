@@ -342,6 +342,14 @@ INLINE const float *row_at(const float *picture, ptrdiff_t pitch, int64_t row, i
                 (w0 * sums[c] + w1 * sums[(STEP) + c]) + (w2 * sums[2 * (STEP) + c] + w3 * sums[3 * (STEP) + c]);      \
     }
 
+#ifndef WARP_4
+INLINE void warp_4(float *restrict out, const float *restrict picture, ptrdiff_t pitch, int64_t height, int64_t width,
+                   const int32_t *rows, const int32_t *columns, const float *in_y, const float *in_x)
+{
+    WARP(4)
+}
+#endif
+
 static VD_TARGET int warp(float *restrict out, uint8_t *restrict lost, const float *restrict picture, ptrdiff_t pitch,
                           const float *restrict flow, int64_t y, int64_t height, int64_t width, int step,
                           float *restrict taps)
@@ -360,7 +368,7 @@ static VD_TARGET int warp(float *restrict out, uint8_t *restrict lost, const flo
     find_taps(columns, in_x, dx, 0, 1, (float)width, width);
     find_taps(rows, in_y, dy, (float)y, 0, (float)height, width);
     if (step == 4)
-        WARP(4)
+        warp_4(out, picture, pitch, height, width, rows, columns, in_y, in_x);
     else if (step == 2)
         WARP(2)
     else

@@ -63,8 +63,10 @@ def optical_flow(frame: Array, other: Array, preset: Preset = "balanced") -> Flo
         search.setFinestScale(1)
         search.setGradientDescentIterations(12)
         search.setVariationalRefinementIterations(0)
-    margin = [(0, max(0, _SAFE - height)), (0, max(0, _SAFE - width))]
-    here, there = (np.ascontiguousarray(np.pad(picture, margin, "edge")) for picture in (frame, other))
+    here, there = (np.ascontiguousarray(picture) for picture in (frame, other))
+    if min(height, width) < _SAFE:
+        margin = [(0, max(0, _SAFE - height)), (0, max(0, _SAFE - width))]
+        here, there = np.pad(here, margin, "edge"), np.pad(there, margin, "edge")
     flow: Flow = search.calc(here, there, None)
     return flow[:height, :width]
 
@@ -89,8 +91,8 @@ def resized_flow(flow: Flow, shape: tuple[int, int]) -> Flow:
     if flow.shape != (rows, columns, 2):
         raise ValueError(f"flow must have shape {(rows, columns, 2)} for {shape}, got {flow.shape}")
     cv2 = _opencv()
-    larger: Flow = cv2.resize(flow, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR)
-    return 2 * larger[:height, :width]
+    larger: Flow = cv2.resize(2 * flow, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR)
+    return larger[:height, :width]
 
 
 def guides(frame: Array, other: Array, blur: float = 1.0) -> tuple[Array, Array]:

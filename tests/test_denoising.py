@@ -4,6 +4,7 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -505,6 +506,25 @@ def test_wrong_motion_leaves_no_trace(flow, error, text):
         wrong(frames[1])
     wrong.parameters = right.parameters
     assert_same_bits(wrong(frames[1]), right(frames[1]))
+
+
+def test_wrong_motion_into_the_future_leaves_no_trace():
+    frames = scene()[1]
+    denoiser = Denoiser(NOISE, lookahead=2)
+    expected = stream(denoiser, frames)
+    denoiser.reset()
+    results = []
+    for index, frame in enumerate(frames):
+        if index in (3, 4):
+            right = denoiser.parameters
+            calls = iter([np.zeros((96, 160, 2)), None])  # back, and ahead
+            denoiser.parameters = replace(right, motion=lambda frame, other, calls=calls: next(calls))
+            denoiser._last = frame
+            with pytest.raises(TypeError, match="what motion returns"):
+                denoiser(frame)
+            denoiser.parameters = right
+        results.append(denoiser(frame))
+    assert_same_bits(np.stack([r for r in results if r is not None] + list(denoiser.flush())), expected)
 
 
 def test_motion_must_not_use_the_denoiser():

@@ -277,7 +277,7 @@ class Denoiser:
         while self._queue:
             with self._alone():
                 result = as_output(out, dtype, self._shape, self._dtype, True)
-                self._finish(result)
+                self._finish(self._flows_ahead(), result)
             yield result if out is None else out
 
     def reset(self) -> None:
@@ -339,12 +339,14 @@ class Denoiser:
                 for part in _parts(samples.shape)
             ]
         noise = self._noise_now(samples)
-        flows = self._flows_back(samples)
+        ahead, motion = self.parameters.lookahead, self.parameters.motion
+        flows = self._flows(samples)
+        ready = len(self._queue) == ahead
+        flows_ahead = self._flows_ahead(samples) if ready else []  # before anything changes: motion may raise
         for layer in self._layers:
             layer.noise = layer.noise_of(noise)
         self._noise = noise
 
-        ahead, motion = self.parameters.lookahead, self.parameters.motion
         whole = len(self._layers) == 1 and _colours(samples.shape) == _channels(samples.shape)
         if ahead or (not whole and np.may_share_memory(samples, result)):
             samples = samples.copy()
@@ -360,11 +362,10 @@ class Denoiser:
         self._frames += 1
         if not ahead:
             return True
-        self._queue.append(_Moment(samples, priors, flows, [layer.result() for layer in self._layers]))
-        if len(self._queue) <= ahead:
-            return False
-        self._finish(result)
-        return True
+        self._queue.append(_Moment(samples, priors, flows))
+        if ready:
+            self._finish(flows_ahead, result)
+        return ready
 
     def _noise_now(self, samples: Array) -> NoiseEstimate:
         """The noise to go by from this frame on."""
@@ -390,39 +391,30 @@ class Denoiser:
                 return self._noise
         return estimate
 
-    def _flows_back(self, samples: Array) -> list[Flow | None]:
-        """From a frame to the last result, for each layer; None where there is none, or nothing moves."""
-        motion, live = self.parameters.motion, [layer.has_result for layer in self._layers]
-        if callable(motion) and any(live):
-            assert self._last is not None
-            flow = checked_flow(motion(samples, self._last), samples.shape[:2])
-            return [flow] * len(live)
+    def _flows(self, samples: Array, other: Array | None = None) -> list[Flow | None]:
+        """From a frame to another one, or the last result, for each layer; None where nothing moves."""
+        motion, layers = self.parameters.motion, self._layers
+        if motion is None or not any(layer.has_result for layer in layers):
+            return [None] * len(layers)
         if motion == "flow":
-            return [layer.flow(samples) for layer in self._layers]
-        return [None] * len(live)
+            return [layer.flow(samples, other) for layer in layers]
+        assert callable(motion)
+        there = self._last if other is None else other
+        assert there is not None
+        return [checked_flow(motion(samples, there), samples.shape[:2])] * len(layers)
 
-    def _finish(self, result: Array) -> None:
+    def _flows_ahead(self, *more: Array) -> list[list[Flow | None]]:
+        """From the oldest frame of the queue to each of the others, and to `more`."""
+        frames = [*(moment.samples for moment in self._queue), *more]
+        return [self._flows(frames[0], other) for other in frames[1:]]
+
+    def _finish(self, flows: list[list[Flow | None]], result: Array) -> None:
         """Filter the oldest frame of the queue, with what the others know of it."""
         now, *later = self._queue
-        motion = self.parameters.motion
-        flows: list[list[Flow | None]] = []  # [future frame][layer]
-        for moment in later:
-            if callable(motion):
-                flow = checked_flow(motion(now.samples, moment.samples), now.samples.shape[:2])
-                flows.append([flow] * len(self._layers))
-            elif motion == "flow":
-                flows.append(
-                    [
-                        layer.flow_between(now.results[i], moment.results[i])
-                        for i, layer in enumerate(self._layers)
-                    ]
-                )
-            else:
-                flows.append([None] * len(self._layers))
         for i, layer in enumerate(self._layers):
             priors = [(now.priors[i], now.flows[i], 0.0)]
             priors += [
-                (_planes(moment.samples)[..., layer.part], ahead[i], 1.0)
+                (layer.channels_of(moment.samples), ahead[i], 1.0)
                 for moment, ahead in zip(later, flows, strict=True)
             ]
             layer.push_late(now.samples, result, priors, 1 + self.parameters.lookahead)
@@ -436,17 +428,15 @@ Prior = tuple[Array | None, Flow | None, float]  # picture, flow, variance of it
 
 @dataclass
 class _Moment:
-    """A frame that waits for its future; for each layer the result before it, the flow there, and its own."""
+    """A frame that waits for its future; for each layer the result before it, and the flow there."""
 
     samples: Array
     priors: list[Array | None]
     flows: list[Flow | None]
-    results: list[Array | None]
 
     @property
     def nbytes(self) -> int:
-        parts = (self.samples, *self.flows, *self.results)  # the results before it are the last moment's
-        return sum(part.nbytes for part in parts if part is not None)
+        return sum(part.nbytes for part in (self.samples, *self.priors, *self.flows) if part is not None)
 
 
 @dataclass
@@ -495,33 +485,29 @@ class _Layer:
         self._causal.result(result)
         return result
 
-    def flow(self, samples: Array) -> Flow | None:
-        """From a frame to the last result."""
-        return None if self._causal is None else self._flow(_planes(samples)[..., self.part], None)
+    def channels_of(self, samples: Array) -> Array:
+        """A view of the layer's channels, shape (H, W, C)."""
+        return _planes(samples)[..., self.part]
 
-    def flow_between(self, result: Array | None, other: Array | None) -> Flow | None:
-        """From a result to another one."""
-        return None if result is None or other is None else self._flow(result, other)
-
-    def _flow(self, here: Array, there: Array | None) -> Flow | None:
+    def flow(self, samples: Array, other: Array | None) -> Flow | None:
+        """From a frame to another one, or the last result; None where there is none, or nothing to follow."""
         if self._causal is None:
             return None
-        low, high = (0.0, 255.0) if here.dtype == np.uint8 else (float(here.min()), float(here.max()))
+        frame = self.channels_of(samples)
+        low, high = (0.0, 255.0) if frame.dtype == np.uint8 else (float(frame.min()), float(frame.max()))
         if not low < high:
             return None
-        height, width = here.shape[:2]
+        height, width = frame.shape[:2]
         half = self.preset == "fast"
-        pictures = np.empty(
-            (2, (height + 1) // 2, (width + 1) // 2) if half else (2, height, width), np.uint8
-        )
-        self._causal.guide(here, low, high, pictures[0])
-        self._causal.guide(there, low, high, pictures[1])
-        flow = optical_flow(pictures[0], pictures[1], self.preset)
+        guides = np.empty((2, (height + 1) // 2, (width + 1) // 2) if half else (2, height, width), np.uint8)
+        self._causal.guide(frame, low, high, guides[0])
+        self._causal.guide(None if other is None else self.channels_of(other), low, high, guides[1])
+        flow = optical_flow(guides[0], guides[1], self.preset)
         return resized_flow(flow, (height, width)) if half else flow
 
     def push(self, samples: Array, out: Array, flow: Flow | None) -> None:
         """Take the next frame and write its result into out."""
-        frame, target = _planes(samples)[..., self.part], _planes(out)[..., self.part]
+        frame, target = self.channels_of(samples), self.channels_of(out)
         self._shape = frame.shape
         if self.noise[0] == 0:
             self._causal = self._late = None
@@ -535,7 +521,7 @@ class _Layer:
 
     def push_late(self, samples: Array, out: Array, priors: list[Prior], most: int) -> None:
         """Take the next frame, its last result and frames of its future; write its result into out."""
-        frame, target = _planes(samples)[..., self.part], _planes(out)[..., self.part]
+        frame, target = self.channels_of(samples), self.channels_of(out)
         if self.noise[0] == 0:
             np.copyto(target, frame, casting="same_kind")
             return

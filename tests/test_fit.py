@@ -185,6 +185,81 @@ def test_parameters_of_a_model_are_fitted(monkeypatch):
     assert blind.error <= min(trial.error for trial in blind.trials if trial.model.gain == 1)
 
 
+def planted(frames=4, height=56, width=72, seed=2):
+    """Noise, a map of three regions and a wall, its labels, and the noise after diffusion by the map."""
+    y, x = np.mgrid[:height, :width]
+    labels = np.where(x < 0.3 * width, 1.0, np.where(y < 0.5 * height, 2.0, 3.0))
+    labels[: height // 2, width // 2] = 0
+    diffusivity = np.array([0, 2.5, 0.4, 1.2])[labels.astype(int)]
+    video = np.random.default_rng(seed).uniform(size=(frames, height, width)).astype(np.float32)
+    return video, diffusivity, labels, vdcore.diffuse(video, 1.2, 0, model=models.Laplacian(diffusivity))
+
+
+def test_a_planted_map_is_found():
+    video, diffusivity, labels, wanted = planted()
+    result = fit(video, wanted, model=models.Laplacian(labels), sigma=1.2, tau=0, max_evaluations=120)
+    np.testing.assert_allclose(result.model.diffusivity, diffusivity, rtol=0.02)
+    assert result.trials[0].model == models.Laplacian(labels)
+    assert (result.model.diffusivity[labels == 0] == 0).all()
+    smooth = vdcore.diffuse(video, **result.parameters())
+    assert np.abs(smooth - wanted).max() < 0.01
+    assert result.table().splitlines()[0].split() == ["sigma", "tau", "map", "error", "PSNR"]
+    assert result.table().splitlines()[1].split()[3] == "1..3"
+    with pytest.raises(ValueError, match="a map has no text form"):
+        result.command("a", "b")
+
+
+def test_a_planted_map_is_found_on_tiles():
+    video, diffusivity, labels, wanted = planted(12, 150, 200)
+    result = fit(
+        video,
+        wanted,
+        model=models.Laplacian(labels),
+        sigma=1.2,
+        tau=0,
+        max_evaluations=120,
+        max_samples=2**17,
+    )
+    free = labels > 0
+    np.testing.assert_allclose(result.model.diffusivity[free], diffusivity[free], rtol=0.05)
+
+
+def test_a_planted_map_is_found_from_noise_alone():
+    """Where the picture is flat it spreads widely, where it is fine it does not."""
+    x = np.arange(96)
+    labels = np.where(x < 48, 1.0, 2.0) * np.ones((64, 1))
+    clean = np.where(x < 48, 0.5, 0.5 + 0.3 * np.sin(1.5 * x)) * np.ones((2, 64, 1))
+    noisy = clean + np.random.default_rng(1).normal(0, 0.1, clean.shape)
+    result = fit(noisy, model=models.Laplacian(labels), sigma=1, tau=0, noise=0.1, max_evaluations=80)
+    flat, fine = result.model.diffusivity[0, [0, 95]]
+    assert flat > 10 > 0.3 > fine
+    best = min(
+        squared_error(noisy, clean, sigma=1, tau=0, model=models.Laplacian(np.where(labels == 1, flat, c)))
+        for c in np.geomspace(0.003, 3, 25)
+    )
+    assert squared_error(noisy, clean, **result.parameters()) < 1.05 * best
+
+
+def test_diffusivity_and_sigma_count_together():
+    video, diffusivity, labels, wanted = planted()
+    result = fit(video, wanted, model=models.Laplacian(labels), tau=0, max_evaluations=120)
+    assert np.bincount(labels.astype(int).ravel())[1:].argmax() == 2
+    assert {trial.model.diffusivity[labels == 3].max() for trial in result.trials} == {3}
+    found = result.sigma**2 * result.model.diffusivity
+    np.testing.assert_allclose(found, 1.44 * diffusivity, rtol=0.05)
+    result = fit(video, wanted, model="laplacian", tau=0)
+    assert {trial.model for trial in result.trials} == {models.Laplacian()}
+
+
+def test_maps_that_are_refused():
+    video = np.zeros((2, 16, 16), np.float32)
+    many = np.arange(256.0).reshape(16, 16)
+    with pytest.raises(ValueError, match="a map of at most 8 values above 0 to be fitted, got 255"):
+        fit(video, video, model=models.Laplacian(many))
+    with pytest.raises(ValueError, match=r"the shape of the frames, \(16, 16\), got \(16, 17\)"):
+        fit(video, video, model=models.Laplacian(np.ones((16, 17))))
+
+
 def test_paths_arrays_and_iterators_are_the_same(tmp_path):
     clean, noisy = degraded(scene(frames=6), 20)
     paths = [tmp_path / "noisy.mkv", str(tmp_path / "clean.mkv")]

@@ -688,8 +688,9 @@ def diffuse(
         Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
     tau : float
         Time constant in `time_unit`. 0 = no memory, inf = running mean.
-    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, time_unit, threads, dither, \
-motion, gate
+    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, time_unit, threads, dither
+        See `Diffuser`.
+    motion, gate
         See `Diffuser`.
     times : array_like, shape (T,), optional
         Time of every frame in `time_unit`, not decreasing; required for seconds. Frame numbers by default.

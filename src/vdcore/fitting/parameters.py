@@ -31,6 +31,7 @@ _SIGMA = (0.25, 2.5, 16.0)  # pixels
 _TAU = (0.15, 8.0, 1000.0)  # frames
 _GRID = 5  # the most points of the grid in one direction
 _OWN = 1000.0  # a model's own parameters are searched from 1 / _OWN to _OWN times the value they come with
+_REGIONS = 8  # the most values of a map of diffusivity that are fitted
 _LOCAL_SIGMA = 1.5  # pixels over which the expected value of a sample is taken from its neighbours
 _AS_GIVEN = ("lookahead", "boundary", "truncate", "time_unit")  # parameters of the filter that stay
 _MARKS = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000)  # on the axes of a plot
@@ -112,7 +113,10 @@ class Fit:
         return {name: getattr(self, name) for name in ("sigma", "tau", "model", *_AS_GIVEN)}
 
     def command(self, source: str | os.PathLike[str], target: str | os.PathLike[str]) -> str:
-        """Return the line for a POSIX shell that filters the video `source` with these parameters."""
+        """Return the line for a POSIX shell that filters the video `source` with these parameters.
+
+        ValueError if the model has a map, which no line can hold.
+        """
         words = ["vdcore", "run", os.fspath(source), os.fspath(target)]
         words += ["--sigma", _text(self.sigma), "--tau", _text(self.tau)]
         if self.model != models.Gaussian():
@@ -126,11 +130,11 @@ class Fit:
     def table(self) -> str:
         """Return the trials as text, one in a line, the best marked with a star."""
         best = _best(self.trials)
-        lines = [_line("", "sigma", "tau", *_own_parameters(self.model), "error", "PSNR")]
+        lines = [_line("", "sigma", "tau", *_shown(self.model), "error", "PSNR")]
         for number_, trial in enumerate(self.trials, 1):
-            values = trial.sigma, trial.tau, *_own_parameters(trial.model).values()
+            values = _text(trial.sigma), _text(trial.tau), *_shown(trial.model).values()
             measured = f"{trial.error:.4g}", f"{_psnr(trial.error, self.peak):.2f}"
-            lines.append(_line(f"{number_}{'*' if trial is best else ' '}", *map(_text, values), *measured))
+            lines.append(_line(f"{number_}{'*' if trial is best else ' '}", *values, *measured))
         return "\n".join(lines)
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> "Figure":
@@ -179,6 +183,14 @@ def _best(trials: Iterable[Trial]) -> Trial:
 
 def _text(value: float | tuple[float, ...]) -> str:
     return ",".join(f"{part:.4g}" for part in (value if isinstance(value, tuple) else (value,)))
+
+
+def _shown(model: models.Model) -> dict[str, str]:
+    """Return the model's own parameters as text; of a map, between what its values lie."""
+    if _has_map(model):
+        values = _own_parameters(model).values()
+        return {"map": f"{min(values):.3g}..{max(values):.3g}"}
+    return {name: _text(value) for name, value in _own_parameters(model).items()}
 
 
 def _line(first: str, *cells: str) -> str:
@@ -280,7 +292,9 @@ def fit(
         The same video without noise: as many frames of the same shape and dtype, of any of these kinds.
     model : str or model of `vdcore.models`, optional
         The model. Its own parameters that are floats above 0 are fitted too, from their values on; whole
-        numbers stay as they are.
+        numbers stay as they are. In a map of diffusivity the pixels of one value are a region, whose value is
+        fitted; there may be 8 of them, and those of 0. Diffusivity and sigma only count together: where sigma
+        is fitted, one diffusivity, or that of the largest region, stays as it is.
     sigma, tau : float, optional
         Given, it is not fitted but held fixed; sigma may be (sigma_y, sigma_x).
     noise : float, array_like of shape (C,), or NoiseEstimate, optional
@@ -359,7 +373,7 @@ def fit(
     rng = np.random.default_rng(integer(seed, "seed", 0, 2**63 - 1))
 
     subset = Subset(samples, given.lookahead, rng)
-    dtype = _collect(subset, frames, reference, times, time_unit, channel_axis)
+    dtype = _collect(subset, frames, reference, times, time_unit, channel_axis, given.model)
     if tau is None and subset.frames < 2:
         raise ValueError("frames must be at least 2 to fit tau, got 1: give tau=0")
     pieces = list(subset.pieces())
@@ -380,7 +394,7 @@ def fit(
             setting = {
                 "sigma": chosen.pop("sigma"),
                 "tau": chosen.pop("tau"),
-                "model": replace(given.model, **chosen),
+                "model": _changed(given.model, chosen),
             }
             total = sum(task.squared_error(threads=given.threads, **setting, **as_given) for task in tasks)
             trials[values] = Trial(**setting, error=total / counted)
@@ -420,7 +434,31 @@ def fit(
 def _own_parameters(model: models.Model) -> dict[str, float]:
     """Return the model's parameters that can be fitted: floats above 0, not whole numbers."""
     values = {field.name: getattr(model, field.name) for field in fields(model)}
+    if _has_map(model):
+        levels = enumerate(np.unique(values["diffusivity"]).tolist())
+        values = {f"diffusivity[{i}]": level for i, level in levels}
     return {name: value for name, value in values.items() if isinstance(value, float) and 0 < value < inf}
+
+
+def _changed(model: models.Model, values: dict[str, Any]) -> models.Model:
+    """Return the model with other values of its own parameters, by the names they have there."""
+    if isinstance(model, models.Laplacian) and isinstance(model.diffusivity, np.ndarray):
+        levels, regions = np.unique(model.diffusivity, return_inverse=True)
+        changed = np.array([values.get(f"diffusivity[{i}]", level) for i, level in enumerate(levels)])
+        return models.Laplacian(changed[regions].reshape(model.diffusivity.shape))
+    return replace(model, **values)
+
+
+def _has_map(model: models.Model) -> bool:
+    return isinstance(model, models.Laplacian) and isinstance(model.diffusivity, np.ndarray)
+
+
+def _largest_region(model: models.Laplacian) -> str:
+    """Return the name of the diffusivity that most pixels have, among those above 0."""
+    if not isinstance(model.diffusivity, np.ndarray):
+        return "diffusivity"
+    levels, sizes = np.unique(model.diffusivity, return_counts=True)
+    return f"diffusivity[{np.argmax(np.where(levels > 0, sizes, 0))}]"
 
 
 def _free_parameters(
@@ -436,7 +474,14 @@ def _free_parameters(
         low, high, limit = (log(unit * bound) for bound in bounds)
         grid = tuple(map(float, np.linspace(low, high, max(1, points))))
         free.append(_Free(name, grid, (high - low) / max(2, 2 * (points - 1)), low, limit, can_be_off=True))
-    for name, value in _own_parameters(model).items():
+    own = _own_parameters(model)
+    if _has_map(model) and len(own) > _REGIONS:
+        raise ValueError(
+            f"model must have a map of at most {_REGIONS} values above 0 to be fitted, got {len(own)}"
+        )
+    if sigma and isinstance(model, models.Laplacian):
+        own.pop(_largest_region(model), None)
+    for name, value in own.items():
         free.append(
             _Free(name, (log(value),), log(2), log(value / _OWN), log(value * _OWN), can_be_off=False)
         )
@@ -453,6 +498,7 @@ def _collect(
     times: Iterable[float] | None,
     time_unit: str,
     channel_axis: int | None,
+    model: models.Model,
 ) -> np.dtype[Any]:
     """Send the frames, and the reference beside them, through `subset`; return their dtype."""
     videos = {"frames": iterate_frames(frames, channel_axis=channel_axis)}
@@ -470,6 +516,7 @@ def _collect(
                 f"reference must have the shape and dtype of frames, {first.shape} {first.dtype},"
                 f" got {last.shape} {last.dtype}"
             )
+        models.check_shape(model, first.shape)
         subset.add(np.stack(images).reshape(len(images), *first.shape[:2], -1), next(stamps))
     return first.dtype
 
@@ -558,6 +605,10 @@ class _Task:
         return error
 
     def _filtered(self, frames: Array, parameters: dict[str, Any]) -> Array:
+        model = parameters["model"]
+        if self.piece.tiles and isinstance(model, models.Laplacian) and _has_map(model):
+            part = models.Laplacian(self.piece.part(np.asarray(model.diffusivity)))
+            parameters = parameters | {"model": part}
         return self.piece.counted(diffuse(frames, times=self.piece.times, **parameters))
 
 

@@ -5,7 +5,7 @@ A video that fits is kept whole. Of a larger one, tiles spread over the frame ar
 in every run of consecutive frames, and of a longer one every second run, every fourth and so on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,15 +30,26 @@ class Piece:
     start, stop : int
         The frames from start to stop count; those before are there for the filter to settle, those after for
         its lookahead.
-    tiles : int
-        Number of tiles, 0 for whole frames.
+    corners : sequence of (int, int)
+        (y, x) of the tiles, none for whole frames.
     """
 
     images: Array
     times: npt.NDArray[np.float64]
     start: int
     stop: int
-    tiles: int
+    corners: Sequence[tuple[int, int]]
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles, 0 for whole frames."""
+        return len(self.corners)
+
+    def part(self, picture: Array) -> Array:
+        """Return what the piece has of a picture of shape (H, W)."""
+        if not self.corners:
+            return picture
+        return np.concatenate([picture[y : y + TILE, x : x + TILE] for y, x in self.corners], axis=1)
 
     def counted(self, values: Array) -> Array:
         """Return what counts of `values` of shape (T, ..., H, W, C), perhaps in another shape."""
@@ -128,7 +139,7 @@ class Subset:
         """Yield what was kept."""
         if not self._tiles and self._spacing == 1:
             images = np.stack([frame for frames in self._runs.values() for frame in frames])
-            yield Piece(images, np.array(self._times), 0, len(images), 0)
+            yield Piece(images, np.array(self._times), 0, len(images), ())
             return
         for run, frames in self._runs.items():
             first = run * self._length
@@ -136,4 +147,5 @@ class Subset:
             start = WARM_UP if run else 0
             stop = len(frames) - (self._ahead if last < self.frames else 0)
             if start < stop:
-                yield Piece(np.stack(frames), np.array(self._times[first:last]), start, stop, self._tiles)
+                corners = self._corners[run][: self._tiles]
+                yield Piece(np.stack(frames), np.array(self._times[first:last]), start, stop, corners)

@@ -30,8 +30,8 @@
  *
  * Limits: single precision; the relative error of a result is some 1e-6 of the largest sample.
  *
- * Tried and rejected: arrays over the whole frame between the steps (a third of the time went to memory); a running sum for
- * the 5 x 5 mean (its rounding depends on where it began).
+ * Not done: whole frames of spectra between the steps (12 floats a pixel each in colour: more than caches hold); a running
+ * sum for the 5 x 5 mean (its rounding would depend on where a band begins).
  */
 #include "denoiser.h"
 

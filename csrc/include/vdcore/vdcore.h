@@ -323,7 +323,8 @@ VD_API vd_status vd_sources_gather(const vd_sources *sources, const vd_image *fi
  * Denoiser of image sequences: a Kalman filter on the spectra of 8 x 8 patches along the motion, and a Wiener filter in
  * space after it. Causal: frame by frame, one result for each, state of bounded size. Motion comes from the caller, as
  * optical flow; vd_denoiser_guide makes the pictures to estimate it from. Ownership, threads, fork, errors and
- * structures as for vd_diffuser; pushes allocate on the first frame only.
+ * structures as for vd_diffuser; pushes allocate on the first frame and on the first that brings a
+ * picture only (without noise on every one).
  */
 typedef enum vd_denoiser_preset {
     VD_DENOISER_FAST = 0,     /* patches every 6 pixels, one step in space, flow from pictures of half size */

@@ -2,6 +2,7 @@
 """Every benchmark still runs: all of them once, on tiny inputs."""
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -125,9 +126,18 @@ def test_denoising_has_every_table(denoising):
         "## Moving pixels",
         "## Hard cut",
         "## Real noise",
+        "memory, 40x24 colour, 16 frames, `balanced`, lookahead 2 | 4 frames",
+        "| cv2.bilateralFilter",
     ):
         assert expected in report
-    assert "nan" not in report
+    assert not re.search(r"\bnan\b", report)
+
+
+def test_denoising_tables_without_peers(benchmarks):
+    quality, footage = benchmarks("denoise.quality"), benchmarks("denoise.footage")
+    case = quality.compare(footage.made_clip((32, 40), 4), 20, [], None)
+    assert "nan" not in quality.to_tables([case])
+    assert {row.reached for row in quality.verdicts([case], tiny=False)} == {"no peer installed"}
 
 
 @pytest.mark.parametrize("name", ["curves", "crops", "real"])

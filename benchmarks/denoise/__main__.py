@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare the video denoiser with those of others; write denoise.md, the curves and the crops."""
+"""Compare the denoiser and the models with those of others; write denoise.md, the curves and the crops."""
 
 import argparse
 from pathlib import Path
 from time import perf_counter
 
+from .. import bilateral, nonlocal_means, perona_malik
 from ..timing import Row, machine, to_markdown
 from .footage import NOISES, clean_clips, real_clips
+from .memory import memory
 from .motion import hard_cuts, moving_pixels
-from .ours import PRESETS, RUNS, denoised
+from .ours import PRESETS, denoised
 from .peers import installed_peers
 from .pictures import crops_of, plot_curves, real_crops, show_crops
 from .quality import compare, to_tables, verdicts
 from .real import real_noise
 from .speed import speed
 
-TABLES = ("quality", "motion", "real", "speed")
+TABLES = ("quality", "motion", "real", "speed", "models", "memory")
 QUICK = 2  # settings of each peer
 
 
@@ -85,9 +87,16 @@ def main(arguments: list[str] | None = None) -> None:
         if cases:
             plot_curves(options.output / "denoise_curves.png", cases, taken)
         done("speed")
+    if "models" in options.tables:
+        for question in bilateral, nonlocal_means, perona_malik:
+            rows += question.run(tiny, options.output)
+        done("models")
+    if "memory" in options.tables:
+        rows += memory(tiny=tiny)
+        done("memory")
 
     how = "Tiny inputs, once: no figure means anything." if tiny else "Times: medians of interleaved runs."
-    text = "\n".join((f"# Denoising\n\n{machine()}\n\n{RUNS}\n\n{how}\n", to_markdown(rows), *sections))
+    text = "\n".join((f"# Denoising\n\n{machine()}\n\n{how}\n", to_markdown(rows), *sections))
     (options.output / "denoise.md").write_text(text)
     print(f"\n{text}")
 

@@ -1,29 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vdcore's denoiser as the tables need it: for now the float64 oracle, right but slow.
+"""vdcore's denoiser as the tables need it."""
 
-Where `vdcore.denoise` exists, it takes the oracle's place here, and nowhere else.
-"""
-
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-from vdcore import NoiseEstimate, estimate_noise
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from oracles.video_denoiser import VideoDenoiser  # noqa: E402
+import vdcore
+from vdcore import NoiseEstimate
 
 PRESETS = ("fast", "balanced")
-RUNS = "Ours is the float64 oracle: its quality counts, its times mean nothing."
 
 
 def denoised(frames: np.ndarray, preset: str, strength: str | NoiseEstimate = "auto") -> np.ndarray:
     """The clip with one automatic setting, or with a known strength."""
-    noise = estimate_noise(frames) if isinstance(strength, str) else strength
-    stream = VideoDenoiser(noise, preset)
-    return np.stack([np.rint(stream.push(frame)).clip(0, 255).astype(np.uint8) for frame in frames])
+    return vdcore.denoise(frames, strength, preset=preset)
 
 
 def without_time(frames: np.ndarray, preset: str, strength: NoiseEstimate) -> np.ndarray:
@@ -33,4 +23,4 @@ def without_time(frames: np.ndarray, preset: str, strength: NoiseEstimate) -> np
 
 def pusher(preset: str, noise: float, threads: int) -> Callable[[np.ndarray], object]:
     """A running stream: takes a frame, gives a frame."""
-    return VideoDenoiser(noise, preset).push
+    return vdcore.Denoiser(noise, preset=preset, threads=threads)

@@ -539,12 +539,16 @@ static bool stands_alone(const vd_diffuser *d)
 static void emit_single(const vd_job *job, int64_t y, int thread)
 {
     vd_diffuser *d = job->d;
-    vd_scratch *scratch = d->spatial.scratch + thread;
-    vd_model_mean_row(&d->model, y, d->reference, scratch->value);
-    if (d->model.frame.dtype == VD_F32)
-        store_f32(d, job->out, y, thread, scratch->value);
+    int32_t dtype = d->model.frame.dtype;
+    bool direct = job->out->dtype == dtype;
+    void *row = direct ? output_row(d, job->out, y, thread) : d->spatial.scratch[thread].value;
+    vd_model_mean_row(&d->model, y, d->reference, row);
+    if (direct)
+        finish_row(job->out, y, row);
+    else if (dtype == VD_F32)
+        store_f32(d, job->out, y, thread, row);
     else
-        store_f64(d, job->out, y, thread, scratch->value);
+        store_f64(d, job->out, y, thread, row);
 }
 
 static void emit_rows(void *context, int64_t begin, int64_t end, int thread)

@@ -25,15 +25,16 @@
 typedef struct model {
     int64_t (*margin)(const vd_params *params); /* NULL: none, it reflects at the edges by itself */
     vd_status (*run)(const vd_model_frame *frame);
+    bool averages; /* without masses all weights are 1, and not written */
 } model;
 
 static vd_status laplacian(const vd_model_frame *frame) { return vd_laplacian(frame, frame->diffusivity, frame->hold); }
 
 static const model models[VD_MODEL_COUNT] = {
-    [VD_MODEL_BILATERAL] = {vd_bilateral_margin, vd_bilateral},
-    [VD_MODEL_NONLOCAL_MEANS] = {vd_nonlocal_means_margin, vd_nonlocal_means},
-    [VD_MODEL_LAPLACIAN] = {NULL, laplacian},
-    [VD_MODEL_PERONA_MALIK] = {NULL, vd_perona_malik},
+    [VD_MODEL_BILATERAL] = {vd_bilateral_margin, vd_bilateral, false},
+    [VD_MODEL_NONLOCAL_MEANS] = {vd_nonlocal_means_margin, vd_nonlocal_means, false},
+    [VD_MODEL_LAPLACIAN] = {NULL, laplacian, true},
+    [VD_MODEL_PERONA_MALIK] = {NULL, vd_perona_malik, true},
 };
 
 static bool is_positive(double x) { return x > 0 && x < INFINITY; }
@@ -57,6 +58,16 @@ bool vd_model_check(const vd_params *p)
     }
 }
 
+static const vd_planes_kernels *kernels_for(const vd_kernels *kernels)
+{
+    const vd_planes_kernels *tables[] = {vd_planes_kernels_avx512(), vd_planes_kernels_avx2(),
+                                         vd_planes_kernels_neon()};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i] != NULL && strcmp(tables[i]->name, kernels->name) == 0)
+            return tables[i];
+    return vd_planes_kernels_scalar();
+}
+
 static size_t sample_size(const vd_model_planes *m) { return vd_dtype_size(m->frame.dtype); }
 
 vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tolerance, const vd_kernels *kernels,
@@ -75,10 +86,12 @@ vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tol
         return VD_ERROR_OVERFLOW;
     m->samples = malloc(m->plane * (size_t)channels * size);
     m->masses = malloc(m->plane * size);
+    m->whole = calloc((size_t)height, sizeof *m->whole);
     m->results = malloc((size_t)(height * width * (channels + 1)) * size);
     m->planes = malloc((size_t)channels * sizeof *m->planes);
     m->sums = malloc((size_t)channels * sizeof *m->sums);
-    if (m->samples == NULL || m->masses == NULL || m->results == NULL || m->planes == NULL || m->sums == NULL) {
+    if (m->samples == NULL || m->masses == NULL || m->whole == NULL || m->results == NULL || m->planes == NULL ||
+        m->sums == NULL) {
         vd_model_free(m);
         return VD_ERROR_MEMORY;
     }
@@ -87,6 +100,7 @@ vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tol
         m->planes[c] = (char *)m->samples + ((size_t)c * m->plane + origin) * size;
         m->sums[c] = (char *)m->results + (size_t)c * result * size;
     }
+    m->kernels = kernels_for(kernels);
     m->frame.params = params;
     m->frame.kernels = kernels;
     m->frame.dtype = dtype;
@@ -107,6 +121,7 @@ void vd_model_free(vd_model_planes *m)
 {
     free(m->samples);
     free(m->masses);
+    free(m->whole);
     free(m->results);
     free(m->planes);
     free(m->sums);
@@ -133,39 +148,26 @@ static void *mass_origin(const vd_model_planes *m)
     return (char *)m->masses + (size_t)(m->margin * m->frame.pitch + m->margin) * sample_size(m);
 }
 
-/* From samples of type FROM, whole numbers or not, to planes of type T. */
-#define PUT_ROW(FROM, T, NAME)                                                                                         \
-    static void NAME(vd_model_planes *m, int64_t y, const void *row, const double *reference,                          \
-                     const double *confidence)                                                                         \
+/* NULL: they are all 1. */
+static const void *weights_row(const vd_model_planes *m, int64_t y)
+{
+    const vd_model_frame *f = &m->frame;
+    bool ones = models[f->params->model].averages && f->masses == NULL;
+    return ones ? NULL : (const char *)f->weights + (size_t)(y * f->width) * sample_size(m);
+}
+
+#define PLANE_ROWS(T, S)                                                                                               \
+    /* The confidences of row y: each pixel's least; 0, and the samples 0, where one is NaN. Whether all are 1. */     \
+    static bool mark_row_##S(vd_model_planes *m, int64_t y, const double *confidence)                                  \
     {                                                                                                                  \
         const vd_model_frame *f = &m->frame;                                                                           \
-        const FROM *samples = row;                                                                                     \
-        T *masses = (T *)mass_origin(m) + y * f->pitch;                                                                \
+        T *masses = (T *)mass_origin(m) + y * f->pitch, least = 1;                                                     \
         for (int64_t x = 0; x < f->width; x++)                                                                         \
             masses[x] = 1;                                                                                             \
         for (int64_t c = 0; c < f->channels; c++) {                                                                    \
             T *plane = (T *)f->planes[c] + y * f->pitch;                                                               \
-            double zero = reference[c];                                                                                \
-            for (int64_t x = 0, i = c; x < f->width; x++, i += f->channels)                                            \
-                plane[x] = (T)((double)samples[i] - zero);                                                             \
             for (int64_t x = 0, i = c; confidence != NULL && x < f->width; x++, i += f->channels)                      \
                 masses[x] = (T)confidence[i] < masses[x] ? (T)confidence[i] : masses[x];                               \
-        }                                                                                                              \
-    }
-
-PUT_ROW(uint8_t, float, put_u8_f32)
-PUT_ROW(uint16_t, float, put_u16_f32)
-PUT_ROW(float, float, put_f32_f32)
-PUT_ROW(double, double, put_f64_f64)
-
-#define PLANE_ROWS(T, S)                                                                                               \
-    /* Pixels with a sample that is NaN become missing. Returns whether any confidence is below 1. */                  \
-    static bool mark_row_##S(vd_model_planes *m, int64_t y, bool whole)                                                \
-    {                                                                                                                  \
-        const vd_model_frame *f = &m->frame;                                                                           \
-        T *masses = (T *)mass_origin(m) + y * f->pitch, least = 1;                                                     \
-        for (int64_t c = 0; !whole && c < f->channels; c++) {                                                          \
-            T *plane = (T *)f->planes[c] + y * f->pitch;                                                               \
             for (int64_t x = 0; x < f->width; x++) {                                                                   \
                 bool missing = plane[x] != plane[x];                                                                   \
                 masses[x] = missing ? 0 : masses[x];                                                                   \
@@ -174,7 +176,7 @@ PUT_ROW(double, double, put_f64_f64)
         }                                                                                                              \
         for (int64_t x = 0; x < f->width; x++)                                                                         \
             least = masses[x] < least ? masses[x] : least;                                                             \
-        return least < 1;                                                                                              \
+        return least == 1;                                                                                             \
     }                                                                                                                  \
                                                                                                                        \
     static void recall_row_##S(vd_model_planes *m, int64_t y, const double *u, const double *mass, double decay,       \
@@ -195,12 +197,12 @@ PUT_ROW(double, double, put_f64_f64)
     static void get_row_##S(const vd_model_planes *m, int64_t y, double *sums, double *weights)                        \
     {                                                                                                                  \
         const vd_model_frame *f = &m->frame;                                                                           \
-        const T *weight = (const T *)f->weights + y * f->width;                                                        \
+        const T *weight = weights_row(m, y);                                                                           \
         for (int64_t c = 0; c < f->channels; c++) {                                                                    \
             const T *sum = (const T *)f->sums[c] + y * f->width;                                                       \
             for (int64_t x = 0, i = c; x < f->width; x++, i += f->channels) {                                          \
                 sums[i] = sum[x];                                                                                      \
-                weights[i] = weight[x];                                                                                \
+                weights[i] = weight != NULL ? weight[x] : 1;                                                           \
             }                                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
@@ -208,13 +210,7 @@ PUT_ROW(double, double, put_f64_f64)
     static void mean_row_##S(const vd_model_planes *m, int64_t y, const double *reference, T *out)                     \
     {                                                                                                                  \
         const vd_model_frame *f = &m->frame;                                                                           \
-        const T *weight = (const T *)f->weights + y * f->width;                                                        \
-        for (int64_t c = 0; c < f->channels; c++) {                                                                    \
-            const T *sum = (const T *)f->sums[c] + y * f->width;                                                       \
-            T zero = (T)reference[c];                                                                                  \
-            for (int64_t x = 0, i = c; x < f->width; x++, i += f->channels)                                            \
-                out[i] = zero + sum[x] / weight[x];                                                                    \
-        }                                                                                                              \
+        m->kernels->join_##S(out, f->sums, y * f->width, weights_row(m, y), reference, f->channels, f->width);         \
     }
 
 PLANE_ROWS(float, f32)
@@ -223,16 +219,22 @@ PLANE_ROWS(double, f64)
 bool vd_model_put_row(vd_model_planes *m, int64_t y, const void *row, int32_t dtype, const double *reference,
                       const double *confidence)
 {
-    bool whole = dtype == VD_U8 || dtype == VD_U16;
-    switch (dtype) {
-    case VD_U8: put_u8_f32(m, y, row, reference, confidence); break;
-    case VD_U16: put_u16_f32(m, y, row, reference, confidence); break;
-    case VD_F32: put_f32_f32(m, y, row, reference, confidence); break;
-    default: put_f64_f64(m, y, row, reference, confidence); break;
+    const vd_model_frame *f = &m->frame;
+    const vd_planes_kernels *k = m->kernels;
+    bool missing = false;
+    for (int64_t c = 0; c < f->channels; c++) {
+        void *plane = (char *)f->planes[c] + (size_t)(y * f->pitch) * sample_size(m);
+        double zero = reference[c];
+        switch (dtype) {
+        case VD_U8: k->split_u8(plane, (const uint8_t *)row + c, (float)zero, f->channels, f->width); break;
+        case VD_U16: k->split_u16(plane, (const uint16_t *)row + c, (float)zero, f->channels, f->width); break;
+        case VD_F32: missing |= k->split_f32(plane, (const float *)row + c, (float)zero, f->channels, f->width); break;
+        case VD_F64: missing |= k->split_f64(plane, (const double *)row + c, zero, f->channels, f->width); break;
+        }
     }
-    if (whole && confidence == NULL)
-        return false;
-    return m->frame.dtype == VD_F32 ? mark_row_f32(m, y, whole) : mark_row_f64(m, y, whole);
+    if (confidence != NULL || missing || !m->whole[y])
+        m->whole[y] = f->dtype == VD_F32 ? mark_row_f32(m, y, confidence) : mark_row_f64(m, y, confidence);
+    return !m->whole[y];
 }
 
 void vd_model_recall_row(vd_model_planes *m, int64_t y, const double *u, const double *mass, double decay,

@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "kernels/kernels.h"
+#include "kernels/planes.h"
 #include "vdcore/vdcore.h"
 
 /* One frame. All planes are of `dtype`, VD_F32 or VD_F64. */
@@ -43,7 +44,8 @@ typedef struct vd_model_frame {
     const vd_image *diffusivity; /* Laplacian: NULL or a map of the frame's size */
 
     /* Results: sums[c] + y width + x and weights + y width + x. Where a pixel has nothing to compare with, itself
-     * missing (bilateral) or no pair of present pixels in the patches (non-local means), its range weights are 1. */
+     * missing (bilateral) or no pair of present pixels in the patches (non-local means), its range weights are 1. The
+     * diffusion equations without masses write no weights: all are 1. */
     void *const *sums;
     void *weights;
 } vd_model_frame;
@@ -61,10 +63,12 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame);
 /* One stream's frame in planes, and the result; for one diffuser. All zero: none. */
 typedef struct vd_model_planes {
     vd_model_frame frame;
+    const vd_planes_kernels *kernels;
     int64_t margin;
     size_t plane;        /* samples of a plane with its margin */
     void *samples;       /* [channels] such planes */
     void *masses;        /* one */
+    bool *whole;         /* [height] whether the row of masses holds nothing but 1 */
     void *results;       /* [channels + 1] planes of height times width, weights last */
     const void **planes; /* [channels] what frame.planes and frame.sums point to */
     void **sums;

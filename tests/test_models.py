@@ -167,6 +167,17 @@ def test_missing_samples_are_filled_and_do_not_count(model):
     np.testing.assert_array_equal(got, vdcore.diffuse(unseen, SIGMA, 1, sources=~holes, **options))
 
 
+def test_holes_of_one_frame_are_not_those_of_the_next(model):
+    video = frames(4, (24, 31), np.float32)
+    holes = np.random.default_rng(4).random(video.shape) < 0.2
+    holes[[0, 2]] = False
+    video[holes] = np.nan
+    options = {"model": scaled(model, np.float32), "fill": -1.0}
+    together = vdcore.diffuse(video, SIGMA, 0, **options)
+    for frame, expected in zip(video, together, strict=True):
+        np.testing.assert_allclose(vdcore.diffuse(frame[None], SIGMA, 0, **options)[0], expected, atol=1e-6)
+
+
 def test_held_sources_spread_to_harmonic_in_filling():
     """After many frames every unknown pixel is the mean of its neighbours."""
     rng = np.random.default_rng(3)

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Template: the kernels of planes.h as plain loops, each compiled for one instruction set. Takes VD_TARGET (the function
+ * attribute) and TABLE_NAME (a string).
+ *
+ * Compilers make vectors of such loops where the number of channels is known, so there is a loop for one and for three;
+ * any other number takes one that is not.
+ */
+#if !defined(VD_TARGET) || !defined(TABLE_NAME)
+#error "define VD_TARGET and TABLE_NAME before including planes_template.h"
+#endif
+
+#define SPLIT(FROM, T, S)                                                                                              \
+    static inline VD_TARGET bool split_known_##S(T *restrict out, const FROM *restrict row, T zero,                    \
+                                                 ptrdiff_t channels, ptrdiff_t n)                                      \
+    {                                                                                                                  \
+        int bad = 0;                                                                                                   \
+        for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
+            T value = (T)row[x * channels] - zero;                                                                     \
+            bad |= value != value;                                                                                     \
+            out[x] = value;                                                                                            \
+        }                                                                                                              \
+        return bad;                                                                                                    \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET bool split_##S(T *out, const FROM *row, T zero, ptrdiff_t channels, ptrdiff_t n)                  \
+    {                                                                                                                  \
+        return channels == 1   ? split_known_##S(out, row, zero, 1, n)                                                 \
+               : channels == 3 ? split_known_##S(out, row, zero, 3, n)                                                 \
+                               : split_known_##S(out, row, zero, channels, n);                                         \
+    }
+
+SPLIT(uint8_t, float, u8)
+SPLIT(uint16_t, float, u16)
+SPLIT(float, float, f32)
+SPLIT(double, double, f64)
+#undef SPLIT
+
+#define JOIN(T, S)                                                                                                     \
+    static VD_TARGET void join_one_##S(T *restrict out, const T *restrict sum, const T *restrict weights, T zero,      \
+                                       ptrdiff_t channels, ptrdiff_t n)                                                \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            out[x * channels] = zero + (weights != NULL ? sum[x] / weights[x] : sum[x]);                               \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void join_three_##S(T *restrict out, const T *restrict a, const T *restrict b,                    \
+                                         const T *restrict c, const T *restrict weights, const double *zero,           \
+                                         ptrdiff_t n)                                                                  \
+    {                                                                                                                  \
+        T zero_a = (T)zero[0], zero_b = (T)zero[1], zero_c = (T)zero[2];                                               \
+        for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
+            out[3 * x] = zero_a + (weights != NULL ? a[x] / weights[x] : a[x]);                                        \
+            out[3 * x + 1] = zero_b + (weights != NULL ? b[x] / weights[x] : b[x]);                                    \
+            out[3 * x + 2] = zero_c + (weights != NULL ? c[x] / weights[x] : c[x]);                                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void join_##S(T *out, void *const *sums, ptrdiff_t at, const T *weights, const double *zero,      \
+                                   ptrdiff_t channels, ptrdiff_t n)                                                    \
+    {                                                                                                                  \
+        if (channels == 3)                                                                                             \
+            join_three_##S(out, (const T *)sums[0] + at, (const T *)sums[1] + at, (const T *)sums[2] + at, weights,    \
+                           zero, n);                                                                                   \
+        else if (channels == 1)                                                                                        \
+            join_one_##S(out, (const T *)sums[0] + at, weights, (T)zero[0], 1, n);                                     \
+        else                                                                                                           \
+            for (ptrdiff_t c = 0; c < channels; c++)                                                                   \
+                join_one_##S(out + c, (const T *)sums[c] + at, weights, (T)zero[c], channels, n);                      \
+    }
+
+JOIN(float, f32)
+JOIN(double, f64)
+#undef JOIN
+
+static const vd_planes_kernels table = {
+    .name = TABLE_NAME,
+    .split_u8 = split_u8,
+    .split_u16 = split_u16,
+    .split_f32 = split_f32,
+    .split_f64 = split_f64,
+    .join_f32 = join_f32,
+    .join_f64 = join_f64,
+};

@@ -29,20 +29,23 @@
  * by central differences, over all channels jointly (Euclidean), in samples per pixel along either axis whatever sigma.
  * Between two pixels c is the mean of theirs (Weickert 1998).
  *
- * A cycle is one pass over the picture: row by row from smoothing to the last step, each stage a row or two behind the
- * one before, with rings of rows that stay in the cache. Threads take bands of rows and work out what they need beyond
- * them, so that no result depends on how many there are.
+ * Up to four cycles are one pass over the picture: two rows at a time from smoothing to the last step of the last cycle,
+ * each stage a row or two behind the one before, with rings of rows. Strips of columns are as wide as the second cache
+ * allows, so that memory is read and written once in a pass. Threads take bands of rows. Strips and bands work out what
+ * they need beyond their ends, so that no result depends on how many there are.
  *
  * Missing pixels (Perona-Malik): the samples are sums / weights at each moment. Smoothing is normalized by the weights,
  * and a difference between pixels one of which nothing has reached yet counts as 0: there information spreads freely.
  *
- * Tried and dropped: cycles that grow with sigma (no more accurate), tiles of columns (no faster); figures in
+ * Tried and dropped: cycles that grow with sigma (no more accurate), strips narrow enough for the first cache, fused
+ * multiply-add and fetching rows ahead by hand (no faster: loads from the second cache bound the steps); figures in
  * docs/adr/0013-diffusion-models.md.
  */
 #include "diffusion.h"
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +64,10 @@
 #define CYCLES_PER_SIGMA 2.0
 
 enum { LINE = 16, ALIGNMENT = 64, PIXELS_PER_THREAD = 1 << 13 };
+enum {
+    MOST_CYCLES = 4,
+    CACHE = 3 << 18
+}; /* bytes that are taken to stay in the second cache, which holds a MiB or two */
 
 static const vd_diffusion_kernels *kernels_of(const vd_model_frame *f)
 {
@@ -166,29 +173,62 @@ typedef struct heat {
     size_t pitch;
 } heat;
 
-/* Perona-Malik: one pass over the picture. */
-enum { READ_ROWS = 6, SMOOTH_ROWS = 4, DIFFUSIVITY_ROWS = 3, STEP_ROWS = 4 }; /* of a ring */
+/* Perona-Malik: one pass over the picture. Of a ring, what two rows at a time need: six rows that are read, four of any
+ * other; right and below stay until the last step. Result and picture of a cycle are LAG rows apart. */
+enum { READ_ROWS = 6, RING_ROWS = 4, OTHER_ROWS = 3 };
 #define FACE_ROWS(steps) ((steps) + 2)
+#define LAG(steps) ((steps) + 2)
 
-typedef struct cycle {
+typedef struct pass {
     const vd_model_frame *frame;
     const vd_diffusion_kernels *kernels;
-    int64_t number, cycles;
-    int64_t planes; /* the channels, and the masses if there are any */
+    int64_t number, passes;
+    int64_t cycles, most; /* of all passes, of one */
+    int64_t planes;       /* the channels, and the masses if there are any */
     int steps;
     double *tau;                  /* [steps], adds up to 1 */
     double half_y, half_x, scale; /* half the diffusion of a cycle along the axes; 1 / contrast^2 */
-    void *other;                  /* planes of every second result */
-    char *scratch;                /* [threads]: the rings */
+    char *between;                /* the planes of every second result that another pass reads, and of the others */
+    char *scratch;                /* [threads]: struct work [most], their struct rows, the rings */
     size_t scratch_size;
-    ptrdiff_t pitch; /* of a ring's rows, in samples */
-} cycle;
+    int64_t columns;              /* of the result that a thread works on at a time */
+    ptrdiff_t pitch, plane_pitch; /* of the rings' rows and of those of the planes between, in samples */
+} pass;
 
-static int64_t cycle_rows(const cycle *c)
+/* The rows that a cycle works in. */
+static int64_t cycle_rows(const pass *c)
 {
-    return c->planes * (READ_ROWS + SMOOTH_ROWS + STEP_ROWS * (c->steps - 1)) + DIFFUSIVITY_ROWS +
-           2 * FACE_ROWS(c->steps) + 1;
+    return c->planes * (READ_ROWS + RING_ROWS * c->steps) + RING_ROWS + 2 * FACE_ROWS(c->steps) + OTHER_ROWS;
 }
+
+static int64_t to_lines(int64_t samples) { return (samples + LINE - 1) / LINE * LINE; }
+
+/* How many cycles go through the picture in one pass, and in strips of how many columns, so that what they work in stays in
+ * the cache; what is worked out twice at the ends of strips and bands, LAG columns or rows for each cycle, is to be at most
+ * an eighth of a strip and a quarter of a band. */
+static void divide(pass *c, size_t size, int threads)
+{
+    int64_t room = CACHE / (cycle_rows(c) * (int64_t)size), width = c->frame->width, band = c->frame->height / threads;
+    int64_t most = c->cycles < MOST_CYCLES ? c->cycles : MOST_CYCLES, columns, reach;
+    for (;; most--) {
+        reach = most * LAG(c->steps);
+        columns = room / most / LINE * LINE - 2 * LINE;
+        columns = columns < width ? columns - 2 * to_lines(reach) : to_lines(width);
+        if (most == 1 || ((columns >= width || columns >= 16 * reach) && (threads == 1 || band >= 8 * reach)))
+            break;
+    }
+    if (columns < 16 * reach)
+        columns = width;
+    int64_t strips = (width - 1) / columns + 1;
+    c->columns = to_lines((width - 1) / strips + 1);
+    c->passes = (c->cycles - 1) / most + 1;
+    c->most = (c->cycles - 1) / c->passes + 1; /* alike in all passes */
+    int64_t region = c->columns + 2 * to_lines(reach);
+    c->pitch = to_lines(region < width ? region : width) + 2 * LINE;
+    c->plane_pitch = to_lines(width) + 2 * LINE;
+}
+
+static char *align(const void *memory) { return (char *)(((uintptr_t)memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT); }
 
 #define REAL float
 #define SUFFIX f32
@@ -438,8 +478,7 @@ static vd_status expand(const vd_model_frame *f, const vd_image *diffusivity, in
         if (f->masses != NULL) {
             s.channel = f->channels;
             sum_series(&s, &k);
-        } else
-            run_rows(f, fill_weights_f32, fill_weights_f64, (void *)f);
+        }
         for (s.channel = 0; s.channel < f->channels; s.channel++)
             sum_series(&s, &k);
     }
@@ -535,32 +574,33 @@ vd_status vd_perona_malik(const vd_model_frame *frame)
     steps = steps > 1 ? steps : 1;
     if (!(cycles * steps <= MOST_STEPS))
         return VD_ERROR_OVERFLOW;
-    size_t size = vd_dtype_size(frame->dtype), pixels = (size_t)(frame->height * frame->width);
+    size_t size = vd_dtype_size(frame->dtype);
     int threads = threads_for(frame);
-    cycle c = {.frame = frame, .kernels = kernels_of(frame), .cycles = (int64_t)cycles, .steps = (int)steps};
+    pass c = {.frame = frame, .kernels = kernels_of(frame), .cycles = (int64_t)cycles, .steps = (int)steps};
     double square = p->contrast * p->contrast;
     c.scale = square > 1e-30 ? (square < 1e30 ? 1 / square : 1e-30) : 1e30;
     c.half_y = p->sigma_y * p->sigma_y / 4 / cycles;
     c.half_x = p->sigma_x * p->sigma_x / 4 / cycles;
     c.planes = frame->channels + (frame->masses != NULL);
-    c.pitch = (frame->width + LINE - 1) / LINE * LINE + 2 * LINE;
-    c.scratch_size = (size_t)cycle_rows(&c) * (size_t)c.pitch * size + ALIGNMENT;
+    divide(&c, size, threads);
+    size_t bytes = (size_t)cycle_rows(&c) * (size_t)c.pitch * size; /* for a cycle */
+    bytes += sizeof(work_f32) + (size_t)c.planes * (size_t)(c.steps + 2) * sizeof(rows_f32);
+    c.scratch_size = (size_t)c.most * bytes + 2 * ALIGNMENT;
     c.tau = allocate((size_t)c.steps, 1, sizeof *c.tau);
-    c.scratch = allocate((size_t)threads, c.scratch_size, 1);
-    c.other = c.cycles > 1 ? allocate((size_t)c.planes, pixels, size) : NULL;
+    c.scratch = calloc((size_t)threads, c.scratch_size); /* what a spare row is made from may never be written */
+    size_t rows = (size_t)(c.passes > 2 ? 2 : 1) * (size_t)c.planes * (size_t)frame->height;
+    c.between = c.passes > 1 ? allocate(rows + 1, (size_t)c.plane_pitch, size) : NULL; /* one row to align in */
     vd_status status = VD_ERROR_MEMORY;
-    if (c.tau != NULL && c.scratch != NULL && (c.cycles == 1 || c.other != NULL)) {
+    if (c.tau != NULL && c.scratch != NULL && (c.passes == 1 || c.between != NULL)) {
         fed_steps(c.tau, c.steps);
-        for (c.number = 0; c.number < c.cycles; c.number++)
-            run_rows(frame, cycle_f32, cycle_f64, &c);
-        if (frame->masses == NULL)
-            run_rows(frame, fill_weights_f32, fill_weights_f64, (void *)frame);
-        else
+        for (c.number = 0; c.number < c.passes; c.number++)
+            run_rows(frame, pass_f32, pass_f64, &c);
+        if (frame->masses != NULL)
             run_rows(frame, clear_unreached_f32, clear_unreached_f64, &c);
         status = VD_OK;
     }
     free(c.tau);
     free(c.scratch);
-    free(c.other);
+    free(c.between);
     return status;
 }

@@ -42,6 +42,17 @@ def test_cycles(dtype, sigma, function, instruction_set):
     np.testing.assert_allclose(got.astype(float), expected, rtol=0, atol=limit)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("width", [1, 15, 700, 5000])
+def test_cycles_in_one_pass_or_several(width, channels, instruction_set):
+    """How many cycles go through the picture at a time depends on its width."""
+    frame = scene("float32", (23, width, channels))
+    expected, _ = diffusion.perona_malik_cycles(frame, 2.0, 0.1)
+    for threads in 1, 3:
+        got = filtered(frame, 2.0, 0.1, threads=threads)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])
 def test_equation(sigma, function):

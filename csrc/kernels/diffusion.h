@@ -7,27 +7,28 @@
 #ifndef VD_KERNELS_DIFFUSION_H
 #define VD_KERNELS_DIFFUSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define VD_DIFFUSION_KERNELS(T, S)                                                                                       \
-    /* out = (1 2 1) x (1 2 1) / 16 around mid[x]; column is room for a row and a sample beyond either end */            \
-    void (*smooth_##S)(T * out, T * column, const T *up, const T *mid, const T *down, ptrdiff_t n);                      \
-    /* sum[x] += |grad|^2 by central differences */                                                                      \
-    void (*gradient_##S)(T * sum, const T *up, const T *mid, const T *down, ptrdiff_t n);                                \
+    /* outs[j] = (1 2 1) x (1 2 1) / 16 around rows[1 + j]; columns are room for two such rows */                        \
+    void (*smooth_##S)(T *const outs[2], T *const columns[2], const T *const rows[4], ptrdiff_t n);                      \
+    /* sums[j][x] = |grad rows[1 + j]|^2 by central differences, or += that if more */                                   \
+    void (*gradient_##S)(T *const sums[2], const T *const rows[4], bool more, ptrdiff_t n);                              \
+    /* the same, with a difference counted as 0 where a mass on either side is below least */                            \
+    void (*gradient_known_##S)(T *const sums[2], const T *const rows[4], const T *const masses[4], T least, bool more,   \
+                               ptrdiff_t n);                                                                             \
     /* row[x] /= mass[x], or 0 where mass[x] < least */                                                                  \
     void (*divide_##S)(T * row, const T *mass, T least, ptrdiff_t n);                                                    \
-    /* the same as gradient, with a difference counted as 0 where a mass on either side is below least */                \
-    void (*gradient_known_##S)(T * sum, const T *up, const T *mid, const T *down, const T *mass_up, const T *mass_mid,   \
-                               const T *mass_down, T least, ptrdiff_t n);                                                \
     /* row = exp(-row scale), or 1 / (1 + row scale) */                                                                  \
     void (*exponential_##S)(T * row, T scale, ptrdiff_t n);                                                              \
     void (*rational_##S)(T * row, T scale, ptrdiff_t n);                                                                 \
     /* right[x] = half_x (mid[x] + mid[x + 1]) for -1 <= x < n, below[x] = half_y (mid[x] + down[x]) */                  \
     void (*faces_##S)(T * right, T * below, const T *mid, const T *down, T half_y, T half_x, ptrdiff_t n);               \
-    /* out = mid + tau (right[x] (mid[x + 1] - mid) - right[x - 1] (mid - mid[x - 1])                                  \
-     *                  + below (down - mid) - above (mid - up)) */ \
-    void (*step_##S)(T * out, const T *up, const T *mid, const T *down, const T *right, const T *above,                  \
-                     const T *below, T tau, ptrdiff_t n);
+    /* outs[j] = mid + tau (rights[j][x] (mid[x + 1] - mid) - rights[j][x - 1] (mid - mid[x - 1])                      \
+     *                      + belows[1 + j] (down - mid) - belows[j] (mid - up)) for the mid row 1 + j */ \
+    void (*step_##S)(T *const outs[2], const T *const rows[4], const T *const rights[2], const T *const belows[3],       \
+                     T tau, ptrdiff_t n);
 
 typedef struct vd_diffusion_kernels {
     const char *name;

@@ -9,24 +9,72 @@
 
 #include "exponential.h"
 
+/* A quarter of the squared differences around x. */
+#define SQUARES(up, mid, down, x)                                                                                      \
+    ((mid[x + 1] - mid[x - 1]) * (mid[x + 1] - mid[x - 1]) + (down[x] - up[x]) * (down[x] - up[x]))
+
 #define KERNELS(T, S)                                                                                                  \
-    static VD_TARGET void smooth_##S(T *restrict out, T *restrict column, const T *restrict up, const T *restrict mid, \
-                                     const T *restrict down, ptrdiff_t n)                                              \
+    static VD_TARGET void columns_##S(T *restrict one, T *restrict two, const T *restrict a, const T *restrict b,      \
+                                      const T *restrict c, const T *restrict d, ptrdiff_t n)                           \
     {                                                                                                                  \
-        for (ptrdiff_t x = -1; x <= n; x++)                                                                            \
-            column[x] = (up[x] + down[x]) + 2 * mid[x];                                                                \
-        for (ptrdiff_t x = -1; x < n; x++)                                                                             \
-            column[x] += column[x + 1];                                                                                \
-        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
-            out[x] = (column[x - 1] + column[x]) * (T)0.0625;                                                          \
+        for (ptrdiff_t x = -1; x <= n; x++) {                                                                          \
+            one[x] = (a[x] + c[x]) + 2 * b[x];                                                                         \
+            two[x] = (b[x] + d[x]) + 2 * c[x];                                                                         \
+        }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
-    static VD_TARGET void gradient_##S(T *restrict sum, const T *restrict up, const T *restrict mid,                   \
-                                       const T *restrict down, ptrdiff_t n)                                            \
+    static VD_TARGET void along_##S(T *restrict out, const T *restrict column, ptrdiff_t n)                            \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            out[x] = ((column[x - 1] + column[x + 1]) + 2 * column[x]) * (T)0.0625;                                    \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void smooth_##S(T *const outs[2], T *const columns[2], const T *const rows[4], ptrdiff_t n)       \
+    {                                                                                                                  \
+        columns_##S(columns[0], columns[1], rows[0], rows[1], rows[2], rows[3], n);                                    \
+        for (int j = 0; j < 2; j++)                                                                                    \
+            along_##S(outs[j], columns[j], n);                                                                         \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void gradient_first_##S(T *restrict one, T *restrict two, const T *restrict a,                    \
+                                             const T *restrict b, const T *restrict c, const T *restrict d,            \
+                                             ptrdiff_t n)                                                              \
     {                                                                                                                  \
         for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
-            T dx = mid[x + 1] - mid[x - 1], dy = down[x] - up[x];                                                      \
-            sum[x] += (dx * dx + dy * dy) * (T)0.25;                                                                   \
+            one[x] = SQUARES(a, b, c, x) * (T)0.25;                                                                    \
+            two[x] = SQUARES(b, c, d, x) * (T)0.25;                                                                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void gradient_more_##S(T *restrict one, T *restrict two, const T *restrict a,                     \
+                                            const T *restrict b, const T *restrict c, const T *restrict d,             \
+                                            ptrdiff_t n)                                                               \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
+            one[x] += SQUARES(a, b, c, x) * (T)0.25;                                                                   \
+            two[x] += SQUARES(b, c, d, x) * (T)0.25;                                                                   \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void gradient_##S(T *const sums[2], const T *const rows[4], bool more, ptrdiff_t n)               \
+    {                                                                                                                  \
+        (more ? gradient_more_##S : gradient_first_##S)(sums[0], sums[1], rows[0], rows[1], rows[2], rows[3], n);      \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void gradient_known_##S(T *const sums[2], const T *const rows[4], const T *const masses[4],       \
+                                             T least, bool more, ptrdiff_t n)                                          \
+    {                                                                                                                  \
+        for (int j = 0; j < 2; j++) {                                                                                  \
+            T *restrict sum = sums[j];                                                                                 \
+            const T *restrict up = rows[j], *restrict mid = rows[1 + j], *restrict down = rows[2 + j];                 \
+            const T *restrict mass_up = masses[j], *restrict mass_mid = masses[1 + j];                                 \
+            const T *restrict mass_down = masses[2 + j];                                                               \
+            for (ptrdiff_t x = 0; x < n; x++) {                                                                        \
+                T left = mass_mid[x - 1] >= least ? (T)0.25 : 0, above = mass_up[x] >= least ? (T)0.25 : 0;            \
+                T in_x = mass_mid[x + 1] >= least ? left : 0, in_y = mass_down[x] >= least ? above : 0;                \
+                T dx = mid[x + 1] - mid[x - 1], dy = down[x] - up[x];                                                  \
+                sum[x] = (more ? sum[x] : 0) + (dx * dx * in_x + dy * dy * in_y);                                      \
+            }                                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
@@ -35,18 +83,6 @@
         for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
             T below = mass[x] >= least ? mass[x] : 1, value = row[x] / below;                                          \
             row[x] = mass[x] >= least ? value : 0;                                                                     \
-        }                                                                                                              \
-    }                                                                                                                  \
-                                                                                                                       \
-    static VD_TARGET void gradient_known_##S(                                                                          \
-        T *restrict sum, const T *restrict up, const T *restrict mid, const T *restrict down,                          \
-        const T *restrict mass_up, const T *restrict mass_mid, const T *restrict mass_down, T least, ptrdiff_t n)      \
-    {                                                                                                                  \
-        for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
-            T left = mass_mid[x - 1] >= least ? (T)0.25 : 0, above = mass_up[x] >= least ? (T)0.25 : 0;                \
-            T in_x = mass_mid[x + 1] >= least ? left : 0, in_y = mass_down[x] >= least ? above : 0;                    \
-            T dx = mid[x + 1] - mid[x - 1], dy = down[x] - up[x];                                                      \
-            sum[x] += dx * dx * in_x + dy * dy * in_y;                                                                 \
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
@@ -72,20 +108,31 @@
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
-    static VD_TARGET void step_##S(T *restrict out, const T *restrict up, const T *restrict mid,                       \
-                                   const T *restrict down, const T *restrict right, const T *restrict above,           \
-                                   const T *restrict below, T tau, ptrdiff_t n)                                        \
+    static VD_TARGET void steps_##S(T *restrict one, T *restrict two, const T *restrict a, const T *restrict b,        \
+                                    const T *restrict c, const T *restrict d, const T *restrict right_b,               \
+                                    const T *restrict right_c, const T *restrict below_a, const T *restrict below_b,   \
+                                    const T *restrict below_c, T tau, ptrdiff_t n)                                     \
     {                                                                                                                  \
         for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
-            T in_x = right[x] * (mid[x + 1] - mid[x]) - right[x - 1] * (mid[x] - mid[x - 1]);                          \
-            T in_y = below[x] * (down[x] - mid[x]) - above[x] * (mid[x] - up[x]);                                      \
-            out[x] = mid[x] + tau * (in_x + in_y);                                                                     \
+            T between = below_b[x] * (c[x] - b[x]);                                                                    \
+            T in_b = right_b[x] * (b[x + 1] - b[x]) - right_b[x - 1] * (b[x] - b[x - 1]);                              \
+            T in_c = right_c[x] * (c[x + 1] - c[x]) - right_c[x - 1] * (c[x] - c[x - 1]);                              \
+            one[x] = b[x] + tau * (in_b + (between - below_a[x] * (b[x] - a[x])));                                     \
+            two[x] = c[x] + tau * (in_c + (below_c[x] * (d[x] - c[x]) - between));                                     \
         }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void step_##S(T *const outs[2], const T *const rows[4], const T *const rights[2],                 \
+                                   const T *const belows[3], T tau, ptrdiff_t n)                                       \
+    {                                                                                                                  \
+        steps_##S(outs[0], outs[1], rows[0], rows[1], rows[2], rows[3], rights[0], rights[1], belows[0], belows[1],    \
+                  belows[2], tau, n);                                                                                  \
     }
 
 KERNELS(float, f32)
 KERNELS(double, f64)
 #undef KERNELS
+#undef SQUARES
 
 static VD_TARGET void chebyshev(double *restrict last, double *restrict sum, const double *restrict start,
                                 const double *restrict up, const double *restrict mid, const double *restrict down,

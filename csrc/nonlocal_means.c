@@ -47,22 +47,23 @@ enum {
     PAIRS = VD_NLM_PAIRS,
     STEP = VD_NLM_STEP,
     LINE = 64,       /* bytes */
-    TILE_ROWS = 64,  /* more for wide windows */
+    TILE_ROWS = 128, /* more for wide windows */
     TILE_BYTES = 896 /* of a row of weights, unless the window is wider */
 };
 
 #define LOG2_E 1.44269504088896340736
 
-/* A shift of the frame and its G. */
-typedef struct shift {
+/* Shifts (y, x + g) of the frame for g < count, and their G. */
+typedef struct shifts {
     int64_t y, x;
-    double gain;
-} shift;
+    int count;
+    double gains[PAIRS];
+} shifts;
 
-/* Weights of a shift are wanted for the pixels of a tile and for those that it moves into the tile: in a row for
- * shift_extra more pixels than the tile has, from shift_begin on. */
-static int64_t shift_begin(const shift *s) { return s->x > 0 ? -s->x : 0; }
-static int64_t shift_extra(const shift *s) { return s->x > 0 ? s->x : -s->x; }
+/* Weights of shifts are wanted for the pixels of a tile and for those that they move into the tile: in a row from
+ * first_of on, for extra_of more pixels than the tile has. */
+static int64_t first_of(const shifts *s) { return s->x + s->count - 1 > 0 ? -(s->x + s->count - 1) : 0; }
+static int64_t extra_of(const shifts *s) { return -first_of(s) + (s->x < 0 ? -s->x : 0); }
 
 /* Of a tile with its margin: all 1; 1 in the frame and none beyond its edges; any. */
 typedef enum masses { FULL, EDGES, MASKED } masses;
@@ -72,6 +73,7 @@ typedef struct job {
     const vd_nlm_kernels *kernels;
     int64_t channels, patch, search, margin;
     int64_t size;                   /* of a patch, 2 patch + 1 */
+    bool running, coarse;           /* column sums by adding and subtracting; weights to VD_NLM_COARSE */
     double factor, offset;          /* the exponent, to base 2, is -max(0, factor sum of pairs / pairs - offset) */
     int64_t rows, columns, tiles_x; /* of a tile; tiles next to each other */
     int64_t pitch, area, origin;    /* of a row and a plane of a tile with its margin; its first pixel's place there */
@@ -117,6 +119,14 @@ static const vd_nlm_kernels *kernels_named(const char *name)
     return kernels != NULL ? kernels : vd_nlm_kernels_scalar();
 }
 
+/* Are all samples integers from a range of 255? */
+static bool is_whole(const vd_model_frame *frame)
+{
+    double outside = frame->params->cval;
+    return frame->stream == VD_U8 && (frame->params->boundary != VD_BOUNDARY_CONSTANT ||
+                                      (outside >= 0 && outside <= 255 && outside == rint(outside)));
+}
+
 int64_t vd_nonlocal_means_margin(const vd_params *params) { return (int64_t)params->search + params->patch; }
 
 vd_status vd_nonlocal_means(const vd_model_frame *frame)
@@ -141,15 +151,17 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame)
     j.rows = share(frame->height, tiles_y);
     tiles_y = share(frame->height, j.rows);
 
-    int64_t lead = whole(j.margin) + j.patch; /* of a row: rows of differences begin on a line of the cache */
-    j.pitch = whole(lead + j.columns + j.margin + STEP);
+    int64_t lead = whole(j.margin + PAIRS) + j.patch; /* of a row: rows of differences begin on a line of the cache */
+    j.pitch = whole(lead + j.columns + j.margin + PAIRS + STEP);
     j.area = j.pitch * (j.rows + 2 * j.margin);
     j.origin = j.margin * j.pitch + lead;
     j.sum_pitch = whole(j.columns);
     j.sum_area = j.sum_pitch * j.rows;
-    j.ring_pitch = whole(j.columns + j.search + 2 * j.patch) + STEP;
+    j.ring_pitch = whole(j.columns + j.search + PAIRS + 2 * j.patch) + 2 * STEP;
+    j.running = is_whole(frame) && (double)((j.size + 1) * j.channels) * 255 * 255 <= 16777216;
+    j.coarse = single && frame->tolerance >= VD_NLM_COARSE;
     int64_t copies = frame->masses != NULL ? 2 * (j.channels + 1) : j.channels;
-    int64_t reals = (j.channels + 1) * j.sum_area + (PAIRS * (j.size + 2) + 4) * j.ring_pitch + copies * j.area;
+    int64_t reals = (j.channels + 1) * j.sum_area + (PAIRS * (j.size + 3) + 3) * j.ring_pitch + copies * j.area;
     int64_t bytes = reals * real + 2 * (j.rows + 2 * j.margin) * (int64_t)sizeof(int64_t);
     j.scratch_size = (size_t)share(bytes, LINE) * LINE;
     int threads = (int)least(frame->threads, tiles_y * j.tiles_x);

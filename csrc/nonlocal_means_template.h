@@ -9,7 +9,7 @@
 #define TILE NAME(tile)
 
 /* One tile, and the scratch of the thread that works on it. Sample (y, x) of a plane is at y pitch + x, where y and x
- * may go into the margin; the rows of a shift begin at the x that shift_begin says. */
+ * may go into the margin; the rows of shifts begin at the x that first_of says. */
 typedef struct TILE {
     int64_t top, left, rows, columns;
     REAL *samples;  /* of the frame, 0 where missing */
@@ -19,8 +19,8 @@ typedef struct TILE {
     int64_t *plain; /* of rows: whether all masses are 1 */
     masses masses;
     REAL *sums, *totals; /* the planes of sums, and the weights */
-    REAL *column_sums, *boxes, *zeros, *usual_scales;
-    REAL *ring[PAIRS], *weights[PAIRS], *scales[PAIRS];
+    REAL *boxes, *zeros, *usual_scales;
+    REAL *ring[PAIRS], *column_sums[PAIRS], *weights[PAIRS], *scales[PAIRS];
     const REAL *scale[PAIRS]; /* usual_scales or scales */
 } TILE;
 
@@ -36,12 +36,12 @@ static TILE NAME(lay_out)(const job *j, int thread)
     next = t.totals + j->sum_area;
     for (int g = 0; g < PAIRS; g++) {
         t.ring[g] = next;
-        t.weights[g] = t.ring[g] + j->size * j->ring_pitch;
+        t.column_sums[g] = t.ring[g] + j->size * j->ring_pitch;
+        t.weights[g] = t.column_sums[g] + j->ring_pitch;
         t.scales[g] = t.weights[g] + j->ring_pitch;
         next = t.scales[g] + j->ring_pitch;
     }
-    t.column_sums = next;
-    t.boxes = t.column_sums + j->ring_pitch;
+    t.boxes = next;
     t.zeros = t.boxes + j->ring_pitch;
     t.usual_scales = t.zeros + j->ring_pitch;
     t.samples = t.usual_scales + j->ring_pitch + j->origin;
@@ -130,14 +130,14 @@ static void NAME(begin)(const job *j, TILE *t)
 }
 
 /* The weights of pairs across the frame's sides are 0. */
-static void NAME(clear_beyond)(const job *j, const TILE *t, const shift *s, REAL *weights)
+static void NAME(clear_beyond)(const job *j, const TILE *t, const shifts *s, int g)
 {
-    int64_t begin = t->left + shift_begin(s), n = t->columns + shift_extra(s);
-    int64_t first = most(0, -s->x) - begin, last = j->frame->width - most(0, s->x) - begin;
+    int64_t begin = t->left + first_of(s), n = t->columns + extra_of(s), shift = s->x + g;
+    int64_t first = most(0, -shift) - begin, last = j->frame->width - most(0, shift) - begin;
     for (int64_t i = 0; i < least(first, n); i++)
-        weights[i] = 0;
+        t->weights[g][i] = 0;
     for (int64_t i = most(last, 0); i < n; i++)
-        weights[i] = 0;
+        t->weights[g][i] = 0;
 }
 
 static bool NAME(is_beyond)(const job *j, const TILE *t, int64_t y)
@@ -145,93 +145,92 @@ static bool NAME(is_beyond)(const job *j, const TILE *t, int64_t y)
     return t->masses == EDGES && !is_inside(t->top + y, j->frame->height);
 }
 
-/* Row y of the squared differences of a shift, into the ring. */
-static void NAME(differences)(const job *j, TILE *t, int g, const shift *s, int64_t y)
+/* Row y of the squared differences of shifts, into their rings. */
+static void NAME(differences)(const job *j, TILE *t, const shifts *s, int64_t y)
 {
-    int64_t x = shift_begin(s) - j->patch, n = t->columns + shift_extra(s) + 2 * j->patch;
+    int64_t x = first_of(s) - j->patch, n = t->columns + extra_of(s) + 2 * j->patch;
     int64_t a = y * j->pitch + x, b = a + s->y * j->pitch + s->x;
-    REAL *out = t->ring[g] + (y + j->margin) % j->size * j->ring_pitch;
     bool masked = t->masses == MASKED && (t->kinds[y] != 0 || t->kinds[y + s->y] != 0);
-    j->kernels->NAME(difference)(out, t->samples + a, t->samples + b, (size_t)j->area, (size_t)j->channels,
-                                 masked ? t->present + a : NULL, masked ? t->present + b : NULL, (size_t)n);
+    REAL *out[PAIRS];
+    for (int g = 0; g < PAIRS; g++)
+        out[g] = t->ring[g] + (y + j->margin) % j->size * j->ring_pitch;
+    j->kernels->NAME(difference)(out, j->running ? t->column_sums : NULL, t->samples + a, t->samples + b,
+                                 (size_t)j->area, (size_t)j->channels, masked ? t->present + a : NULL,
+                                 masked ? t->present + b : NULL, (size_t)s->count, (size_t)n);
 }
 
 /* 1 / (number of pairs that are present around each pixel of row y), times the factor; 0 if there are none. */
-static void NAME(count)(const job *j, TILE *t, int g, const shift *s, int64_t y)
+static void NAME(count)(const job *j, TILE *t, const shifts *s, int g, int64_t y)
 {
-    size_t n = (size_t)(t->columns + shift_extra(s)), size = (size_t)j->size;
-    int64_t a = (y - j->patch) * j->pitch + shift_begin(s) - j->patch, b = a + s->y * j->pitch + s->x;
-    REAL *scales = t->scales[g], factor = NAME(limited)(j->factor);
-    j->kernels->NAME(products)(t->column_sums, t->present + a, t->present + b, (size_t)j->pitch, size, n + size - 1);
-    j->kernels->NAME(sum)(t->boxes, t->column_sums, 1, size, n);
+    size_t n = (size_t)(t->columns + extra_of(s)), size = (size_t)j->size;
+    int64_t a = (y - j->patch) * j->pitch + first_of(s) - j->patch, b = a + s->y * j->pitch + s->x + g;
+    REAL *scales = t->scales[g], *columns = t->weights[g], factor = NAME(limited)(j->factor);
+    j->kernels->NAME(products)(columns, t->present + a, t->present + b, (size_t)j->pitch, size, n + size - 1);
+    j->kernels->NAME(sum)(t->boxes, columns, 1, size, n);
     for (size_t i = 0; i < n; i++)
         scales[i] = t->boxes[i] > 0 ? factor / t->boxes[i] : 0;
     t->scale[g] = scales;
 }
 
 /* Do the pairs of row y differ in which are present from those that have left the patch since the row before? */
-static bool NAME(changes)(const job *j, const TILE *t, const shift *s, int64_t y)
+static bool NAME(changes)(const job *j, const TILE *t, const shifts *s, int64_t y)
 {
     int64_t in = y + j->patch, out = y - j->patch - 1;
     return t->kinds[in] != t->kinds[out] || t->kinds[in + s->y] != t->kinds[out + s->y];
 }
 
-/* Row y of the weights of a shift, from the ring. */
-static void NAME(weigh)(const job *j, TILE *t, int g, const shift *s, int64_t y, bool first)
+/* Row y of the weights of shifts, from their rings. */
+static void NAME(weigh)(const job *j, TILE *t, const shifts *s, int64_t y, bool first)
 {
-    size_t n = (size_t)(t->columns + shift_extra(s)), size = (size_t)j->size;
-    const REAL *column_sums = t->ring[g];
-    if (t->masses != MASKED)
-        t->scale[g] = t->usual_scales;
-    else if (first || NAME(changes)(j, t, s, y))
-        NAME(count)(j, t, g, s, y);
-    if (size > 1) {
-        j->kernels->NAME(sum)(t->column_sums, t->ring[g], (size_t)j->ring_pitch, size, n + size - 1);
-        column_sums = t->column_sums;
+    size_t n = (size_t)(t->columns + extra_of(s)), size = (size_t)j->size;
+    bool masked = t->masses == MASKED, changed = masked && (first || NAME(changes)(j, t, s, y));
+    for (int g = 0; g < s->count; g++) {
+        if (!masked)
+            t->scale[g] = t->usual_scales;
+        else if (changed)
+            NAME(count)(j, t, s, g, y);
+        if (!j->running)
+            j->kernels->NAME(sum)(t->column_sums[g], t->ring[g], (size_t)j->ring_pitch, size, n + size - 1);
+        j->kernels->NAME(weights)(t->weights[g], t->column_sums[g], size, t->scale[g], !masked,
+                                  NAME(limited)(j->offset), (REAL)s->gains[g], j->coarse, t->boxes, n);
+        if (t->masses == EDGES)
+            NAME(clear_beyond)(j, t, s, g);
     }
-    j->kernels->NAME(weights)(t->weights[g], column_sums, size, t->scale[g], NAME(limited)(j->offset), (REAL)s->gain,
-                              t->boxes, n);
-    if (t->masses == EDGES)
-        NAME(clear_beyond)(j, t, s, t->weights[g]);
 }
 
 /* The sums of row y of the tile: of the shifts' sources in row `from`, forward (x + s for x) or back (x for x + s). */
-static void NAME(add)(const job *j, TILE *t, const shift *s, int shifts, int64_t y, int64_t from, bool back)
+static void NAME(add)(const job *j, TILE *t, const shifts *s, int64_t y, int64_t from, bool back)
 {
-    const REAL *weights[PAIRS], *values[PAIRS];
+    const REAL *weights[PAIRS];
     bool masked = t->masses == MASKED && !t->plain[from];
-    for (int g = 0; g < PAIRS; g++) {
-        int64_t x = g < shifts ? s[g].x : 0;
-        weights[g] = g < shifts ? t->weights[g] - shift_begin(s + g) - (back ? x : 0) : t->zeros;
-        values[g] = (masked ? t->values : t->samples) + from * j->pitch + (back ? -x : x);
-    }
+    const REAL *values = (masked ? t->values : t->samples) + from * j->pitch + (back ? -s->x : s->x);
+    for (int g = 0; g < PAIRS; g++)
+        weights[g] = g < s->count ? t->weights[g] - first_of(s) - (back ? s->x + g : 0) : t->zeros;
     REAL *sums = t->sums + y * j->sum_pitch, *totals = t->totals + y * j->sum_pitch;
     j->kernels->NAME(accumulate)(sums, (size_t)j->sum_area, masked ? NULL : totals, weights, values, (size_t)j->area,
-                                 (size_t)(j->channels + masked), (size_t)t->columns);
+                                 back ? -1 : 1, (size_t)s->count, (size_t)(j->channels + masked), (size_t)t->columns);
 }
 
-/* Some shifts that go equally many rows down. Pairs of rows across the frame's edges have no weights. */
-static void NAME(sweep)(const job *j, TILE *t, const shift *s, int shifts)
+/* All of some shifts. Pairs of rows across the frame's edges have no weights. */
+static void NAME(sweep)(const job *j, TILE *t, const shifts *s)
 {
     int64_t down = s->y;
     bool first = true;
-    for (int g = 0; g < shifts; g++)
-        for (int64_t y = -down - j->patch; y < -down + j->patch; y++)
-            NAME(differences)(j, t, g, s + g, y);
+    if (j->running) /* the ring and the sums of its rows */
+        for (int g = 0; g < s->count; g++)
+            memset(t->ring[g], 0, (size_t)((j->size + 1) * j->ring_pitch) * sizeof(REAL));
+    for (int64_t y = -down - j->patch; y < -down + j->patch; y++)
+        NAME(differences)(j, t, s, y);
     for (int64_t y = -down; y < t->rows; y++) {
-        bool beyond = NAME(is_beyond)(j, t, y) || NAME(is_beyond)(j, t, y + down);
-        for (int g = 0; g < shifts; g++) {
-            NAME(differences)(j, t, g, s + g, y + j->patch);
-            if (!beyond)
-                NAME(weigh)(j, t, g, s + g, y, first);
-        }
-        if (beyond)
+        NAME(differences)(j, t, s, y + j->patch);
+        if (NAME(is_beyond)(j, t, y) || NAME(is_beyond)(j, t, y + down))
             continue;
+        NAME(weigh)(j, t, s, y, first);
         first = false;
         if (y >= 0)
-            NAME(add)(j, t, s, shifts, y, y + down, false);
+            NAME(add)(j, t, s, y, y + down, false);
         if (y + down < t->rows)
-            NAME(add)(j, t, s, shifts, y + down, y, true);
+            NAME(add)(j, t, s, y + down, y, true);
     }
 }
 
@@ -248,15 +247,11 @@ static void NAME(tiles)(void *context, int64_t first, int64_t last, int thread)
         NAME(begin)(j, &t);
         for (int64_t y = 0; y <= j->search; y++)
             for (int64_t x = y > 0 ? -j->search : 1; x <= j->search; x += PAIRS) {
-                shift shifts[PAIRS] = {{0, 0, 0}};
-                int count = (int)least(PAIRS, j->search - x + 1);
-                for (int g = 0; g < count; g++) {
-                    shifts[g].y = y;
-                    shifts[g].x = x + g;
-                    shifts[g].gain =
+                shifts s = {.y = y, .x = x, .count = (int)least(PAIRS, j->search - x + 1)};
+                for (int g = 0; g < s.count; g++)
+                    s.gains[g] =
                         gaussian((double)y, frame->params->sigma_y) * gaussian((double)(x + g), frame->params->sigma_x);
-                }
-                NAME(sweep)(j, &t, shifts, count);
+                NAME(sweep)(j, &t, &s);
             }
         for (int64_t c = 0; c < j->channels + 1; c++)
             for (int64_t y = 0; y < t.rows; y++) {

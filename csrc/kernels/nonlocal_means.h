@@ -2,12 +2,14 @@
 /*
  * The loops over rows of non-local means (../nonlocal_means.c), one table of functions per instruction set.
  *
- * n is rounded up to a multiple of VD_NLM_STEP: every row has that room, with numbers in it that may be read. The same
- * bits in every table: plain loops in a fixed order, which the compiler turns into vectors.
+ * n is rounded up to a multiple of VD_NLM_STEP: every row has that room, with numbers in it that may be read; so has a
+ * row of samples or of column sums for VD_NLM_STEP more. The same bits in every table: plain loops in a fixed order, which
+ * the compiler turns into vectors. Only weights and accumulate of float with AVX-512 have others, see there.
  */
 #ifndef VD_KERNELS_NONLOCAL_MEANS_H
 #define VD_KERNELS_NONLOCAL_MEANS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -15,19 +17,26 @@ enum {
     VD_NLM_PAIRS = 4 /* shifts that are added up at one go */
 };
 
-#define VD_NLM_KERNELS(T, S)                                                                                           \
-    /* out = sum of (a - b)^2 over channels, which are `plane` apart; 0 where not present, unless NULL */              \
-    void (*difference_##S)(T * out, const T *a, const T *b, size_t plane, size_t channels, const T *present_a,         \
-                           const T *present_b, size_t n);                                                              \
-    /* out = sum of a[r pitch] b[r pitch] over r < count */                                                            \
-    void (*products_##S)(T * out, const T *a, const T *b, size_t pitch, size_t count, size_t n);                       \
-    /* out = sum of rows[r pitch] over r < count, odd; with pitch 1 the sum of neighbours */                           \
-    void (*sum_##S)(T * out, const T *rows, size_t pitch, size_t count, size_t n);                                     \
-    /* out[i] = gain 2^-max(0, scale[i] d[i] - offset), d[i] = the sum of row[i .. i + size - 1] */                    \
-    void (*weights_##S)(T * out, const T *row, size_t size, const T *scale, T offset, T gain, T *scratch, size_t n);   \
-    /* over the pairs: sums[c plane] += weights values[c value_plane] for c < channels; total += weights */            \
-    void (*accumulate_##S)(T * sums, size_t plane, T *total, const T *const weights[VD_NLM_PAIRS],                     \
-                           const T *const values[VD_NLM_PAIRS], size_t value_plane, size_t channels, size_t n);
+#define VD_NLM_COARSE 1.1e-4
+
+#define VD_NLM_KERNELS(T, S)                                                                                                \
+    /* over the pairs g: out[g] = sum of (a - b[g])^2 over channels, which are `plane` apart, b[g] = what stands g        \
+     * further than b; 0 where not present, unless NULL. With `running`, running[g] += what out[g] is more than it was */ \
+    void (*difference_##S)(T *const out[VD_NLM_PAIRS], T *const running[VD_NLM_PAIRS], const T *a, const T *b,              \
+                           size_t plane, size_t channels, const T *present_a, const T *present_b, size_t pairs,             \
+                           size_t n);                                                                                       \
+    /* out = sum of a[r pitch] b[r pitch] over r < count */                                                                 \
+    void (*products_##S)(T * out, const T *a, const T *b, size_t pitch, size_t count, size_t n);                            \
+    /* out = sum of rows[r pitch] over r < count, odd; with pitch 1 the sum of neighbours */                                \
+    void (*sum_##S)(T * out, const T *rows, size_t pitch, size_t count, size_t n);                                          \
+    /* out[i] = gain 2^-max(0, scale[i] d[i] - offset), d[i] = the sum of row[i .. i + size - 1]. alike: every scale is  \
+     * scale[0]; coarse: a relative error of VD_NLM_COARSE will do */  \
+    void (*weights_##S)(T * out, const T *row, size_t size, const T *scale, bool alike, T offset, T gain, bool coarse,      \
+                        T *scratch, size_t n);                                                                              \
+    /* over the pairs g: sums[c plane] += weights[g] values[c value_plane + g step] for c < channels, step 1 or -1;     \
+     * total += weights[g], unless NULL. weights[g] are zeros from g = pairs on */   \
+    void (*accumulate_##S)(T * sums, size_t plane, T *total, const T *const weights[VD_NLM_PAIRS], const T *values,         \
+                           size_t value_plane, ptrdiff_t step, size_t pairs, size_t channels, size_t n);
 
 typedef struct vd_nlm_kernels {
     VD_NLM_KERNELS(float, f32)

@@ -15,16 +15,20 @@
 
 static inline VD_TARGET REAL NAME(square)(REAL a) { return a * a; }
 
-static VD_TARGET void NAME(difference)(REAL *restrict out, const REAL *restrict a, const REAL *restrict b, size_t plane,
-                                       size_t channels, const REAL *restrict present_a, const REAL *restrict present_b,
-                                       size_t n)
+static inline VD_TARGET REAL NAME(square3)(const REAL *a, const REAL *b, size_t plane)
 {
-    n = WHOLE(n);
+    return (NAME(square)(a[0] - b[0]) + NAME(square)(a[plane] - b[plane])) + NAME(square)(a[2 * plane] - b[2 * plane]);
+}
+
+static VD_TARGET void NAME(difference1)(REAL *restrict out, REAL *restrict running, const REAL *restrict a,
+                                        const REAL *restrict b, size_t plane, size_t channels,
+                                        const REAL *restrict present_a, const REAL *restrict present_b, size_t n)
+{
+    for (size_t i = 0; running != NULL && i < n; i++)
+        running[i] -= out[i];
     if (channels == 3) {
-        const REAL *restrict a1 = a + plane, *restrict a2 = a1 + plane, *restrict b1 = b + plane,
-                             *restrict b2 = b1 + plane;
         for (size_t i = 0; i < n; i++)
-            out[i] = (NAME(square)(a[i] - b[i]) + NAME(square)(a1[i] - b1[i])) + NAME(square)(a2[i] - b2[i]);
+            out[i] = NAME(square3)(a + i, b + i, plane);
     } else {
         for (size_t i = 0; i < n; i++)
             out[i] = NAME(square)(a[i] - b[i]);
@@ -37,6 +41,17 @@ static VD_TARGET void NAME(difference)(REAL *restrict out, const REAL *restrict 
     if (present_a != NULL)
         for (size_t i = 0; i < n; i++)
             out[i] = present_a[i] * present_b[i] > 0 ? out[i] : 0;
+    for (size_t i = 0; running != NULL && i < n; i++)
+        running[i] += out[i];
+}
+
+static VD_TARGET void NAME(difference)(REAL *const out[VD_NLM_PAIRS], REAL *const running[VD_NLM_PAIRS], const REAL *a,
+                                       const REAL *b, size_t plane, size_t channels, const REAL *present_a,
+                                       const REAL *present_b, size_t pairs, size_t n)
+{
+    for (size_t g = 0; g < pairs; g++)
+        NAME(difference1)(out[g], running != NULL ? running[g] : NULL, a, b + g, plane, channels, present_a,
+                          present_a != NULL ? present_b + g : NULL, WHOLE(n));
 }
 
 static VD_TARGET void NAME(products)(REAL *restrict out, const REAL *restrict a, const REAL *restrict b, size_t pitch,
@@ -91,9 +106,11 @@ static inline VD_TARGET REAL NAME(weight)(REAL distance, REAL scale, REAL offset
 }
 
 static VD_TARGET void NAME(weights)(REAL *restrict out, const REAL *restrict row, size_t size,
-                                    const REAL *restrict scale, REAL offset, REAL gain, REAL *restrict scratch,
-                                    size_t n)
+                                    const REAL *restrict scale, bool alike, REAL offset, REAL gain, bool coarse,
+                                    REAL *restrict scratch, size_t n)
 {
+    (void)alike;
+    (void)coarse;
     n = WHOLE(n);
     if (size == 3) {
         for (size_t i = 0; i < n; i++)
@@ -119,16 +136,17 @@ static VD_TARGET void NAME(weights)(REAL *restrict out, const REAL *restrict row
 
 /* Two planes at a time, or three and the total, so that weights are not read once for each. */
 static VD_TARGET void NAME(accumulate)(REAL *restrict sums, size_t plane, REAL *restrict total,
-                                       const REAL *const weights[VD_NLM_PAIRS], const REAL *const values[VD_NLM_PAIRS],
-                                       size_t value_plane, size_t channels, size_t n)
+                                       const REAL *const weights[VD_NLM_PAIRS], const REAL *values, size_t value_plane,
+                                       ptrdiff_t step, size_t pairs, size_t channels, size_t n)
 {
     const REAL *restrict w0 = weights[0], *restrict w1 = weights[1], *restrict w2 = weights[2],
                          *restrict w3 = weights[3];
     size_t c = 0;
+    (void)pairs;
     n = WHOLE(n);
     while (c < channels) {
-        const REAL *restrict v0 = values[0] + c * value_plane, *restrict v1 = values[1] + c * value_plane,
-                             *restrict v2 = values[2] + c * value_plane, *restrict v3 = values[3] + c * value_plane;
+        const REAL *restrict v0 = values + c * value_plane, *restrict v1 = v0 + step, *restrict v2 = v1 + step,
+                             *restrict v3 = v2 + step;
         REAL *restrict sum = sums + c * plane;
         if (c == 0 && total != NULL && channels == 3) {
             const REAL *restrict u0 = v0 + value_plane, *restrict u1 = v1 + value_plane,

@@ -2,9 +2,11 @@
 /*
  * Non-local means: against the double loop over pixels, windows and patches, for every dtype, number of channels, kind
  * of mask and instruction set; frames smaller than a window and larger than a tile; the same bits for any number of
- * threads; patches and windows of any size; no memory.
+ * threads, and of all instruction sets but for float with AVX-512; running sums of whole numbers, with the bits of those
+ * that only add; coarse weights; patches and windows of any size; no memory.
  */
 #include "gaussian.h"
+#include "kernels/nonlocal_means.h"
 #include "models.h"
 
 #include "check.h"
@@ -155,7 +157,7 @@ static double gaussian(double d, double sigma) { return sigma > 0 ? exp(-0.5 * (
 static void check_pixel(const scene *s, int64_t y, int64_t x)
 {
     const vd_model_frame *f = &s->frame;
-    double weights = 0, sums[8] = {0}, tolerance = f->dtype == VD_F32 ? 4e-6 : 1e-13;
+    double weights = 0, sums[8] = {0}, tolerance = (f->dtype == VD_F32 ? 4e-6 : 1e-13) + f->tolerance;
     for (int64_t dy = -s->params.search; dy <= s->params.search; dy++)
         for (int64_t dx = -s->params.search; dx <= s->params.search; dx++) {
             int64_t a = y * f->pitch + x, b = a + dy * f->pitch + dx;
@@ -168,9 +170,10 @@ static void check_pixel(const scene *s, int64_t y, int64_t x)
             for (int64_t c = 0; c < f->channels; c++)
                 sums[c] += w * get(s->planes[c], f->dtype, b);
         }
+    double extent = f->stream == VD_U8 ? fmax(255, s->params.cval) : 1;
     CHECK(fabs(get(f->weights, f->dtype, y * f->width + x) - weights) <= tolerance * weights);
     for (int64_t c = 0; c < f->channels; c++)
-        CHECK(fabs(get(s->sums[c], f->dtype, y * f->width + x) - sums[c]) <= tolerance * weights);
+        CHECK(fabs(get(s->sums[c], f->dtype, y * f->width + x) - sums[c]) <= tolerance * weights * extent);
 }
 
 static vd_params some_params(int32_t patch, int32_t search, double strength, double noise, double sigma)
@@ -195,25 +198,86 @@ static const vd_kernels *kernels_of_set(const char *name)
     return NULL;
 }
 
-/* Against the double loop at every `stride`th pixel, and every set and number of threads against the first result. */
+static size_t result_bytes(const scene *s)
+{
+    const vd_model_frame *f = &s->frame;
+    return (size_t)(f->height * f->width * (f->channels + 1)) * size_of(f->dtype);
+}
+
+/* Every set against the double loop at every `stride`th pixel, and with three threads against itself; all that do not
+ * round in their own way against the first. */
+static void check_scene(scene *s, int64_t stride)
+{
+    size_t bytes = result_bytes(s);
+    void *first = malloc(bytes), *single = malloc(bytes);
+    const char *sets[4];
+    int32_t count = vd_instruction_sets(sets, 4);
+    for (int set = 0; set < count; set++) {
+        CHECK_STATUS(run(s, kernels_of_set(sets[set]), 1), VD_OK);
+        memcpy(set == 0 ? first : single, s->results, bytes);
+        bool own = s->frame.dtype == VD_F32 && strcmp(sets[set], "avx512") == 0;
+        CHECK(set == 0 || own || memcmp(first, single, bytes) == 0);
+        for (int64_t i = 0; (set == 0 || own) && i < s->frame.height * s->frame.width; i += stride)
+            check_pixel(s, i / s->frame.width, i % s->frame.width);
+        memset(s->results, 0xff, bytes);
+        CHECK_STATUS(run(s, kernels_of_set(sets[set]), 3), VD_OK);
+        CHECK(memcmp(set == 0 ? first : single, s->results, bytes) == 0);
+    }
+    free(first);
+    free(single);
+}
+
 static void check_frame(int32_t dtype, int64_t height, int64_t width, int64_t channels, int mask, vd_params params,
                         int64_t stride)
 {
     scene s = make_scene(dtype, height, width, channels, mask, params);
-    size_t bytes = (size_t)(height * width * (channels + 1)) * size_of(dtype);
-    void *first = malloc(bytes);
+    check_scene(&s, stride);
+    free_scene(&s);
+}
+
+/* Whole numbers less a reference: with running sums, which have the bits of those that only add; then coarse too. */
+static void check_bytes(int64_t height, int64_t width, int64_t channels, int mask, vd_params params, int64_t stride)
+{
+    params.strength *= 255;
+    params.noise *= 255;
+    scene s = make_scene(VD_F32, height, width, channels, mask, params);
+    for (int64_t i = 0; i < s.area * channels; i++) {
+        double f = get(s.samples, VD_F32, i);
+        put(s.samples, VD_F32, i, f < 2 ? rint(255 * f) - 60 : 1e30);
+    }
+    size_t bytes = result_bytes(&s);
+    void *plain = malloc(bytes);
     const char *sets[4];
     int32_t count = vd_instruction_sets(sets, 4);
-    CHECK_STATUS(run(&s, kernels_of_set(sets[count - 1]), 1), VD_OK);
-    memcpy(first, s.results, bytes);
-    for (int64_t i = 0; i < height * width; i += stride)
-        check_pixel(&s, i / width, i % width);
     for (int set = 0; set < count; set++) {
-        memset(s.results, 0xff, bytes);
-        CHECK_STATUS(run(&s, kernels_of_set(sets[set]), 1 + 2 * set), VD_OK);
-        CHECK(memcmp(first, s.results, bytes) == 0);
+        s.frame.stream = VD_F32;
+        CHECK_STATUS(run(&s, kernels_of_set(sets[set]), 1), VD_OK);
+        memcpy(plain, s.results, bytes);
+        s.frame.stream = VD_U8;
+        CHECK_STATUS(run(&s, kernels_of_set(sets[set]), 2), VD_OK);
+        CHECK(memcmp(plain, s.results, bytes) == 0);
     }
-    free(first);
+    check_scene(&s, stride);
+    s.frame.tolerance = VD_NLM_COARSE;
+    check_scene(&s, stride);
+    free(plain);
+    free_scene(&s);
+}
+
+/* What is beyond the edges need not be whole: no running sums then. */
+static void check_constant(double outside)
+{
+    scene s = make_scene(VD_F32, 40, 30, 1, REFLECTED, some_params(2, 3, 20, 5, 0));
+    for (int64_t i = 0; i < s.area; i++)
+        put(s.samples, VD_F32, i, rint(255 * uniform(0, 1)));
+    for (int64_t y = -s.margin; y < 40 + s.margin; y++)
+        for (int64_t x = -s.margin; x < 30 + s.margin; x++)
+            if (y < 0 || y >= 40 || x < 0 || x >= 30)
+                put(s.samples, VD_F32, s.origin + y * s.frame.pitch + x, outside);
+    s.params.boundary = VD_BOUNDARY_CONSTANT;
+    s.params.cval = outside;
+    s.frame.stream = VD_U8;
+    check_scene(&s, 3);
     free_scene(&s);
 }
 
@@ -221,7 +285,7 @@ static void check_frame(int32_t dtype, int64_t height, int64_t width, int64_t ch
 static void check_ones(int32_t dtype)
 {
     scene s = make_scene(dtype, 20, 30, 2, ONES, some_params(2, 3, 0.1, 0.05, 0));
-    size_t bytes = 20 * 30 * 3 * size_of(dtype);
+    size_t bytes = result_bytes(&s);
     void *first = malloc(bytes);
     CHECK_STATUS(run(&s, vd_kernels_scalar(), 1), VD_OK);
     memcpy(first, s.results, bytes);
@@ -283,6 +347,16 @@ int main(void)
         check_extremes(dtypes[d], 0.1, 0.1, 1e25);
         check_extremes(dtypes[d], 1e25, 1e30, 1e25);
     }
+    for (int mask = 0; mask < MASKS; mask++) {
+        for (int64_t channels = 1; channels <= 4; channels++)
+            check_bytes(17, 40, channels, mask, params, 5);
+        for (int32_t patch = 0; patch <= 5; patch++)
+            check_bytes(9, 21, 1 + 2 * (patch % 2), mask, some_params(patch, 1 + patch, 0.2, 0, patch % 2 ? 2 : 0), 3);
+        check_bytes(150, 460, 3, mask, some_params(1, 2, 0.1, 0.05, 0), 97);
+    }
+    check_constant(60);
+    check_constant(0.1);
+    check_constant(1e6);
     check_no_memory();
     return check_result();
 }

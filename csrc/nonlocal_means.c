@@ -20,14 +20,20 @@
  * Tiles. The frame is cut into tiles whose samples, sums and rows of differences stay in the second and first level of
  * the cache; each is done alone, weights at its edges are found again by its neighbours, and the tiles depend on
  * nothing but the frame's size. So threads share tiles and the bits are the same for any number of them. Within a tile
- * four shifts go down the rows together, each with a ring of the last rows of differences; their four terms enter the
- * sums at one go.
+ * six shifts next to each other go down the rows together, each with a ring of the last rows of differences; they read
+ * one row of samples, and their terms enter the sums at one go.
  *
  * Rounding. Box sums only ever add, columns first: a running sum that also subtracts, or a summed-area table, is
  * cheaper for large patches but keeps the rounding error of the edges it has passed, which in single precision is not
  * small against strength^2. So a distance is good to about (patch + channels) roundings and a weight to those of its
  * exponent, below (d2 + 2 noise^2) / strength^2 of them, and of the exponential (exponential.h): some 1e-6 in single
  * precision unless the noise is many times strength.
+ *
+ * Bytes. Samples of 8 bits, and so their squared differences, are integers: sums of columns, below 2^24 if
+ * size channels 255^2 is, are exact, so they run down the rows, one comes and one goes, and have the bits of those that
+ * only add. Kernels may take weights with a relative error of e = VD_NLM_COARSE where the tolerance is at least that: a
+ * weighted mean m of samples f_i moves by |sum e_i w_i (f_i - m)| / sum (1 + e_i) w_i, which is below e / (1 - e) times
+ * the mean of |f_i - m|, and that is at most half the range.
  *
  * The edges of the frame cost nothing: weights across them become 0. Missing pixels in a tile cost a choice per
  * difference, and counts of the pairs that are there wherever rows of the mask differ from the one above.
@@ -47,7 +53,7 @@ enum {
     PAIRS = VD_NLM_PAIRS,
     STEP = VD_NLM_STEP,
     LINE = 64,       /* bytes */
-    TILE_ROWS = 128, /* more for wide windows */
+    TILE_ROWS = 96,  /* more for wide windows */
     TILE_BYTES = 896 /* of a row of weights, unless the window is wider */
 };
 
@@ -152,13 +158,13 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame)
     tiles_y = share(frame->height, j.rows);
 
     int64_t lead = whole(j.margin + PAIRS) + j.patch; /* of a row: rows of differences begin on a line of the cache */
-    j.pitch = whole(lead + j.columns + j.margin + PAIRS + STEP);
+    j.pitch = whole(lead + j.columns + j.margin + PAIRS) + 2 * STEP;
     j.area = j.pitch * (j.rows + 2 * j.margin);
     j.origin = j.margin * j.pitch + lead;
     j.sum_pitch = whole(j.columns);
     j.sum_area = j.sum_pitch * j.rows;
     j.ring_pitch = whole(j.columns + j.search + PAIRS + 2 * j.patch) + 2 * STEP;
-    j.running = is_whole(frame) && (double)((j.size + 1) * j.channels) * 255 * 255 <= 16777216;
+    j.running = is_whole(frame) && (double)(j.size * j.channels) * 255 * 255 <= 16777216;
     j.coarse = single && frame->tolerance >= VD_NLM_COARSE;
     int64_t copies = frame->masses != NULL ? 2 * (j.channels + 1) : j.channels;
     int64_t reals = (j.channels + 1) * j.sum_area + (PAIRS * (j.size + 3) + 3) * j.ring_pitch + copies * j.area;

@@ -138,9 +138,10 @@ def test_strides_do_not_matter(model):
     planar = np.ascontiguousarray(np.moveaxis(video, -1, 1))
     got = vdcore.diffuse(planar, SIGMA, 2, model=model, channel_axis=1)
     np.testing.assert_array_equal(np.moveaxis(got, 1, -1), expected)
-    np.testing.assert_array_equal(
-        vdcore.diffuse(video[:, ::-1, ::-1], SIGMA, 2, model=model)[:, ::-1, ::-1], expected
-    )
+    turned = vdcore.diffuse(video[:, ::-1, ::-1], SIGMA, 2, model=model)
+    np.testing.assert_array_equal(turned, vdcore.diffuse(video[:, ::-1, ::-1].copy(), SIGMA, 2, model=model))
+    slack = 1 if isinstance(model, models.NonLocalMeans) else 0  # it adds up in one order of the shifts
+    np.testing.assert_allclose(turned[:, ::-1, ::-1].astype(int), expected, rtol=0, atol=slack)
 
 
 @pytest.mark.parametrize("model", PADDED, ids=models.text_of)

@@ -14,10 +14,10 @@
 
 enum {
     VD_NLM_STEP = 16,
-    VD_NLM_PAIRS = 4 /* shifts that are added up at one go */
+    VD_NLM_PAIRS = 6 /* shifts that are added up at one go */
 };
 
-#define VD_NLM_COARSE 1.1e-4
+#define VD_NLM_COARSE 1e-4
 
 #define VD_NLM_KERNELS(T, S)                                                                                                \
     /* over the pairs g: out[g] = sum of (a - b[g])^2 over channels, which are `plane` apart, b[g] = what stands g        \

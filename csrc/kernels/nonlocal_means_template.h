@@ -20,10 +20,26 @@ static inline VD_TARGET REAL NAME(square3)(const REAL *a, const REAL *b, size_t 
     return (NAME(square)(a[0] - b[0]) + NAME(square)(a[plane] - b[plane])) + NAME(square)(a[2 * plane] - b[2 * plane]);
 }
 
+/* One and three channels with running sums, all present, take one pass. */
 static VD_TARGET void NAME(difference1)(REAL *restrict out, REAL *restrict running, const REAL *restrict a,
                                         const REAL *restrict b, size_t plane, size_t channels,
                                         const REAL *restrict present_a, const REAL *restrict present_b, size_t n)
 {
+    bool both = running != NULL && present_a == NULL && (channels == 1 || channels == 3);
+    if (both && channels == 1)
+        for (size_t i = 0; i < n; i++) {
+            REAL d = NAME(square)(a[i] - b[i]);
+            running[i] += d - out[i];
+            out[i] = d;
+        }
+    else if (both)
+        for (size_t i = 0; i < n; i++) {
+            REAL d = NAME(square3)(a + i, b + i, plane);
+            running[i] += d - out[i];
+            out[i] = d;
+        }
+    if (both)
+        return;
     for (size_t i = 0; running != NULL && i < n; i++)
         running[i] -= out[i];
     if (channels == 3) {
@@ -134,54 +150,45 @@ static VD_TARGET void NAME(weights)(REAL *restrict out, const REAL *restrict row
 #define INDEPENDENT
 #endif
 
-/* Two planes at a time, or three and the total, so that weights are not read once for each. */
+/* The terms of sample i of a sum. */
+static inline VD_TARGET REAL NAME(terms)(const REAL *const w[VD_NLM_PAIRS], const REAL *v, ptrdiff_t step, size_t i)
+{
+    return ((w[0][i] * v[i] + w[1][i] * (v + step)[i]) + (w[2][i] * (v + 2 * step)[i] + w[3][i] * (v + 3 * step)[i])) +
+           (w[4][i] * (v + 4 * step)[i] + w[5][i] * (v + 5 * step)[i]);
+}
+
+/* The total with the first plane, or with three, so that weights are not read once more. */
 static VD_TARGET void NAME(accumulate)(REAL *restrict sums, size_t plane, REAL *restrict total,
                                        const REAL *const weights[VD_NLM_PAIRS], const REAL *values, size_t value_plane,
                                        ptrdiff_t step, size_t pairs, size_t channels, size_t n)
 {
-    const REAL *restrict w0 = weights[0], *restrict w1 = weights[1], *restrict w2 = weights[2],
-                         *restrict w3 = weights[3];
-    size_t c = 0;
+    const REAL *const w[VD_NLM_PAIRS] = {weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]};
+    const REAL *v = values, *v1 = v + value_plane, *v2 = v1 + value_plane;
+    REAL *restrict sum1 = sums + plane, *restrict sum2 = sum1 + plane;
+    size_t c = total == NULL ? 0 : channels == 3 ? 3 : 1;
     (void)pairs;
     n = WHOLE(n);
-    while (c < channels) {
-        const REAL *restrict v0 = values + c * value_plane, *restrict v1 = v0 + step, *restrict v2 = v1 + step,
-                             *restrict v3 = v2 + step;
-        REAL *restrict sum = sums + c * plane;
-        if (c == 0 && total != NULL && channels == 3) {
-            const REAL *restrict u0 = v0 + value_plane, *restrict u1 = v1 + value_plane,
-                                 *restrict u2 = v2 + value_plane, *restrict u3 = v3 + value_plane;
-            const REAL *restrict t0 = u0 + value_plane, *restrict t1 = u1 + value_plane,
-                                 *restrict t2 = u2 + value_plane, *restrict t3 = u3 + value_plane;
-            REAL *restrict next = sum + plane, *restrict last = next + plane;
-            INDEPENDENT
-            for (size_t i = 0; i < n; i++) {
-                sum[i] += (w0[i] * v0[i] + w1[i] * v1[i]) + (w2[i] * v2[i] + w3[i] * v3[i]);
-                next[i] += (w0[i] * u0[i] + w1[i] * u1[i]) + (w2[i] * u2[i] + w3[i] * u3[i]);
-                last[i] += (w0[i] * t0[i] + w1[i] * t1[i]) + (w2[i] * t2[i] + w3[i] * t3[i]);
-                total[i] += (w0[i] + w1[i]) + (w2[i] + w3[i]);
-            }
-            c = 3;
-        } else if (c == 0 && total != NULL) {
-            for (size_t i = 0; i < n; i++) {
-                sum[i] += (w0[i] * v0[i] + w1[i] * v1[i]) + (w2[i] * v2[i] + w3[i] * v3[i]);
-                total[i] += (w0[i] + w1[i]) + (w2[i] + w3[i]);
-            }
-            c++;
-        } else if (c + 1 < channels) {
-            const REAL *restrict u0 = v0 + value_plane, *restrict u1 = v1 + value_plane,
-                                 *restrict u2 = v2 + value_plane, *restrict u3 = v3 + value_plane;
-            REAL *restrict next = sum + plane;
-            for (size_t i = 0; i < n; i++) {
-                sum[i] += (w0[i] * v0[i] + w1[i] * v1[i]) + (w2[i] * v2[i] + w3[i] * v3[i]);
-                next[i] += (w0[i] * u0[i] + w1[i] * u1[i]) + (w2[i] * u2[i] + w3[i] * u3[i]);
-            }
-            c += 2;
-        } else {
-            for (size_t i = 0; i < n; i++)
-                sum[i] += (w0[i] * v0[i] + w1[i] * v1[i]) + (w2[i] * v2[i] + w3[i] * v3[i]);
-            c++;
+    if (c == 3) {
+        INDEPENDENT
+        for (size_t i = 0; i < n; i++) {
+            sums[i] += NAME(terms)(w, v, step, i);
+            sum1[i] += NAME(terms)(w, v1, step, i);
+            sum2[i] += NAME(terms)(w, v2, step, i);
+            total[i] += ((w[0][i] + w[1][i]) + (w[2][i] + w[3][i])) + (w[4][i] + w[5][i]);
         }
+    } else if (c == 1) {
+        INDEPENDENT
+        for (size_t i = 0; i < n; i++) {
+            sums[i] += NAME(terms)(w, v, step, i);
+            total[i] += ((w[0][i] + w[1][i]) + (w[2][i] + w[3][i])) + (w[4][i] + w[5][i]);
+        }
+    }
+    for (; c < channels; c++) {
+        REAL *restrict sum = sums + c * plane;
+        const REAL *value = values + c * value_plane;
+        INDEPENDENT
+        for (size_t i = 0; i < n; i++)
+            sum[i] += NAME(terms)(w, value, step, i);
     }
 }
 

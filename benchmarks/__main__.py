@@ -16,6 +16,7 @@ QUESTIONS = (
     "growth_with_threads",
     "against_yardstick",
     "video_files",
+    "pyav_files",
     "memory",
     "importing",
     "growth_with_size",

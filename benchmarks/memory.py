@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From file to file: how much memory does the filter take, and does it grow with the length of the video?
+"""From file to file through OpenCV: how much memory does the filter take, does it grow with the video?
 
 Each figure is the peak of the resident memory of a process of its own, counted in float32 frames.
 """
@@ -22,9 +22,9 @@ warnings.simplefilter("ignore")
 path, out, *options = sys.argv[1:]
 if options:
     sigma, tau, lookahead = options
-    vdcore.diffuse_video(path, out, float(sigma), float(tau), lookahead=int(lookahead))
+    vdcore.diffuse_video(path, out, float(sigma), float(tau), lookahead=int(lookahead), backend="opencv")
 else:
-    filter_video(path, out, lambda info: PassThrough())
+    filter_video(path, out, lambda info: PassThrough(), backend="opencv")
 for line in open("/proc/self/status"):
     if line.startswith("VmHWM"):
         print(line.split()[1])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: every instruction set of this machine, one and two threads, real clips where they are."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -56,6 +57,26 @@ def little_memory():
     resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.fixture
+def without_pyav(monkeypatch):
+    """As if PyAV were not installed."""
+    pytest.importorskip("cv2")
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        "vdcore.video.opening.find_spec", lambda name: None if name == "av" else find_spec(name)
+    )
+
+
+@pytest.fixture(params=["opencv", "pyav"])
+def backend(request):
+    """The backend that "auto" stands for."""
+    if request.param == "pyav":
+        pytest.importorskip("av")
+    else:
+        request.getfixturevalue("without_pyav")
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ def run(capsys, *arguments):
     return code, captured.out, captured.err
 
 
+@pytest.mark.usefixtures("backend")
 def test_prints_the_fit_and_a_command_that_runs(tmp_path, capsys, noisy, clean):
     target = tmp_path / "out.mkv"
     code, out, err = run(capsys, "fit", noisy, "--reference", clean, "--out", target)

@@ -3,12 +3,14 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from vdcore import demo
 from vdcore.cli import main
 from videos import read_video
 
 
+@pytest.mark.usefixtures("backend")
 def test_demo(tmp_path):
     result = demo.run_demo(tmp_path / "new" / "folder", width=160, height=96, frames=20)
     noisy, filtered = read_video(result.noisy), read_video(result.filtered)

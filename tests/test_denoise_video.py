@@ -2,7 +2,9 @@
 """Noise removal from file to file: the same as on arrays, what the report says, errors, the command line."""
 
 import os
+import re
 import warnings
+import weakref
 
 import cv2
 import numpy as np
@@ -11,9 +13,14 @@ import pytest
 import vdcore
 from vdcore.cli import main
 from vdcore.demo import clean_scene
-from vdcore.video import Buffers, Frame
+from vdcore.denoising import denoiser_parameters
+from vdcore.video import Frame, Orientation, Plane, frame_range
 from vdcore.video.denoising import DenoisingFilter
 from videos import read_video, write_video
+
+FFV1 = {"opencv": "FFV1", "pyav": "ffv1"}
+
+each_backend = pytest.mark.usefixtures("backend")
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +52,15 @@ def psnr(frames, truth):
     [{}, {"preset": "fast"}, {"lookahead": 2}, {"motion": None}, {"threads": 1}, {"lookahead": 31}],
     ids=str,
 )
-def test_file_equals_array(tmp_path, clip, scene, keywords):
+def test_file_equals_array(tmp_path, clip, scene, backend, keywords):
     report = denoised(clip, tmp_path / "out.mkv", 15, **keywords)
     np.testing.assert_array_equal(read_video(report.path), vdcore.denoise(scene[1], 15, **keywords))
-    assert (report.frames, report.preset, report.codec) == (10, keywords.get("preset", "balanced"), "FFV1")
+    assert (report.frames, report.preset) == (10, keywords.get("preset", "balanced"))
+    assert (report.backend, report.codec) == (backend, FFV1[backend])
     np.testing.assert_array_equal(report.noise.sigma, [15, 15, 15])
 
 
+@each_backend
 def test_automatic(tmp_path, clip, scene):
     clean, noisy = scene
     report = denoised(clip, tmp_path / "out.mkv")
@@ -62,6 +71,7 @@ def test_automatic(tmp_path, clip, scene):
     assert psnr(read_video(report.path), clean) > psnr(noisy, clean) + 9
 
 
+@each_backend
 def test_grey(tmp_path, scene):
     frames = scene[1][..., 0].copy()
     write_video(tmp_path / "in.mkv", frames)
@@ -70,6 +80,7 @@ def test_grey(tmp_path, scene):
     assert report.channels == 1 and report.noise.sigma.shape == (1,)
 
 
+@each_backend
 @pytest.mark.parametrize("unit, scale", [("frames", 1), ("seconds", 1 / 25)])
 @pytest.mark.parametrize("lookahead", [0, 2])
 def test_part_of_the_picture_and_of_the_time(tmp_path, clip, scene, lookahead, unit, scale):
@@ -84,6 +95,7 @@ def test_part_of_the_picture_and_of_the_time(tmp_path, clip, scene, lookahead, u
     np.testing.assert_array_equal(report.noise.sigma[::-1], vdcore.estimate_noise(noisy[3:8]).sigma)
 
 
+@each_backend
 def test_soft_region(tmp_path, clip, scene):
     mask = np.broadcast_to(np.linspace(0, 1, 160), (96, 160))
     report = denoised(clip, tmp_path / "out.mkv", 15, region=mask)
@@ -92,6 +104,7 @@ def test_soft_region(tmp_path, clip, scene):
     np.testing.assert_allclose(read_video(report.path), blend, atol=0.51)
 
 
+@each_backend
 def test_clean_video_stays(tmp_path, scene):
     still = np.repeat(scene[0][:1], 5, axis=0)
     write_video(tmp_path / "in.mkv", still)
@@ -102,12 +115,14 @@ def test_clean_video_stays(tmp_path, scene):
     assert not read_video(report.path).any() and not report.noise.sigma.any()
 
 
+@each_backend
 def test_no_frame_in_the_range(tmp_path, clip, scene):
     report = denoised(clip, tmp_path / "out.mkv", start=100)
     np.testing.assert_array_equal(read_video(report.path), scene[1])
     assert report.frames == 10 and report.noise is None
 
 
+@each_backend
 def test_a_callable_sees_red_green_blue(tmp_path, clip, scene):
     seen = []
 
@@ -120,28 +135,40 @@ def test_a_callable_sees_red_green_blue(tmp_path, clip, scene):
     np.testing.assert_array_equal(read_video(report.path), vdcore.denoise(scene[1], 15, motion=None))
 
 
-def test_buffers_go_round(scene):
-    """The filter gives away what it yields and gives back the rest: no more buffers than are in flight."""
+@pytest.mark.parametrize("lookahead", [0, 2])
+def test_frames_change_in_place(scene, lookahead):
+    """The filter yields the frames that it was given, as soon as it can, and keeps nothing of them."""
     frames = scene[1]
-    for lookahead in (0, 2):
-        buffers = Buffers(frames[0].shape, frames.dtype)
-        made = []
-        acquire = buffers.acquire
-        denoiser = vdcore.Denoiser(15, lookahead=lookahead, motion=None)
-        stage = DenoisingFilter(denoiser, None, vdcore.video.frame_range(None, None, "frames"))
-        for index, frame in enumerate(frames):
-            image = acquire()
-            made.append(id(image))
-            image[...] = frame
-            for out in stage.push(Frame(image, index, index / 25), buffers):
-                made.append(id(out))
-                buffers.release(out)
-        assert len(set(made)) <= 2
+    plane = Plane("colour", frames[0].shape, frames.dtype, channel_order="bgr")
+    parameters = denoiser_parameters(15, "balanced", None, lookahead, None)
+    stage = DenoisingFilter(
+        parameters, None, (plane,), Orientation(), None, frame_range(None, None, "frames")
+    )
+    alive = weakref.WeakValueDictionary()
+    results = []
+
+    def take(ready):
+        for frame in ready:
+            assert frame.index == len(results)
+            assert frame.planes[0] is alive[frame.index]
+            results.append(frame.planes[0].copy())
+
+    for index, samples in enumerate(frames):
+        frame = Frame((samples.copy(),), index, index / 25)
+        alive[index] = frame.planes[0]
+        take(stage.push(frame))
+        del frame
+        assert len(results) == max(0, index + 1 - lookahead)
+        assert len(alive) <= lookahead
+    take(stage.flush())
+    assert len(alive) == 0
+    np.testing.assert_array_equal(results, vdcore.denoise(frames, 15, lookahead=lookahead, motion=None))
 
 
 # errors
 
 
+@each_backend
 @pytest.mark.parametrize(
     "keywords, error, match",
     [
@@ -168,6 +195,7 @@ def test_errors_leave_nothing(tmp_path, clip, keywords, error, match):
     assert sorted(os.listdir(tmp_path)) == ["in.mkv", "out.mkv"]
 
 
+@each_backend
 def test_files_that_are_none(tmp_path, clip):
     with pytest.raises(FileNotFoundError):
         denoised(tmp_path / "missing.mkv", tmp_path / "out.mkv")
@@ -178,6 +206,7 @@ def test_files_that_are_none(tmp_path, clip):
         denoised(tmp_path / "empty.mkv", tmp_path / "out.mkv")
 
 
+@each_backend
 def test_broken_video(tmp_path, scene):
     frames = np.concatenate([scene[1]] * 3)
     path = write_video(tmp_path / "in.mkv", frames)
@@ -212,22 +241,24 @@ def run(capsys, *arguments):
     ],
     ids=str,
 )  # fmt: skip
-def test_command(tmp_path, capsys, clip, options, keywords):
+def test_command(tmp_path, capsys, clip, backend, options, keywords):
     code, out, _ = run(capsys, "denoise", clip, tmp_path / "out.mkv", "--no-progress", *options)
     assert code == 0
     report = denoised(clip, tmp_path / "expected.mkv", **keywords)
     np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), read_video(tmp_path / "expected.mkv"))
     first, second = out.splitlines()
-    assert first.startswith(f"{tmp_path / 'out.mkv'}: 10 frames, 160x96, 25 fps, FFV1;")
+    assert first.startswith(f"{tmp_path / 'out.mkv'}: 10 frames, 160x96, 25 fps, {FFV1[backend]};")
     assert second == f"noise: {', '.join(f'{sigma:.3g}' for sigma in report.noise.sigma)}"
 
 
+@each_backend
 def test_command_on_clean_video(tmp_path, capsys, clip):
     assert run(capsys, "denoise", clip, tmp_path / "out.mkv", "--strength", 0)[1].endswith(
         "noise: 0, 0, 0 (frames are as they were)\n"
     )
 
 
+@each_backend
 def test_command_with_a_mask(tmp_path, capsys, clip):
     mask = np.zeros((96, 160), np.uint8)
     mask[20:60, 30:90] = 255
@@ -237,6 +268,7 @@ def test_command_with_a_mask(tmp_path, capsys, clip):
     assert changed[20:60, 30:90].all() and not changed[mask == 0].any()
 
 
+@each_backend
 @pytest.mark.parametrize(
     "arguments, code, message",
     [
@@ -244,13 +276,13 @@ def test_command_with_a_mask(tmp_path, capsys, clip):
         (["in.mkv", "out.mkv", "--strength", "-2"], 1, "strength must be a finite number >= 0"),
         (["in.mkv", "out.mkv", "--preset", "best"], 2, "best"),
         (["in.mkv", "out.mkv", "--lookahead", "99"], 1, "lookahead must be an integer from 0 to 31"),
-        (["in.mkv", "out.xyz"], 1, "out must end in one of"),
+        (["in.mkv", "out.xyz"], 1, "out must (end in one of|have the suffix of)"),
         (["missing.mkv", "out.mkv"], 1, "No such file"),
-        (["in.mkv"], 2, "Missing argument 'OUT'"),
+        (["in.mkv"], 2, "IN and OUT must be given"),
     ],
 )
 def test_command_errors(tmp_path, capsys, monkeypatch, clip, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     got, out, err = run(capsys, "denoise", *arguments)
     assert (got, out) == (code, "")
-    assert message in err and err.startswith("Error: ") and err.count("\n") == 1
+    assert re.search(message, err) and err.startswith("Error: ") and err.count("\n") == 1

@@ -260,6 +260,7 @@ def test_maps_that_are_refused():
         fit(video, video, model=models.Laplacian(np.ones((16, 17))))
 
 
+@pytest.mark.usefixtures("backend")
 def test_paths_arrays_and_iterators_are_the_same(tmp_path):
     clean, noisy = degraded(scene(frames=6), 20)
     paths = [tmp_path / "noisy.mkv", str(tmp_path / "clean.mkv")]
@@ -284,6 +285,7 @@ def test_seed_and_threads():
     assert fit(noisy, seed=1).trials != trials
 
 
+@pytest.mark.usefixtures("backend")
 def test_time_in_seconds(tmp_path):
     clean, noisy = degraded(scene(frames=6), 20)
     by_frame = fit(noisy, clean)

@@ -11,11 +11,14 @@ from vdcore import video
 from vdcore._frames import iterate_frames
 from videos import make_frames, write_bottom_up_avi, write_video, write_y4m
 
+each_backend = pytest.mark.usefixtures("backend")
+
 
 def listed(frames, **keywords):
     return list(iterate_frames(frames, **keywords))
 
 
+@each_backend
 def test_a_file_is_red_green_blue(tmp_path):
     frames = make_frames()  # blue, green, red
     path = write_video(tmp_path / "a.avi", frames)
@@ -23,6 +26,7 @@ def test_a_file_is_red_green_blue(tmp_path):
     np.testing.assert_array_equal(listed(str(path)), frames[..., ::-1])
 
 
+@each_backend
 def test_grey_files_stay_grey(tmp_path):
     frames = make_frames(shape=(48, 64))
     codec = listed(write_video(tmp_path / "a.avi", frames))
@@ -30,6 +34,7 @@ def test_grey_files_stay_grey(tmp_path):
     np.testing.assert_array_equal(codec, frames)
 
 
+@each_backend
 def test_other_containers(tmp_path):
     frames = make_frames()
     path = tmp_path / "a.avi"
@@ -38,10 +43,33 @@ def test_other_containers(tmp_path):
     assert len(listed(write_y4m(tmp_path / "a.y4m", frames[..., 0]))) == len(frames)
 
 
-def test_read_frames_gives_new_arrays(tmp_path):
+@pytest.mark.parametrize("shape", [(48, 64, 3), (48, 64)], ids=["colour", "grey"])
+@each_backend
+def test_read_frames_gives_new_arrays(tmp_path, shape):
+    frames = make_frames(5, shape)
+    path = write_video(tmp_path / "a.avi", frames)
+    got = list(video.read_frames(path))
+    for i, frame in enumerate(got):
+        assert not any(np.shares_memory(frame, other) for other in got[:i])
+        frame[...] = 0  # one's own to write to
+    assert not np.array(got).any()
+
+
+@each_backend
+def test_what_is_written_is_read(tmp_path):
+    frames = make_frames(5)
+    for written in (frames, frames[..., 0]):
+        report = video.write_frames(tmp_path / "a.mkv", iter(written), 30000 / 1001, codec="FFV1")
+        assert (report.frames, report.fps, report.warnings) == (5, 30000 / 1001, ())
+        np.testing.assert_array_equal(list(video.read_frames(report.path)), written)
+        assert abs(video.read_info(report.path).fps - report.fps) < 1e-3
+
+
+def test_read_frames_takes_the_backend(tmp_path):
     path = write_video(tmp_path / "a.avi", make_frames(2))
-    first, second = video.read_frames(path)
-    assert not np.shares_memory(first, second)
+    with pytest.raises(ValueError, match="backend must be one of"):
+        list(video.read_frames(path, "magic"))
+    np.testing.assert_array_equal(list(video.read_frames(path, backend="opencv")), make_frames(2)[..., ::-1])
 
 
 @pytest.mark.parametrize("shape, axis, frame", [
@@ -107,6 +135,6 @@ from vdcore._frames import iterate_frames
 from vdcore.noise import estimate_noise
 frames = np.random.default_rng(1).normal(size=(3, 20, 20))
 assert len(list(iterate_frames(frames))) == 3 and estimate_noise(frames).sigma > 0
-assert not {"cv2", "scipy"} & set(sys.modules)
+assert not {"av", "cv2", "scipy"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -228,6 +228,7 @@ def test_a_map_of_another_shape_is_refused_before_anything_is_done(keywords, tmp
     vdcore.diffuse(np.moveaxis(video, -1, 1).swapaxes(2, 3), 1, 1, model=model, channel_axis=1, **keywords)
 
 
+@pytest.mark.usefixtures("backend")
 def test_a_video_of_another_shape_is_refused(tmp_path):
     pytest.importorskip("cv2")
     write_video(tmp_path / "in.avi", noise("uint8", (3, 48, 64, 3)))

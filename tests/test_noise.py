@@ -212,6 +212,7 @@ def test_nothing_but_missing_samples(value):
 # where frames come from
 
 
+@pytest.mark.usefixtures("backend")
 def test_path_array_and_iterator_agree(tmp_path):
     frames = with_noise(np.stack([smooth_scene()] * 3, axis=-1), np.array([5, 10, 20]), "uint8")
     path = write_video(tmp_path / "a.avi", frames[..., ::-1])

@@ -39,6 +39,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:in.mp4. not kept:UserWarning")
+@pytest.mark.usefixtures("backend")
 def test_python(folder):
     namespace = {}
     for text in blocks("python"):
@@ -47,6 +48,7 @@ def test_python(folder):
     assert namespace["report"].frames == 24
 
 
+@pytest.mark.usefixtures("backend")
 def test_commands(folder, monkeypatch):
     monkeypatch.setattr(demo, "run_demo", partial(demo.run_demo, width=160, height=96, frames=4))
     commands = [line for text in blocks("bash") for line in text.splitlines() if line.startswith("vdcore ")]

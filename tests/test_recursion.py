@@ -344,6 +344,7 @@ def test_a_noise_estimate_of_other_channels():
         vdcore.Diffuser(0, 1, gate=estimate)(np.zeros((9, 9), np.uint8))
 
 
+@pytest.mark.usefixtures("backend")
 def test_files(tmp_path):
     from vdcore.cli import main
     from videos import write_video

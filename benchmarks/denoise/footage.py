@@ -56,7 +56,8 @@ def read_clip(what: str) -> Clip:
     frames = ranges.get("frames", everything)
     rows, columns = ranges.get("rows", everything), ranges.get("columns", everything)
     path = Path(match["path"])
-    chosen = [frame[rows, columns] for frame in islice(read_frames(path), frames.start, frames.stop)]
+    decoded = read_frames(path, backend="opencv")  # 8 bits, whatever the file has
+    chosen = [frame[rows, columns] for frame in islice(decoded, frames.start, frames.stop)]
     if len(chosen) < FEWEST or not chosen[0].size:
         raise ValueError(
             f"clip: {what!r} has {len(chosen)} frames, at least {FEWEST} and some pixels are needed"

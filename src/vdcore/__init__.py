@@ -13,6 +13,11 @@ Noise is removed without any setting, along the motion::
     clean = vdcore.denoise(frames)                                      # an array
     vdcore.denoise_video("in.mp4", "out.mkv")                           # a file
     denoiser = vdcore.Denoiser(); denoiser(frame)                       # a stream
+
+And what a filter did can be measured and looked at::
+
+    vdcore.compare_videos("in.mp4", "out.mkv", out="sheet.png")         # PSNR, SSIM, a contact sheet
+    vdcore.show("in.mp4", "out.mkv")                                    # in a notebook
 """
 
 from importlib import import_module
@@ -28,17 +33,21 @@ from vdcore.noise import NoiseEstimate, estimate_noise
 from vdcore.sources import SourceDiffuser, diffuse_sources, source_operator
 
 if TYPE_CHECKING:
+    from vdcore.comparison import Comparison, compare_videos
     from vdcore.fitting import Fit, SourceFit, Trial, fit, fit_sources
+    from vdcore.notebook import FrameViewer, show
     from vdcore.video import VideoReport, denoise_video, diffuse_video
 
 __version__ = _version()
 
 __all__ = [
+    "Comparison",
     "Denoiser",
     "DenoiserInfo",
     "Diffuser",
     "DiffuserInfo",
     "Fit",
+    "FrameViewer",
     "NoiseEstimate",
     "SourceDiffuser",
     "SourceFit",
@@ -46,6 +55,7 @@ __all__ = [
     "VideoReport",
     "__version__",
     "build_info",
+    "compare_videos",
     "denoise",
     "denoise_video",
     "diffuse",
@@ -57,19 +67,24 @@ __all__ = [
     "fit_sources",
     "get_include",
     "models",
+    "show",
     "source_operator",
 ]
 
 # Loaded on first use: they need OpenCV or SciPy.
 _LATER = {
+    "Comparison": "vdcore.comparison",
     "Fit": "vdcore.fitting",
+    "FrameViewer": "vdcore.notebook",
     "SourceFit": "vdcore.fitting",
     "Trial": "vdcore.fitting",
     "VideoReport": "vdcore.video",
+    "compare_videos": "vdcore.comparison",
     "denoise_video": "vdcore.video",
     "diffuse_video": "vdcore.video",
     "fit": "vdcore.fitting",
     "fit_sources": "vdcore.fitting",
+    "show": "vdcore.notebook",
 }
 
 

@@ -3,7 +3,6 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vdcore.video import CODECS, diffuse_video, read_info
-from vdcore.video.opencv import OpenCVReader, OpenCVWriter
+from vdcore.video import diffuse_video, read_frames, write_frames
 
 Frame = npt.NDArray[np.uint8]
 
@@ -59,7 +57,7 @@ def run_demo(
     _write(noisy, _add_noise(clean_scene(width, height, frames), seed))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the clip has no sound
-        diffuse_video(noisy, filtered, SIGMA, TAU)
+        diffuse_video(noisy, filtered, SIGMA, TAU, backend="opencv")  # as installed without extras
     before = psnr(_read(noisy), clean_scene(width, height, frames))
     after = psnr(_read(filtered), clean_scene(width, height, frames))
     panels = _panels(list(_read(noisy))[-1], list(_read(filtered))[-1], before, after)
@@ -126,19 +124,12 @@ def _to_samples(values: npt.NDArray[Any]) -> Frame:
 
 
 def _write(path: Path, frames: Iterator[Frame]) -> None:
-    writer = None
-    for frame in frames:
-        if writer is None:
-            writer = OpenCVWriter(path, frame.shape, FPS, CODECS[path.suffix], None)
-        writer.write(frame)
-    if writer is not None:
-        writer.finish()
+    write_frames(path, (frame[..., ::-1] for frame in frames), FPS, codec="FFV1", backend="opencv")
 
 
 def _read(path: Path) -> Iterator[Frame]:
-    with closing(OpenCVReader(read_info(path))) as reader:
-        while frame := reader.read(np.empty(reader.shape, reader.dtype)):
-            yield frame.image
+    for frame in read_frames(path):
+        yield frame[..., ::-1]  # blue, green, red, as OpenCV has it
 
 
 def _panels(noisy: Frame, filtered: Frame, before: float, after: float) -> Frame:

@@ -6,7 +6,7 @@ things have moved, and which frames are compared with which.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import sqrt
@@ -34,7 +34,7 @@ from vdcore.filter import MAX_THREADS
 from vdcore.motion import Flow, Motion, checked_flow, optical_flow, resized_flow
 from vdcore.noise import BLOCK, Estimator, NoiseEstimate
 
-__all__ = ["Denoiser", "DenoiserInfo", "DenoiserParameters", "denoise", "denoiser_parameters", "noise_of"]
+__all__ = ["Denoiser", "DenoiserInfo", "DenoiserParameters", "NoiseMeter", "denoise", "denoiser_parameters"]
 
 Preset = Literal["fast", "balanced"]
 Strength = Literal["auto"] | float | NoiseEstimate
@@ -585,18 +585,24 @@ def _noise(sigma: npt.NDArray[Any]) -> NoiseEstimate:
     return NoiseEstimate(sigma, np.zeros_like(sigma), sigma**2)
 
 
-def noise_of(frames: Iterable[Array]) -> NoiseEstimate:
-    """Estimate the noise of frames (H, W) or (H, W, C), alpha left out; zeros where they tell nothing."""
-    estimator = Estimator()
-    noise = _noise(np.zeros(1))
-    told = False
-    for frame in frames:
-        colours = _colours(frame.shape)
-        if min(frame.shape[:2]) < BLOCK:
-            return _noise(np.zeros(colours))
-        estimator.add(_planes(frame)[..., :colours])
-        told = True
-    return estimator.estimate() if told else noise
+class NoiseMeter:
+    """The noise of frames (H, W) or (H, W, C), alpha left out; 0 where they tell nothing."""
+
+    def __init__(self) -> None:
+        self._estimator = Estimator()
+        self._colours = 1
+        self._told = False
+
+    def add(self, frame: Array) -> None:
+        """Take the next frame."""
+        self._colours = _colours(frame.shape)
+        if min(frame.shape[:2]) >= BLOCK:
+            self._estimator.add(_planes(frame)[..., : self._colours])
+            self._told = True
+
+    def estimate(self) -> NoiseEstimate:
+        """Return what is known by now."""
+        return self._estimator.estimate() if self._told else _noise(np.zeros(self._colours))
 
 
 # ---- arrays
@@ -669,7 +675,10 @@ def denoise(
     for index, frame in enumerate(source):
         _check_samples(frame, f"frames[{index}]")
     if parameters.strength == "auto":
-        parameters = replace(parameters, strength=noise_of(source))
+        meter = NoiseMeter()
+        for frame in source:
+            meter.add(frame)
+        parameters = replace(parameters, strength=meter.estimate())
     denoiser = Denoiser(**vars(parameters))
     ready = 0
     for frame in source:

@@ -3,45 +3,55 @@
 
 `diffuse_video` reads a video, filters it and writes the result; `denoise_video` removes its noise.
 `filter_video` does the same with any `Filter`. `read_info` says what a file holds, `read_frames` gives its
-frames. Decoding and encoding are OpenCV's; another backend is another pair of a `Reader` and a `Writer`.
+frames. Decoding and encoding are PyAV's where it is installed, else OpenCV's; another backend is another pair
+of a `Reader` and a `Writer`.
 """
 
-import errno
 import math
 import os
-import secrets
+import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import current_thread, main_thread
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from vdcore import models
-from vdcore._arguments import FrameRange, Region, choice, frame_range, number, resolve_region
+from vdcore._arguments import FrameRange, Region, RegionProvider, choice, frame_range, number, resolve_region
 from vdcore._core import build_info
-from vdcore.denoising import Denoiser, Preset, Strength, denoiser_parameters, noise_of
-from vdcore.filter import Boundary, Diffuser, Dither, Sigma, TimeUnit
+from vdcore.denoising import Preset, Strength, denoiser_parameters
+from vdcore.filter import Boundary, Dither, Sigma, TimeUnit, filter_parameters
 from vdcore.motion import Motion
 from vdcore.noise import NoiseEstimate
 
 from .container import is_cut_short
-from .denoising import DenoisingFilter
+from .denoising import DenoisingFilter, noise_of_planes
 from .diffusion import DiffusionFilter
-from .info import StrPath, VideoInfo, quiet_log, read_info
-from .opencv import CODECS, OpenCVReader, OpenCVWriter, check_quality, choose_codec
-from .pipeline import Buffers, Filter, Frame, PassThrough, Reader, Writer, run
+from .encoding import Encoding, Quality
+from .info import StrPath, VideoInfo
+from .opening import (
+    Source,
+    check_encoding,
+    is_rewindable,
+    open_reader,
+    open_target,
+    open_writer,
+    resolve_backend,
+)
+from .pipeline import Filter, Frame, PassThrough, Reader, Writer, run
+from .planes import Orientation, Plane, PlaneRegions
 
 __all__ = [
-    "CODECS",
-    "Buffers",
     "Filter",
     "Frame",
+    "Orientation",
     "PassThrough",
+    "Plane",
     "Reader",
     "VideoInfo",
     "VideoReport",
@@ -52,32 +62,59 @@ __all__ = [
     "is_cut_short",
     "read_frames",
     "read_info",
+    "write_frames",
 ]
 
-_BACKENDS = ("auto", "opencv")
 
-
-def read_frames(path: StrPath) -> Iterator[npt.NDArray[Any]]:
-    """Decode a video file frame by frame.
+def read_info(path: Source, backend: str = "auto") -> VideoInfo:
+    """Read what a video holds.
 
     Parameters
     ----------
     path : str or os.PathLike
+        See `diffuse_video`.
+    backend : {"auto", "opencv", "pyav"}, optional
+        What decodes.
+
+    Returns
+    -------
+    VideoInfo
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        There is no such file, or it cannot be read.
+    ValueError
+        The file is empty or holds no video that can be decoded.
+    """
+    with closing(open_reader(path, backend)) as reader:
+        return reader.info
+
+
+def read_frames(path: Source, backend: str = "auto") -> Iterator[npt.NDArray[Any]]:
+    """Decode a video frame by frame.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        See `diffuse_video`.
+    backend : {"auto", "opencv", "pyav"}, optional
+        What decodes.
 
     Yields
     ------
-    ndarray of uint8, shape (H, W) of grey video, else (H, W, 3) in the order red, green, blue
-        A new array for every frame that can be decoded, upright.
+    ndarray of shape (H, W) of grey video, else (H, W, 3) in the order red, green, blue
+        A new array for every frame that can be decoded, upright. uint8, or uint16 over its full range where
+        PyAV decodes more than 8 bits.
 
     Raises
     ------
     OSError, ValueError
         With the first frame: see `read_info`.
     """
-    info = read_info(path)
-    with quiet_log(), closing(OpenCVReader(replace(info, fps=info.fps or 1.0))) as reader:
-        while (frame := reader.read(np.empty(reader.shape, reader.dtype))) is not None:
-            yield frame.image if info.channels == 1 else frame.image[..., ::-1]
+    with closing(open_reader(path, backend)) as reader:
+        for frame in iter(reader.read, None):
+            yield reader.picture(frame)
 
 
 @dataclass(frozen=True)
@@ -101,16 +138,24 @@ class VideoReport:
     fps : float
         Frames per second.
     codec : str
-        Four-character code that was written with.
+        Encoder, or with OpenCV the four-character code, that was written with.
     decode_seconds, filter_seconds, encode_seconds : float
         Time spent in each stage; they work at the same time.
     seconds : float
         Time from opening the input to the finished output.
     warnings : tuple of str
         What was warned about.
+    backend : str
+        What decoded and encoded: "pyav" or "opencv".
+    pixel_format : str
+        FFmpeg's name of the format of the input's frames; "" with OpenCV.
+    decode_errors : int
+        Parts of the input that could not be decoded; the frames around them keep their times.
+    repaired_frames : int
+        Frames with damage that the decoder covered up.
     noise : NoiseEstimate or None
-        Of `denoise_video`: the noise that it went by, in the order red, green, blue. Where sigma is 0, the
-        frames are as they were.
+        Of `denoise_video`: the noise that it went by, in samples of 8 bits, of red, green and blue or of the
+        planes of luma and chroma. Where sigma is 0, the frames are as they were.
     preset : str or None
         Of `denoise_video`.
     """
@@ -129,12 +174,16 @@ class VideoReport:
     encode_seconds: float
     seconds: float
     warnings: tuple[str, ...]
+    backend: str = "opencv"
+    pixel_format: str = ""
+    decode_errors: int = 0
+    repaired_frames: int = 0
     noise: NoiseEstimate | None = None
     preset: str | None = None
 
 
 def diffuse_video(
-    path: StrPath,
+    path: Source,
     out: StrPath,
     sigma: Sigma,
     tau: float,
@@ -159,7 +208,10 @@ def diffuse_video(
     gain: float | None = None,
     backend: str = "auto",
     codec: str | None = None,
-    quality: int | None = None,
+    quality: Quality | None = None,
+    preset: str | None = None,
+    bitrate: int | None = None,
+    fps: float | None = None,
     progress: bool = False,
 ) -> VideoReport:
     r"""Filter a video file by spatio-temporal diffusion.
@@ -170,22 +222,30 @@ def diffuse_video(
 
     Parameters
     ----------
-    path : str or os.PathLike
-        The video to read.
+    path : str, os.PathLike, int or iterable of arrays
+        The video to read: a file (also .npy, (T, H, W) or (T, H, W, C), and .tif with many pages), the number
+        of a camera, or any iterable of frames (H, W) or (H, W, 3 or 4), uint8, uint16 or float32. Through
+        PyAV also "-" (YUV4MPEG on standard input), the address of a live stream (``rtsp://...``), or a
+        pattern of numbered pictures (``frame_%04d.png``). What is live ends at `stop`, or with Ctrl-C.
     out : str or os.PathLike
-        The video to write. Its suffix names the container: .avi, .mkv, .mov, .mp4 or .webm. It appears when
-        it is complete, replacing any file of that name; after an error nothing is left.
+        The video to write. Its suffix names the container: .avi, .mkv, .mov, .mp4 or .webm; also .npy and
+        .tif. Through PyAV any that FFmpeg writes, "-" (YUV4MPEG on standard output), or a pattern of
+        pictures. It appears when it is complete, replacing any file of that name; after an error nothing is
+        left.
     sigma : float or (float, float)
         Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
     tau : float
         Time constant in `time_unit`. 0 = no memory, inf = running mean.
     model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, dither, motion, gate
-        See `vdcore.Diffuser`. Samples have 8 bits, 0 to 255; channels are red, green, blue.
+        See `vdcore.Diffuser`. What is in sample units counts in samples of 8 bits, 0 to 255, whatever the
+        depth of the file. Through PyAV, luma and chroma are filtered each by itself, chroma with the sigma of
+        its coarser grid; a callable `motion` is given the luma (RGB where the file is RGB).
     threads : int or None, optional
         Threads of the filter, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors
         that decoding and encoding, one thread each, leave free. The result does not depend on it.
     time_unit : {"frames", "seconds"}, optional
-        Unit of `tau`, `start` and `stop`; frames of a file are 1 / fps seconds apart.
+        Unit of `tau`, `start` and `stop`. Seconds count from the first frame, by the time stamps of the file;
+        with OpenCV, frames are 1 / fps seconds apart.
     region : (x, y, width, height), array, callable or iterable, optional
         Where the output is changed; elsewhere the frames pass through untouched. A rectangle in pixels; a
         mask of shape (H, W): bool, float in [0, 1] or uint8 where 255 is 1, blended at soft edges; a callable
@@ -198,13 +258,25 @@ def diffuse_video(
         do not enter the state.
     gain : float, optional
         With ``normalize=False``, and then required: what the sums are multiplied by to become samples.
-    backend : {"auto", "opencv"}, optional
-        What decodes and encodes.
+    backend : {"auto", "opencv", "pyav"}, optional
+        What decodes and encodes. "auto" is PyAV (``pip install "vdcore[av]"``) where it is installed. It
+        keeps sound, subtitles, time stamps, depth, colour and rotation; OpenCV does not, see Notes.
     codec : str, optional
-        Four-character code. By default XVID for .avi, FFV1 (lossless) for .mkv, mp4v for .mp4 and .mov, VP90
-        for .webm.
-    quality : int, optional
-        From 1 to 100, for ``codec="MJPG"`` in .avi at a whole frame rate: OpenCV lets nothing else be set.
+        PyAV: a family such as "h264", "hevc", "av1", "vp9", "ffv1" or "prores", an encoder of FFmpeg, or
+        "lossless". By default the family of the input, if it can be written into the container, else H.264.
+        OpenCV: a four-character code; by default XVID for .avi, FFV1 (lossless) for .mkv, mp4v for .mp4 and
+        .mov, VP90 for .webm.
+    quality : int or "lossless", optional
+        PyAV, in the encoder's measure: CRF of H.264 (0 to 51, 18 by default), HEVC (20), AV1 and VP9 (0 to
+        63, 24); quantizer of MPEG-4 and MJPEG (1 to 31, 2). Less is better. OpenCV: from 1 to 100, for
+        ``codec="MJPG"`` in .avi at a whole frame rate; more is better.
+    preset : str, optional
+        PyAV: the encoder's own trade of speed for size, such as "slow" of H.264 or "8" of AV1.
+    bitrate : int, optional
+        PyAV: bits per second, instead of a quality.
+    fps : float, optional
+        Frames per second of what does not say: frames, pictures, .npy, .tif and raw streams. By default 25,
+        or what PyAV guesses.
     progress : bool, optional
         Show a progress bar on stderr.
 
@@ -222,13 +294,18 @@ def diffuse_video(
     Warns
     -----
     UserWarning
-        Once, naming everything in the input that the output cannot keep: sound and other streams, rotation
-        metadata, depth beyond 8 bits, variable frame rate. Once more at the end if the input ended early.
+        Once, naming everything in the input that the output cannot keep. Once more at the end if the input
+        ended early or could not be decoded everywhere.
 
     Notes
     -----
-    Frame rates are those that OpenCV gives and takes: it stores a short decimal within 0.001 of the rate, so
-    that 30000/1001 becomes 29.97. Where the frames of a file change their size, OpenCV scales them to that of
+    Through PyAV the samples of the file itself are filtered, at their own depth and without a detour through
+    RGB; with ``sigma=0, tau=0`` and a lossless codec every bit is as before. Everything else is copied: see
+    the page "Files" of the documentation for what each backend keeps. Packets that cannot be decoded are left
+    out; time stamps stay, so that sound and picture stay together.
+
+    Through OpenCV frames have 8 bits and a constant rate, which it stores as a short decimal within 0.001, so
+    that 30000/1001 becomes 29.97. Where the frames of a file change their size, they are scaled to that of
     the first.
 
     Examples
@@ -236,23 +313,24 @@ def diffuse_video(
     >>> report = vdcore.diffuse_video("in.mp4", "out.mp4", sigma=1.5, tau=3)
     >>> print(report.frames, report.seconds)
     """
-    diffuser = Diffuser(
-        sigma,
-        tau,
-        model=model,
-        normalize=normalize,
-        boundary=boundary,
-        cval=cval,
-        truncate=truncate,
-        fill=fill,
-        lookahead=lookahead,
-        tolerance=tolerance,
-        time_unit=time_unit,
-        threads=_free_threads() if threads is None else threads,
-        dither=dither,
-        motion=_in_rgb(motion),
-        gate=_in_bgr(gate),
-    )
+    parameters: dict[str, Any] = {
+        "sigma": sigma,
+        "tau": tau,
+        "model": model,
+        "normalize": normalize,
+        "boundary": boundary,
+        "cval": cval,
+        "truncate": truncate,
+        "fill": fill,
+        "lookahead": lookahead,
+        "tolerance": tolerance,
+        "time_unit": time_unit,
+        "threads": _free_threads() if threads is None else threads,
+        "dither": dither,
+        "motion": motion,
+        "gate": gate,
+    }
+    checked = filter_parameters(**parameters)
     frames = frame_range(start, stop, time_unit)
     if gain is not None:
         gain = number(gain, "gain")
@@ -262,37 +340,90 @@ def diffuse_video(
         raise ValueError("normalize=False makes sums of any size: give gain= to write them to a video")
 
     def make_filter(info: VideoInfo) -> Filter:
-        size = info.height, info.width
-        models.check_shape(diffuser.parameters.model, size)
+        models.check_shape(checked.model, (info.height, info.width))
         return DiffusionFilter(
-            diffuser,
-            None if region is None else resolve_region(region, *size),
-            None if sources is None else resolve_region(sources, *size, "sources"),
+            parameters,
+            info.planes,
+            info.orientation,
+            _regions(region, info),
+            _regions(sources, info, "sources"),
             frames,
             gain,
-            1 / info.fps,
         )
 
     return filter_video(
-        path, out, make_filter, backend=backend, codec=codec, quality=quality, progress=progress
+        path,
+        out,
+        make_filter,
+        backend=backend,
+        codec=codec,
+        quality=quality,
+        preset=preset,
+        bitrate=bitrate,
+        fps=fps,
+        progress=progress,
+        until=frames,
     )
 
 
-def _in_rgb(motion: Motion | None) -> Motion | None:
-    """Frames are decoded as blue, green, red."""
-    if not callable(motion):
-        return motion
-    return lambda frame, other: motion(*(f[..., ::-1] if f.ndim == 3 else f for f in (frame, other)))
+def _regions(region: Region, info: VideoInfo, name: str = "region") -> PlaneRegions | None:
+    """A region of the picture for each plane; None is everywhere."""
+    if region is None:
+        return None
+    provider: RegionProvider = resolve_region(region, info.height, info.width, name)
+    return PlaneRegions(provider, info.planes, info.orientation)
 
 
-def _in_bgr(gate: Any) -> Any:
-    if not isinstance(gate, NoiseEstimate):
-        return gate
-    return NoiseEstimate(gate.sigma[::-1], gate.gain[::-1], gate.offset[::-1])
+def write_frames(
+    out: StrPath,
+    frames: Iterable[Any],
+    fps: float,
+    *,
+    backend: str = "auto",
+    codec: str | None = None,
+    quality: Quality | None = None,
+    preset: str | None = None,
+    bitrate: int | None = None,
+    progress: bool = False,
+) -> VideoReport:
+    """Write frames to a video file; the counterpart of `read_frames`.
+
+    Parameters
+    ----------
+    out : str or os.PathLike
+        See `diffuse_video`.
+    frames : iterable of array_like, shape (H, W), (H, W, 3) or (H, W, 4)
+        Grey, or red, green, blue and alpha. uint8; through PyAV uint16 too, over its full range.
+    fps : float
+        Frames per second.
+    backend, codec, quality, preset, bitrate, progress
+        See `diffuse_video`.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        See `diffuse_video`.
+    """
+    return filter_video(
+        frames,
+        out,
+        lambda info: PassThrough(),
+        backend=backend,
+        codec=codec,
+        quality=quality,
+        preset=preset,
+        bitrate=bitrate,
+        fps=fps,
+        progress=progress,
+    )
 
 
 def denoise_video(
-    path: StrPath,
+    path: Source,
     out: StrPath,
     strength: Strength = "auto",
     *,
@@ -306,7 +437,10 @@ def denoise_video(
     stop: float | None = None,
     backend: str = "auto",
     codec: str | None = None,
-    quality: int | None = None,
+    quality: Quality | None = None,
+    encoder_preset: str | None = None,
+    bitrate: int | None = None,
+    fps: float | None = None,
     progress: bool = False,
 ) -> VideoReport:
     """Remove the noise of a video file; nothing needs to be set.
@@ -319,13 +453,16 @@ def denoise_video(
     path, out : str or os.PathLike
         See `diffuse_video`. A codec without loss, such as that of .mkv, keeps what the filter gives.
     strength : "auto", float or NoiseEstimate, optional
-        The noise: its standard deviation in samples of 8 bits, >= 0; or what `vdcore.estimate_noise` returns.
-        0 is no change. "auto": it is estimated from pairs of frames, spread over all that are filtered, for
-        which the file is decoded once more.
+        The noise: its standard deviation in samples of 8 bits, >= 0, of luma and chroma or of red, green and
+        blue, as the file has them; or what `vdcore.estimate_noise` returns. 0 is no change. "auto": it is
+        estimated from pairs of frames, spread over all that are filtered, for which the file is decoded once
+        more; of a pipe or a live stream, on the way.
     preset, motion, lookahead
-        See `vdcore.Denoiser`. What a callable is given has channels in the order red, green, blue.
-    time_unit, threads, region, start, stop, backend, codec, quality, progress
+        See `vdcore.Denoiser`. A callable is given what `diffuse_video` says.
+    time_unit, threads, region, start, stop, backend, codec, quality, bitrate, fps, progress
         See `diffuse_video`. `time_unit` is that of `start` and `stop`.
+    encoder_preset
+        `preset` of `diffuse_video`.
 
     Returns
     -------
@@ -352,30 +489,41 @@ def denoise_video(
     >>> print(report.noise.sigma)
     """
     parameters = denoiser_parameters(
-        strength, preset, _in_rgb(motion), lookahead, _free_threads() if threads is None else threads
+        strength, preset, motion, lookahead, _free_threads() if threads is None else threads
     )
     frames = frame_range(start, stop, choice(time_unit, "time_unit", ("frames", "seconds")))
-    denoiser = Denoiser(**vars(parameters))
+    made: list[DenoisingFilter] = []
 
     def make_filter(info: VideoInfo) -> Filter:
-        nonlocal denoiser
-        region_at = None if region is None else resolve_region(region, info.height, info.width)
-        if parameters.strength == "auto":
-            noise = noise_of(_frames_within(frames, info))
-            denoiser = Denoiser(**vars(replace(parameters, strength=noise)))
-        return DenoisingFilter(denoiser, region_at, frames)
+        regions = _regions(region, info)
+        noise = None
+        if parameters.strength == "auto" and is_rewindable(info):
+            with closing(open_reader(path, info.backend)) as reader:
+                noise = noise_of_planes((frame.planes for frame in _within(frames, reader)), info.planes)
+        made.append(DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, frames))
+        return made[0]
 
     report = filter_video(
-        path, out, make_filter, backend=backend, codec=codec, quality=quality, progress=progress
+        path,
+        out,
+        make_filter,
+        backend=backend,
+        codec=codec,
+        quality=quality,
+        preset=encoder_preset,
+        bitrate=bitrate,
+        fps=fps,
+        progress=progress,
+        until=frames,
     )
-    return replace(report, noise=denoiser.info.noise, preset=preset)
+    return replace(report, noise=made[0].noise, preset=preset)
 
 
-def _frames_within(frames: FrameRange, info: VideoInfo) -> Iterator[npt.NDArray[Any]]:
-    """Decode the frames of a file that are in the range."""
+def _within(frames: FrameRange, reader: Reader) -> Iterable[Frame]:
+    """Decode the frames that are in the range."""
     begun = False
-    for index, frame in enumerate(read_frames(info.path)):
-        if frames.contains(index, index / info.fps):
+    for frame in iter(reader.read, None):
+        if frames.contains(frame.index, frame.seconds):
             begun = True
             yield frame
         elif begun:
@@ -391,23 +539,29 @@ def _free_threads() -> int | None:
 
 
 def filter_video(
-    path: StrPath,
+    path: Source,
     out: StrPath,
     make_filter: Callable[[VideoInfo], Filter],
     *,
     backend: str = "auto",
     codec: str | None = None,
-    quality: int | None = None,
+    quality: Quality | None = None,
+    preset: str | None = None,
+    bitrate: int | None = None,
+    fps: float | None = None,
     progress: bool = False,
+    until: FrameRange | None = None,
 ) -> VideoReport:
     """Send a video file through any filter; `diffuse_video` is this with the diffusion filter.
 
     Parameters
     ----------
-    path, out, backend, codec, quality, progress
+    path, out, backend, codec, quality, preset, bitrate, fps, progress
         See `diffuse_video`.
     make_filter : callable
         Given the `VideoInfo` of the input, returns the `Filter` for its frames.
+    until : FrameRange, optional
+        A live stream ends where this range does.
 
     Returns
     -------
@@ -424,28 +578,34 @@ def filter_video(
         See `diffuse_video`.
     """
     begin = perf_counter()
-    if backend not in _BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(map(repr, _BACKENDS))}, got {backend!r}")
-    target = Path(os.path.realpath(out))  # a link stays, and what it points to is replaced
-    chosen = choose_codec(target, codec)
-    info = read_info(path)
-    if target.exists() and target.samefile(info.path):
-        raise ValueError(f"out must be another file than the input, got {out} for both")
-    if not info.fps:
-        raise ValueError(f"{path}: nothing says how many frames per second it has")
-    check_quality(target, chosen, info.fps, quality)
-    frame_filter = make_filter(info)
-
-    with quiet_log(), _temporary(target) as temporary, closing(OpenCVReader(info)) as reader:
-        with closing(OpenCVWriter(temporary, reader.shape, info.fps, chosen, quality)) as writer:
-            messages = _warn(info, not_kept=info.losses() + writer.losses())
-            with _progress_bar(progress, info) as advance:
-                count, clocks = run(reader, frame_filter, writer, advance)
+    chosen = resolve_backend(backend)
+    encoding = Encoding(codec, quality, preset, bitrate)
+    with closing(open_reader(path, chosen, fps)) as reader, open_target(out) as target:
+        info = reader.info
+        place = Path(out)
+        if place.exists() and info.path.exists() and place.samefile(info.path):
+            raise ValueError(f"out must be another file than the input, got {out} for both")
+        if not info.fps:
+            raise ValueError(f"{path}: nothing says how many frames per second it has")
+        check_encoding(out, chosen, encoding, info)
+        frame_filter = make_filter(info)
+        with closing(open_writer(target, reader, encoding, chosen)) as writer:
+            known = reader.losses() + writer.losses()
+            messages = _warn(info, not_kept=known)
+            ends = _end_of(until) if info.live and until is not None else lambda frame: False
+            with _progress_bar(progress, info) as advance, _stopped_by_interrupt(reader):
+                count, clocks = run(reader, frame_filter, writer, advance, ends)
         if not count:
             raise ValueError(f"{path}: no frame of it can be decoded")
-        ended_early = is_cut_short(info.path) or _is_short(count, info.frames)
-        messages += _warn(info, not_kept=reader.losses(), ended_after=count if ended_early else None)
-        os.replace(temporary, target)
+        errors, repaired = getattr(reader, "errors", 0), getattr(reader, "repaired", 0)
+        ended_early = _ended_early(info, count)
+        messages += _warn(
+            info,
+            not_kept=[loss for loss in reader.losses() + writer.losses() if loss not in known],
+            ended_after=count if ended_early else None,
+            damage=_damage(errors, repaired),
+        )
+        target.commit()
     return VideoReport(
         path=Path(out),
         frames=count,
@@ -455,20 +615,35 @@ def filter_video(
         height=writer.height,
         channels=info.channels,
         fps=info.fps,
-        codec=chosen,
+        codec=writer.codec,
         decode_seconds=clocks.decode.seconds,
         filter_seconds=clocks.filter.seconds,
         encode_seconds=clocks.encode.seconds,
         seconds=perf_counter() - begin,
         warnings=tuple(messages),
+        backend=info.backend,
+        pixel_format=info.pixel_format,
+        decode_errors=errors,
+        repaired_frames=repaired,
     )
 
 
-def _warn(info: VideoInfo, not_kept: list[str], ended_after: int | None = None) -> list[str]:
+def _damage(errors: int, repaired: int) -> str:
+    """What could not be decoded, in words."""
+    parts = [f"{errors} parts could not be decoded"] if errors else []
+    parts += [f"{repaired} damaged frames were repaired by the decoder"] if repaired else []
+    return ", ".join(parts)
+
+
+def _warn(
+    info: VideoInfo, not_kept: list[str], ended_after: int | None = None, damage: str = ""
+) -> list[str]:
     """Warn, in one warning, about what is lost; return the warning if there is one."""
     parts = []
     if not_kept:
         parts.append(f"not kept: {'; '.join(not_kept)}")
+    if damage:
+        parts.append(f"damaged: {damage}")
     if ended_after is not None:
         announced = f" of {info.frames}" if info.frames and info.frames > ended_after else ""
         parts.append(f"ended early, after {ended_after}{announced} frames")
@@ -479,24 +654,38 @@ def _warn(info: VideoInfo, not_kept: list[str], ended_after: int | None = None) 
     return [message]
 
 
+def _ended_early(info: VideoInfo, frames: int) -> bool:
+    """Whether the file is cut off, or clearly has fewer frames than it announces."""
+    return info.path.is_file() and is_cut_short(info.path) or _is_short(frames, info.frames)
+
+
 def _is_short(frames: int, announced: int | None) -> bool:
     """Clearly fewer frames than announced: the number is often rounded or the duration of longer sound."""
     return announced is not None and frames < math.floor(0.95 * announced) - 1
 
 
+def _end_of(frames: FrameRange) -> Callable[[Frame], bool]:
+    """Whether a frame comes after the range."""
+    return lambda frame: (frame.seconds if frames.time_unit == "seconds" else frame.index) >= frames.stop
+
+
 @contextmanager
-def _temporary(target: Path) -> Iterator[Path]:
-    """A new file beside target, with its suffix, that is gone at the end unless it was renamed."""
-    if target.is_dir():
-        raise IsADirectoryError(f"out must be a file, got the folder {target}")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
-    path = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
-    open(path, "xb").close()  # tells what is wrong, which OpenCV does not
+def _stopped_by_interrupt(reader: Reader) -> Iterator[None]:
+    """What is live ends with Ctrl-C, as if it had ended by itself; the second one interrupts."""
+    stop = getattr(reader, "stop", None)
+    if stop is None or not reader.info.live or current_thread() is not main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        stop()
+
+    before = signal.signal(signal.SIGINT, handle)
     try:
-        yield path
+        yield
     finally:
-        path.unlink(missing_ok=True)
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -504,7 +693,7 @@ def _progress_bar(shown: bool, info: VideoInfo) -> Iterator[Callable[[], object]
     if not shown:
         yield lambda: None
         return
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     with tqdm(total=info.frames, unit="frame") as bar:
         yield bar.update

@@ -2,8 +2,7 @@
 """Decode, filter and encode at the same time, with a few frames in flight.
 
 A thread decodes, the calling thread filters and another thread encodes; OpenCV and vdcore release the GIL
-while they work. Frames wait in two short channels, so memory does not depend on the length of the video, and
-their buffers go round: the encoder hands back what it has written.
+while they work. Frames wait in two short channels, so memory does not depend on the length of the video.
 """
 
 from collections import deque
@@ -14,7 +13,6 @@ from threading import Condition, Thread
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
 from .info import VideoInfo
@@ -25,27 +23,50 @@ T = TypeVar("T")
 QUEUED_FRAMES = 3  # between two stages
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
-    """A decoded frame, its number from 0, and its time."""
+    """A decoded frame.
 
-    image: Array
+    Attributes
+    ----------
+    planes : tuple of ndarray
+        What filters see and change in place, as the reader's `planes` describe it.
+    index : int
+        Number of the frame, from 0.
+    seconds : float
+        Time since the first frame.
+    carrier : object
+        What the reader keeps with it.
+    """
+
+    planes: tuple[Array, ...]
     index: int
     seconds: float
+    carrier: Any = None
 
 
 class Reader(Protocol):
-    """A source of frames of one shape and dtype."""
+    """A source of frames with the same planes.
+
+    Attributes
+    ----------
+    info : VideoInfo
+        What is known of the source.
+    """
 
     info: VideoInfo
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
 
-    def read(self, out: Array) -> Frame | None:
-        """Decode the next frame into out; None at the end."""
+    def read(self) -> Frame | None:
+        """Decode the next frame; None at the end."""
+
+    def picture(self, frame: Frame, alpha: bool = False) -> Array:
+        """Return a frame as it is shown: (H, W) of grey, else (H, W, 3) of red, green, blue.
+
+        With `alpha`, (H, W, 4) where there is any.
+        """
 
     def losses(self) -> list[str]:
-        """Name what of the input cannot be kept that only its frames have shown."""
+        """Name what of the input cannot be kept, as far as it is known by now."""
 
     def close(self) -> None: ...
 
@@ -55,12 +76,13 @@ class Writer(Protocol):
 
     width: int
     height: int
+    codec: str
 
     def losses(self) -> list[str]:
         """Name what of the frames the output cannot hold."""
 
-    def write(self, image: Array) -> None:
-        """Encode the next frame; image may change after the call returns."""
+    def write(self, frame: Frame) -> None:
+        """Encode the next frame, which nobody else uses any more."""
 
     def finish(self) -> None:
         """Write what is still queued, close, and raise OSError unless every frame is safely stored."""
@@ -69,47 +91,23 @@ class Writer(Protocol):
         """Close without caring for the result."""
 
 
-class Buffers:
-    """Arrays of one shape and dtype that are used again and again."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self._shape = shape
-        self._dtype = dtype
-        self._free: deque[Array] = deque()
-
-    def acquire(self) -> Array:
-        """Return an array to write into; there are as many as are in flight at once."""
-        try:
-            return self._free.pop()
-        except IndexError:
-            return np.empty(self._shape, self._dtype)
-
-    def release(self, array: Array) -> None:
-        """Take an array back that nobody reads any more."""
-        self._free.append(array)
-
-
 class Filter(Protocol):
-    """What happens to the frames between decoding and encoding.
+    """What happens to the frames between decoding and encoding: their planes change in place."""
 
-    A filter owns the image of the frame that it is given, and gives away the images that it yields: what it
-    neither yields nor keeps goes back to `buffers`.
-    """
-
-    def push(self, frame: Frame, buffers: Buffers) -> Iterable[Array]:
+    def push(self, frame: Frame) -> Iterable[Frame]:
         """Take the next frame; yield the frames that are ready to be written, in order."""
 
-    def flush(self, buffers: Buffers) -> Iterable[Array]:
+    def flush(self) -> Iterable[Frame]:
         """After the last frame: yield what is left."""
 
 
 class PassThrough:
     """The filter that changes nothing: the yardstick for what a filter costs."""
 
-    def push(self, frame: Frame, buffers: Buffers) -> Iterable[Array]:
-        return (frame.image,)
+    def push(self, frame: Frame) -> Iterable[Frame]:
+        return (frame,)
 
-    def flush(self, buffers: Buffers) -> Iterable[Array]:
+    def flush(self) -> Iterable[Frame]:
         return ()
 
 
@@ -195,7 +193,11 @@ class _Stopped(Exception):
 
 
 def run(
-    reader: Reader, frame_filter: Filter, writer: Writer, advance: Callable[[], object] = lambda: None
+    reader: Reader,
+    frame_filter: Filter,
+    writer: Writer,
+    advance: Callable[[], object] = lambda: None,
+    ends: Callable[[Frame], bool] = lambda frame: False,
 ) -> tuple[int, Clocks]:
     """Send every frame of reader through frame_filter to writer.
 
@@ -206,6 +208,8 @@ def run(
     writer : Writer
     advance : callable
         Called after every frame that was read, in the calling thread.
+    ends : callable
+        Given each frame, whether it and all that follow are to be left out.
 
     Returns
     -------
@@ -218,32 +222,32 @@ def run(
         What any stage raises; the others have then come to an end.
     """
     clocks = Clocks(Clock(), Clock(), Clock())
-    buffers = Buffers(reader.shape, reader.dtype)
     decoded: Channel[Frame] = Channel()
-    filtered: Channel[Array] = Channel()
+    filtered: Channel[Frame] = Channel()
 
     def decode() -> None:
-        for frame in clocks.decode.over(iter(lambda: reader.read(buffers.acquire()), None)):
+        for frame in clocks.decode.over(iter(reader.read, None)):
+            if ends(frame):
+                break
             decoded.put(frame)
         decoded.close()
 
     def encode() -> None:
-        for image in filtered:
+        for frame in filtered:
             with clocks.encode.running():
-                writer.write(image)
-            buffers.release(image)
+                writer.write(frame)
         with clocks.encode.running():
             writer.finish()
 
     count = 0
     with _stage(decode, decoded), _stage(encode, filtered):
         for frame in decoded:
-            for image in clocks.filter.over(frame_filter.push(frame, buffers)):
-                filtered.put(image)
+            for ready in clocks.filter.over(frame_filter.push(frame)):
+                filtered.put(ready)
             count += 1
             advance()
-        for image in clocks.filter.over(frame_filter.flush(buffers)):
-            filtered.put(image)
+        for ready in clocks.filter.over(frame_filter.flush()):
+            filtered.put(ready)
         filtered.close()
     return count, clocks
 

@@ -3,15 +3,17 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from vdcore import _core
-from vdcore._arguments import FrameRange, RegionProvider
+from vdcore._arguments import FrameRange
 
-from .pipeline import Buffers, Frame
+from .pipeline import Frame
+from .planes import PlaneRegions
 
 Array = npt.NDArray[Any]
 
@@ -21,7 +23,7 @@ class StreamFilter(ABC):
 
     Parameters
     ----------
-    region : RegionProvider or None
+    region : PlaneRegions or None
         Where the output is changed; None is everywhere.
     frames : FrameRange
         Frames outside pass through untouched and are not seen by the filter.
@@ -29,45 +31,51 @@ class StreamFilter(ABC):
         Threads that blend.
     """
 
-    def __init__(self, region: RegionProvider | None, frames: FrameRange, threads: int | None) -> None:
+    def __init__(self, region: PlaneRegions | None, frames: FrameRange, threads: int | None) -> None:
         self._region = region
         self._frames = frames
         self._threads = threads
-        self._pending: deque[tuple[Array, Array | None]] = deque()  # originals and regions to be blended
+        self._pending: deque[tuple[Frame, tuple[Array, ...] | None]] = deque()  # frames without a result yet
+        self._scratch: tuple[Array, ...] = ()
 
     @abstractmethod
-    def _take(self, frame: Frame, out: Array) -> bool:
-        """Filter the next frame, whose image is not kept; whether the next result is in out."""
+    def _take(self, frame: Frame, outs: Sequence[Array]) -> bool:
+        """Filter the next frame, whose planes are not kept; whether the next result is in `outs`.
+
+        Without lookahead `outs` may be the planes of the frame.
+        """
 
     @abstractmethod
-    def _rest(self, buffers: Buffers) -> Iterator[Array]:
-        """Yield the results still to come, each to be given away."""
+    def _next(self, outs: Sequence[Array]) -> bool:
+        """Write the next result that is still to come into `outs`; False if there is none."""
 
-    def push(self, frame: Frame, buffers: Buffers) -> Iterator[Array]:
+    def push(self, frame: Frame) -> Iterator[Frame]:
         if not self._frames.contains(frame.index, frame.seconds):
-            yield from self.flush(buffers)
-            yield frame.image
+            yield from self.flush()
+            yield frame
             return
-        if self._region:
-            self._pending.append((frame.image, self._region(frame.index, frame.seconds)))
-        out = buffers.acquire()
-        ready = self._take(frame, out)
-        if not self._region:
-            buffers.release(frame.image)
-        if ready:
-            yield self._blended(out, buffers)
-        else:
-            buffers.release(out)
+        regions = self._region(frame.index, frame.seconds) if self._region else None
+        self._pending.append((frame, regions))
+        if self._take(frame, self._outs()):
+            yield self._finished()
 
-    def flush(self, buffers: Buffers) -> Iterator[Array]:
-        for out in self._rest(buffers):
-            yield self._blended(out, buffers)
+    def flush(self) -> Iterator[Frame]:
+        while self._pending and self._next(self._outs()):
+            yield self._finished()
 
-    def _blended(self, out: Array, buffers: Buffers) -> Array:
-        """Put back into out what lies outside the region, and return it."""
-        if self._pending:
-            original, region = self._pending.popleft()
-            if region is not None:
-                _core.blend(original, region, out, self._threads)
-            buffers.release(original)
-        return out
+    def _outs(self) -> Sequence[Array]:
+        """Where the next result goes: into its frame, or beside it if parts of the frame stay."""
+        frame, regions = self._pending[0]
+        if regions is None:
+            return frame.planes
+        if not self._scratch:
+            self._scratch = tuple(np.empty(plane.shape, plane.dtype) for plane in frame.planes)
+        return self._scratch
+
+    def _finished(self) -> Frame:
+        frame, regions = self._pending.popleft()
+        if regions is not None:
+            for plane, region, result in zip(frame.planes, regions, self._scratch, strict=True):
+                _core.blend(plane, region, result, self._threads)  # what lies outside the region comes back
+                np.copyto(plane, result)
+        return frame

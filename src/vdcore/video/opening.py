@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what the user names to a reader and a writer; the output appears when it is complete."""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from vdcore._arguments import choice, number
+
+from .arrays import ArrayReader, NpyWriter, TiffWriter, open_npy, open_tiff
+from .encoding import Encoding
+from .info import StrPath, VideoInfo
+from .pipeline import Reader, Writer
+
+Source = StrPath | int | Iterable[Any]
+
+BACKENDS = ("auto", "opencv", "pyav")
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_PATTERN = re.compile(r"%0?\d*d")
+_PIPE_FORMAT = "yuv4mpegpipe"
+_TIFF = (".tif", ".tiff")
+_USUAL_RATE = 25.0  # frames per second of what does not say
+STANDARD = "-"  # standard input or output
+
+
+def resolve_backend(backend: str) -> str:
+    """Return "pyav" or "opencv".
+
+    Raises
+    ------
+    ValueError
+        It is not known.
+    ImportError
+        It is not installed.
+    """
+    choice(backend, "backend", BACKENDS)
+    installed = find_spec("av") is not None
+    if backend == "pyav" and not installed:
+        raise ImportError('backend="pyav" needs PyAV: pip install "vdcore[av]"')
+    return ("pyav" if installed else "opencv") if backend == "auto" else backend
+
+
+def open_reader(source: Source, backend: str = "auto", fps: float | None = None) -> Reader:
+    """Open a video for reading.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, int or iterable of arrays
+        A file (.npy and .tif too), "-" for YUV4MPEG on standard input, the address of a stream
+        (``rtsp://...``), a pattern of pictures such as ``frame_%04d.png``, the number of a camera, or frames.
+    backend : {"auto", "opencv", "pyav"}
+    fps : float, optional
+        Frames per second of what does not say.
+
+    Raises
+    ------
+    OSError, ValueError
+        It cannot be read, or is no video.
+    ImportError
+        It needs PyAV, which is not installed.
+    """
+    chosen = resolve_backend(backend)
+    if fps is not None:
+        fps = number(fps, "fps", 0, strict=True)
+    if isinstance(source, bool) or not isinstance(source, int | str | os.PathLike | Iterable):
+        raise TypeError(f"path must be a file, a camera's number or an iterable of frames, got {source!r}")
+    if isinstance(source, int):
+        from .camera import CameraReader
+
+        return CameraReader(source)
+    if not isinstance(source, str | os.PathLike):
+        count = len(source) if isinstance(source, Sized) else None
+        return ArrayReader(source, fps or _USUAL_RATE, count=count)
+    text = os.fspath(source)
+    suffix = Path(text).suffix.lower()
+    if suffix == ".npy":
+        return open_npy(Path(source), fps or _USUAL_RATE)
+    if suffix in _TIFF and not _PATTERN.search(Path(text).name):
+        return open_tiff(Path(source), fps or _USUAL_RATE)
+    pattern = _PATTERN.search(Path(text).name) and not Path(text).is_file()
+    special = text == STANDARD or _ADDRESS.match(text) or pattern
+    if chosen == "opencv":
+        if special:
+            raise ImportError(f'{text} can be read through PyAV only: pip install "vdcore[av]"')
+        from .opencv import OpenCVReader
+
+        return OpenCVReader(source)
+    from .pyav import PyAVReader
+
+    if text == STANDARD:
+        return PyAVReader(sys.stdin.buffer, container=_PIPE_FORMAT, name="standard input")
+    if _ADDRESS.match(text):
+        return PyAVReader(text, live=True)
+    if special:
+        options = {"framerate": str(fps or _USUAL_RATE), "start_number": str(_first_number(Path(text)))}
+        return PyAVReader(text, options=options)
+    return PyAVReader(Path(source), fps=fps)
+
+
+def _first_number(pattern: Path) -> int:
+    """The least number of the pictures that a pattern names."""
+    before, after = map(re.escape, _PATTERN.split(pattern.name, maxsplit=1))
+    names = re.compile(f"{before}(\\d+){after}")
+    entries = os.listdir(pattern.parent) if pattern.parent.is_dir() else []
+    numbers = [int(match[1]) for entry in entries if (match := names.fullmatch(entry))]
+    if not numbers:
+        raise FileNotFoundError(errno.ENOENT, "no picture has such a name", str(pattern))
+    return min(numbers)
+
+
+def is_rewindable(info: VideoInfo) -> bool:
+    """Whether the video can be read twice."""
+    return info.path.is_file()
+
+
+class Target:
+    """Where the output goes, as `open_target` makes it."""
+
+    def __init__(self, path: Path | str, name: str) -> None:
+        self.path = path  # what is written to
+        self.name = name
+
+    def commit(self) -> None:
+        """Put what was written in its place."""
+
+
+class _Replaced(Target):
+    """A file that replaces another one when it is complete."""
+
+    def __init__(self, path: Path, place: Path) -> None:
+        super().__init__(path, str(place))
+        self._place = place
+
+    def commit(self) -> None:
+        assert isinstance(self.path, Path)
+        os.replace(self.path, self._place)
+
+
+class _Pictures(Target):
+    """Numbered pictures, in a folder of their own until they are complete."""
+
+    def __init__(self, folder: Path, pattern: Path) -> None:
+        super().__init__(str(folder / pattern.name), str(pattern))
+        self._folder, self._parent = folder, pattern.parent
+
+    def commit(self) -> None:
+        for picture in sorted(self._folder.iterdir()):
+            os.replace(picture, self._parent / picture.name)
+
+
+@contextmanager
+def open_target(out: StrPath) -> Iterator[Target]:
+    """A place to write to beside the output, that is gone at the end unless it was committed.
+
+    Raises
+    ------
+    OSError
+        The output cannot be written.
+    """
+    text = os.fspath(out)
+    if text == STANDARD:
+        yield Target(STANDARD, "standard output")
+        return
+    target = Path(os.path.realpath(out))  # a link stays, and what it points to is replaced
+    if target.is_dir():
+        raise IsADirectoryError(f"out must be a file, got the folder {target}")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
+    token = secrets.token_hex(4)
+    if _PATTERN.search(target.name):
+        folder = target.with_name(f".{_PATTERN.sub('', target.stem)}-{token}")
+        folder.mkdir()
+        try:
+            yield _Pictures(folder, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    path = target.with_name(f".{target.stem}-{token}{target.suffix}")
+    open(path, "xb").close()  # tells what is wrong, which OpenCV does not
+    try:
+        yield _Replaced(path, target)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def check_encoding(out: StrPath, backend: str, encoding: Encoding, info: VideoInfo) -> None:
+    """Raise ValueError for what the backend cannot write, before anything is written."""
+    path = Path(out)
+    if backend == "pyav" or path.suffix.lower() in (".npy", *_TIFF):
+        return
+    from .opencv import check_quality, choose_codec
+
+    chosen = choose_codec(path, encoding.codec)
+    quality: Any = encoding.quality
+    for name in ("preset", "bitrate"):
+        if (value := getattr(encoding, name)) is not None:
+            raise ValueError(f'{name} can be set with backend="pyav" only, got {value!r}')
+    check_quality(path, chosen, info.fps, quality)
+
+
+def open_writer(target: Target, reader: Reader, encoding: Encoding, backend: str) -> Writer:
+    """Open the writer for a target, of a resolved backend where there is a choice."""
+    info = reader.info
+    path = Path(target.path)
+    if path.suffix.lower() == ".npy":
+        return NpyWriter(path, info, reader.picture)
+    if path.suffix.lower() in _TIFF and not isinstance(target, _Pictures):
+        return TiffWriter(path, info, reader.picture)
+    if backend == "opencv":
+        from .opencv import OpenCVWriter, choose_codec
+
+        quality: Any = encoding.quality
+        return OpenCVWriter(path, info.planes[0], info.fps, choose_codec(path, encoding.codec), quality)
+    from .pyav import PyAVReader, PyAVWriter
+
+    source = reader if isinstance(reader, PyAVReader) else None
+    if target.path == STANDARD:
+        return PyAVWriter(sys.stdout.buffer, source, info, encoding, container=_PIPE_FORMAT)
+    return PyAVWriter(target.path, source, info, encoding, name=target.name)

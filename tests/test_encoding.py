@@ -47,7 +47,7 @@ def has(*names):
         (".mov", "prores", "prores_ks"),
         (".webm", "vp9", "libvpx-vp9"),
         (".webm", "vp8", "libvpx"),
-        (".mp4", "ffv1", "ffv1"),
+        (".mp4", "ffv1", "libx264"),  # which hardly any player knows in MP4
         (".mp4", "huffyuv", "libx264"),  # which MP4 does not take
         (".ts", "h264", "libx264"),
         (".ts", "mpeg2video", "mpeg2video"),

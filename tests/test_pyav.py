@@ -65,15 +65,19 @@ def kept_by_ffv1(path):
 def test_no_filter_is_no_change(tmp_path, name):
     options = {"level": "4", "strict": "experimental"} if name.endswith(("f16le", "f32le")) else {}
     write(tmp_path / "in.mkv", random_frames(name), **options)
+    if name in ("grayf16le", "yaf16le"):  # what FFmpeg makes of them, sometimes infinite, no filter takes
+        with pytest.warns(UserWarning, match=f"samples of {name}"):
+            video.filter_video(
+                tmp_path / "in.mkv", tmp_path / "out.mkv", lambda info: video.PassThrough(), backend="pyav"
+            )
+        assert not kept_by_ffv1(tmp_path / "in.mkv")
+        return
     report = diffuse(tmp_path / "in.mkv", tmp_path / "out.mkv")
     assert report.codec == "ffv1"
-    if kept_by_ffv1(tmp_path / "in.mkv"):
-        assert raws(tmp_path / "out.mkv") == raws(tmp_path / "in.mkv")
-        assert report.warnings == ()
-        assert report.pixel_format == decoded(tmp_path / "in.mkv")[0].format.name
-    else:
-        assert name in ("grayf16le", "yaf16le")
-        assert f"samples of {name}" in " ".join(report.warnings)
+    assert kept_by_ffv1(tmp_path / "in.mkv")
+    assert raws(tmp_path / "out.mkv") == raws(tmp_path / "in.mkv")
+    assert report.warnings == ()
+    assert report.pixel_format == decoded(tmp_path / "in.mkv")[0].format.name
 
 
 @needs_ffmpeg
@@ -516,7 +520,7 @@ def test_a_missing_frame_leaves_its_time(tmp_path):
 # ---- other streams
 
 
-def add_sound(container, codec="pcm_s16le", rate=8000, seconds=1.0, pitch=440):
+def add_sound(container, codec="pcm_s16le", rate=16000, seconds=1.0, pitch=440):
     """A stream with a tone; the function that writes its packets."""
     stream = container.add_stream(codec, rate=rate)
     stream.layout = "mono"
@@ -556,7 +560,7 @@ def write_with_sound(path, codec="libx264", sounds=("aac", "aac"), offset=0, nam
         (".mkv", ".mkv", ("aac", "pcm_s16le", "flac")),
         (".mov", ".mov", ("pcm_s16le", "aac")),
         (".mp4", ".mkv", ("aac", "aac")),
-        (".mkv", ".mp4", ("aac", "ac3")),
+        (".mkv", ".mp4", ("aac", "flac")),
         (".avi", ".avi", ("pcm_s16le",)),
         (".mkv", ".mov", ("flac", "pcm_s16le")),
         (".ts", ".ts", ("aac", "mp2")),
@@ -566,13 +570,8 @@ def write_with_sound(path, codec="libx264", sounds=("aac", "aac"), offset=0, nam
 )
 @pytest.mark.parametrize("offset", [0, 5])
 def test_sound_is_copied(tmp_path, source, out, sounds, offset):
-    if "ac3" in sounds or "mp2" in sounds:
-        sounds = tuple("aac" if s in ("ac3", "mp2") and s not in av.codecs_available else s for s in sounds)
     codec = "mpeg4" if ".avi" in (source, out) else "libx264"
-    try:
-        write_with_sound(tmp_path / f"in{source}", codec, sounds, offset)
-    except (av.error.FFmpegError, ValueError):
-        pytest.skip("not written like this")
+    write_with_sound(tmp_path / f"in{source}", codec, sounds, offset)
     report = diffuse(tmp_path / f"in{source}", tmp_path / f"out{out}", 1, 1)
     if source == ".avi" and offset:
         assert report.ended_early  # the empty frames before the first one count
@@ -590,7 +589,7 @@ def test_sound_is_copied(tmp_path, source, out, sounds, offset):
         assert b"".join(p[3] for p in one) == b"".join(p[3] for p in other)
         # sound and picture stay together
         assert float(one[0][0] - first[0]) == pytest.approx(float(other[0][0] - first[1]), abs=2.1e-3)
-    if source == out:
+    if source == out != ".ts":  # where all is moved together
         for one, other in zip(before, after, strict=True):
             assert [p[3] for p in one] == [p[3] for p in other]
             assert [p[0] for p in one] == pytest.approx([p[0] for p in other], abs=1e-6)
@@ -799,12 +798,19 @@ def test_two_videos_the_default_one_is_filtered(tmp_path, default, suffix):
         assert bool(second.disposition & av.stream.Disposition.default) == (default == 1)
 
 
-def test_sound_that_goes_on_after_the_pictures(tmp_path):
-    write_with_sound(tmp_path / "in.mkv", sounds=("flac",), count=5)
-    report = diffuse(tmp_path / "in.mkv", tmp_path / "out.mkv", 1, 1, lookahead=3)
+@pytest.mark.parametrize(
+    "codec, suffix, sound", [("libx264", ".mkv", "flac"), ("rawvideo", ".mov", "pcm_s16le")]
+)
+@pytest.mark.parametrize("lookahead", [0, 3])
+def test_sound_that_goes_on_after_the_pictures(tmp_path, codec, suffix, sound, lookahead):
+    """With a decoder that waits for more, and with one that does not."""
+    source, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    write_with_sound(source, codec, (sound,), name="yuv420p" if codec == "libx264" else "gray", count=5)
+    report = diffuse(source, out, 1, 1, lookahead=lookahead)
     assert (report.frames, report.ended_early) == (5, False)
-    assert [p[3] for p in packets(tmp_path / "in.mkv", 1)] == [p[3] for p in packets(tmp_path / "out.mkv", 1)]
-    assert times(tmp_path / "in.mkv") == times(tmp_path / "out.mkv")
+    before, after = (b"".join(p[3] for p in packets(path, 1)) for path in (source, out))
+    assert before == after
+    assert times(source) == times(out)
 
 
 @needs_ffmpeg

@@ -42,6 +42,7 @@ _TIMEOUT = (10.0, 10.0)  # seconds that a live stream may keep us waiting, openi
 _HDR = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _BT709 = 1  # AVCOL_SPC_BT709, AVCOL_PRI_BT709
+_BT601 = 5  # AVCOL_SPC_BT470BG, of JPEG
 _ONE = 1  # thread: more of them, FFmpeg's default, overwrite each other's samples in narrow pictures
 _UNSPECIFIED = 2  # AVCOL_PRI_UNSPECIFIED and the like
 _MATRIX = "DISPLAYMATRIX"
@@ -53,6 +54,7 @@ _OWN_ASPECT = ("h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video")  # in the st
 _OWN_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time_")
 
 av.logging.set_level(None)  # any other level takes the GIL in the threads of decoders, and may deadlock
+os.environ.setdefault("SVT_LOG", "1")  # the encoder of AV1 is to report errors only
 
 
 @contextmanager
@@ -512,10 +514,11 @@ class PyAVWriter:
                 context.sample_aspect_ratio = aspect
             if (
                 aspect not in (None, 0, 1)
-                and self.container.format.name in ("matroska", "webm")
+                and self.container.format.name in ("matroska", "webm", "avi")
                 and encoder.family not in _OWN_ASPECT
             ):
-                self._losses.append(f"pixel aspect ratio {aspect} (PyAV does not write it into Matroska)")
+                name = self.container.format.name
+                self._losses.append(f"pixel aspect ratio {aspect} (PyAV does not write it into {name})")
             matrix = reader.side_data.get(_MATRIX)
             if matrix is not None:
                 if self.container.format.name in ("avi", "yuv4mpegpipe", "image2"):
@@ -529,7 +532,8 @@ class PyAVWriter:
             if source.codec_context.codec_tag in ("hvc1", "hev1") and encoder.family == "hevc":
                 context.codec_tag = source.codec_context.codec_tag
         if _is_rgb(self._format.name) and not _is_rgb(encoder.pixel_format):
-            context.colorspace = _BT709  # what it is converted by
+            jpeg = encoder.pixel_format.startswith("yuvj")
+            context.colorspace = _BT601 if jpeg else _BT709  # what it is converted by
             context.color_primaries = context.color_primaries or _BT709
         alone = reader is None or len(reader.container.streams.video) == 1
         if alone and time_base.numerator == 1 and self.container.format.name in ("mp4", "mov", "ipod", "3gp"):
@@ -609,11 +613,12 @@ class PyAVWriter:
                 decoded.pts, decoded.time_base = self._place(frame, decoded), self._time_base
             decoded.pict_type = 0
             if self._reformat is not None:
-                matrix = "ITU709" if self._from_rgb else None
+                jpeg = self._reformat.startswith("yuvj")
+                matrix = ("ITU601" if jpeg else "ITU709") if self._from_rgb else None
                 changed = decoded.reformat(format=self._reformat, dst_colorspace=matrix, threads=_ONE)
                 changed.pts, changed.time_base = decoded.pts, decoded.time_base
                 changed.duration = decoded.duration
-                if self._reformat.startswith("yuvj"):
+                if jpeg:
                     changed.color_range = _FULL_RANGE
                 decoded = changed
             self.container.mux(self._video.encode(decoded))

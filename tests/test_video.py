@@ -2,6 +2,7 @@
 """The video layer: the same bits as on arrays, the pipeline, what a file is found to hold, the report."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -624,3 +625,36 @@ def test_codecs_are_quiet(tmp_path, capfd):
     capfd.readouterr()
     diffuse_quietly(tmp_path / "in.avi", tmp_path / "out.webm", 0, 0)
     assert capfd.readouterr() == ("", "")
+
+
+def test_everything_works_where_pyav_is_not_installed(tmp_path):
+    """The extras are missing for real, as after a plain installation."""
+    write_video(tmp_path / "in.mkv", make_frames(4))
+    program = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("av", "tifffile", "matplotlib", "scipy"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name == "av" else find_spec(name, package)
+import numpy as np
+import vdcore
+from vdcore.video import read_frames, read_info, write_frames
+
+report = vdcore.diffuse_video("in.mkv", "out.mp4", 1, 2)
+assert report.backend == read_info("out.mp4").backend == "opencv", report
+vdcore.denoise_video("in.mkv", "clean.mkv")
+write_frames("again.avi", read_frames("clean.mkv"), 25)
+vdcore.diffuse_video(np.zeros((3, 8, 8), np.uint8), "stack.npy", 1, 2)
+assert vdcore.compare_videos("in.mkv", "clean.mkv", video="split.mkv").frames == 4
+from vdcore.cli import main
+assert main(["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "2"]) == 0
+assert main(["info", "in.mkv"]) == 0
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

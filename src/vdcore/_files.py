@@ -11,6 +11,39 @@ from pathlib import Path
 StrPath = str | os.PathLike[str]
 
 
+def checked_place(out: StrPath, name: str) -> Path:
+    """Where a file is to be written: a link stays, and what it points to is replaced.
+
+    Raises
+    ------
+    OSError
+        It is a folder, or the folder that it is in is not there.
+    """
+    target = Path(os.path.realpath(out))
+    if target.is_dir():
+        raise IsADirectoryError(f"{name} must be a file, got the folder {target}")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
+    return target
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """A new file beside `target`, with its suffix, that is gone at the end unless it was renamed.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written to.
+    """
+    path = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
+    open(path, "xb").close()  # tells at once what is wrong
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def new_file(
     out: StrPath, name: str, suffixes: Collection[str], inputs: Iterable[Path] = ()
@@ -38,16 +71,9 @@ def new_file(
     target = Path(os.path.realpath(out))
     if target.suffix.lower() not in suffixes:
         raise ValueError(f"{name} must end in {' or '.join(suffixes)}, got {os.fspath(out)}")
-    if target.is_dir():
-        raise IsADirectoryError(f"{name} must be a file, got the folder {target}")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
+    target = checked_place(out, name)
     if target.exists() and any(target.samefile(path) for path in inputs):
         raise ValueError(f"{name} must be another file than the inputs, got {os.fspath(out)} for both")
-    path = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
-    open(path, "xb").close()  # tells at once what is wrong
-    try:
+    with beside(target) as path:
         yield path
         os.replace(path, target)
-    finally:
-        path.unlink(missing_ok=True)

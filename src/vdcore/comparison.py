@@ -529,7 +529,7 @@ def _encoder(path: Path, fps: float, not_kept: list[str]) -> Iterator[Callable[[
     """
     from vdcore.video import Frame, Writer
     from vdcore.video.arrays import ArrayReader
-    from vdcore.video.encoding import Encoding
+    from vdcore.video.info import Encoding
     from vdcore.video.opening import Target, open_writer, resolve_backend
 
     writer: Writer | None = None

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from vdcore import models
 from vdcore._arguments import FrameRange, Region, RegionProvider, choice, frame_range, number, resolve_region
 from vdcore._core import build_info
+from vdcore._files import StrPath
 from vdcore.denoising import Preset, Strength, denoiser_parameters
 from vdcore.filter import Boundary, Dither, Sigma, TimeUnit, filter_parameters
 from vdcore.motion import Motion
@@ -32,8 +33,7 @@ from vdcore.noise import NoiseEstimate
 from .container import is_cut_short
 from .denoising import DenoisingFilter, noise_of_planes
 from .diffusion import DiffusionFilter
-from .encoding import Encoding, Quality
-from .info import StrPath, VideoInfo
+from .info import Encoding, Quality, VideoInfo
 from .opening import (
     Source,
     check_encoding,

@@ -5,37 +5,13 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import av
 import av.codec
 
+from .info import Encoding
 from .pixel_formats import keeps, nearest
-
-Quality = int | Literal["lossless"]
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How the user wants a video written.
-
-    Attributes
-    ----------
-    codec : str or None
-        Name of a family ("h264"), of an encoder ("libx264"), or a four-character code ("XVID"); "lossless";
-        None is the family of the source.
-    quality : int, "lossless" or None
-        In the encoder's own measure, see `FAMILIES`.
-    preset : str or None
-        The encoder's own trade of speed for size.
-    bitrate : int or None
-        Bits per second, instead of a quality.
-    """
-
-    codec: str | None = None
-    quality: Quality | None = None
-    preset: str | None = None
-    bitrate: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a video holds."""
+"""What a video holds, and how one is to be written."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from vdcore._files import StrPath
 
 from .planes import UPRIGHT, Orientation, Plane
 
-StrPath = str | os.PathLike[str]
+Quality = int | Literal["lossless"]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the user wants a video written.
+
+    Attributes
+    ----------
+    codec : str or None
+        Name of a family ("h264"), of an encoder ("libx264"), or a four-character code ("XVID"); "lossless";
+        None is the family of the source.
+    quality : int, "lossless" or None
+        In the encoder's own measure, see `vdcore.video.encoding.FAMILIES`.
+    preset : str or None
+        The encoder's own trade of speed for size.
+    bitrate : int or None
+        Bits per second, instead of a quality.
+    """
+
+    codec: str | None = None
+    quality: Quality | None = None
+    preset: str | None = None
+    bitrate: int | None = None
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from vdcore._arguments import choice, number
+from vdcore._files import StrPath, beside, checked_place
 
 from .arrays import ArrayReader, NpyWriter, TiffWriter, open_npy, open_tiff
-from .encoding import Encoding
-from .info import StrPath, VideoInfo
+from .info import Encoding, VideoInfo
 from .pipeline import Reader, Writer
 
 Source = StrPath | int | Iterable[Any]
@@ -169,26 +169,17 @@ def open_target(out: StrPath) -> Iterator[Target]:
     if text == STANDARD:
         yield Target(STANDARD, "standard output")
         return
-    target = Path(os.path.realpath(out))  # a link stays, and what it points to is replaced
-    if target.is_dir():
-        raise IsADirectoryError(f"out must be a file, got the folder {target}")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
-    token = secrets.token_hex(4)
+    target = checked_place(out, "out")
     if _PATTERN.search(target.name):
-        folder = target.with_name(f".{_PATTERN.sub('', target.stem)}-{token}")
+        folder = target.with_name(f".{_PATTERN.sub('', target.stem)}-{secrets.token_hex(4)}")
         folder.mkdir()
         try:
             yield _Pictures(folder, target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return
-    path = target.with_name(f".{target.stem}-{token}{target.suffix}")
-    open(path, "xb").close()  # tells what is wrong, which OpenCV does not
-    try:
+    with beside(target) as path:
         yield _Replaced(path, target)
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def check_encoding(out: StrPath, backend: str, encoding: Encoding, info: VideoInfo) -> None:

@@ -25,8 +25,8 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
-from .encoding import Encoder, Encoding, choose_encoder, hdr_options
-from .info import VideoInfo, readable
+from .encoding import Encoder, choose_encoder, hdr_options
+from .info import Encoding, VideoInfo, readable
 from .pipeline import Frame
 from .pixel_formats import PixelFormat, filterable, keeps, picture_format
 from .planes import Orientation

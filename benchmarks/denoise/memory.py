@@ -12,7 +12,7 @@ from ..contestants import TINY
 from ..timing import Row
 from .speed import SIZE
 
-LENGTH = 40  # frames, and four times as many
+LENGTH = 100  # frames, and four times as many
 PROGRAM = """
 import sys, numpy as np, vdcore
 

@@ -4,9 +4,11 @@
 import struct
 
 import av
+import numpy as np
 import pytest
 
 from media import diffuse, needs_ffmpeg, probe, raws, smooth_frames, write
+from vdcore.video import write_frames
 from vdcore.video.encoding import FAMILIES, Encoding, choose_encoder, hdr_options
 
 
@@ -341,3 +343,24 @@ def test_options_of_hdr(name, option, display, light):
     incomplete = {"MASTERING_DISPLAY_METADATA": mastering(has_luminance=0)}
     assert hdr_options(name, incomplete) == hdr_options(name, {}) == {}
     assert hdr_options("ffv1", data) == {}
+
+
+@pytest.mark.parametrize(
+    "suffix, dtype, pixel_format",
+    [
+        (".y4m", np.uint8, "yuv444p"),
+        (".y4m", np.uint16, "yuv444p16le"),
+        (".mkv", np.uint8, "yuv420p"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*pixel format")
+def test_colours_of_rgb_stay_whatever_the_matrix(tmp_path, suffix, dtype, pixel_format):
+    """YUV4MPEG cannot say which matrix it has, and is read by that of BT.601; others say BT.709."""
+    level = np.iinfo(dtype).max // 255
+    frames = np.full((3, 32, 48, 3), np.array([200, 90, 20]) * level, dtype)
+    write_frames(tmp_path / f"out{suffix}", frames, 25, backend="pyav")
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        frame = next(container.decode(video=0))
+    assert frame.format.name == pixel_format
+    colour = frame.to_ndarray(format="rgb24")[16, 24]
+    np.testing.assert_allclose(colour, [200, 90, 20], atol=3)

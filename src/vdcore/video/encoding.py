@@ -91,6 +91,16 @@ FAMILIES: Mapping[str, Family] = {
 }
 """Families of codecs that are written, by FFmpeg's names."""
 
+_Y4M = (
+    *("gray", "gray9le", "gray10le", "gray12le", "gray16le", "yuv411p", "yuvj420p", "yuvj422p", "yuvj444p"),
+    *(
+        f"yuv{sampling}p{depth}"
+        for sampling in (420, 422, 444)
+        for depth in ("", "9le", "10le", "12le", "14le", "16le")
+    ),
+)
+"""Pixel formats of YUV4MPEG."""
+
 _PICTURES = {
     ".png": "png",
     ".jpg": "mjpeg",
@@ -218,13 +228,9 @@ def choose_encoder(
         formats = [f for f in formats if f == source_format or f not in ("grayf16le", "yaf16le")]
     if family == "mjpeg":  # others only against the standard
         formats = [f for f in formats if f.startswith("yuvj")]
+    if container.format.name == "yuv4mpegpipe":
+        formats = [f for f in _Y4M if f == source_format or not f.startswith("yuvj")]
     pixel_format = nearest(source_format, formats) if formats else source_format
-    if (
-        family == "rawvideo"
-        and container.format.name == "yuv4mpegpipe"
-        and source_format.startswith(("rgb", "bgr", "gbr"))
-    ):
-        pixel_format = "yuv444p"
     settings = _settings(encoding, name, FAMILIES[family], suffix)
     if family == "dnxhd":
         settings[0]["profile"] = _DNXHR.get(pixel_format, "dnxhr_444")

@@ -532,8 +532,7 @@ class PyAVWriter:
             if source.codec_context.codec_tag in ("hvc1", "hev1") and encoder.family == "hevc":
                 context.codec_tag = source.codec_context.codec_tag
         if _is_rgb(self._format.name) and not _is_rgb(encoder.pixel_format):
-            jpeg = encoder.pixel_format.startswith("yuvj")
-            context.colorspace = _BT601 if jpeg else _BT709  # what it is converted by
+            context.colorspace = _BT601 if self._old_matrix(encoder.pixel_format) else _BT709
             context.color_primaries = context.color_primaries or _BT709
         alone = reader is None or len(reader.container.streams.video) == 1
         if alone and time_base.numerator == 1 and self.container.format.name in ("mp4", "mov", "ipod", "3gp"):
@@ -544,6 +543,10 @@ class PyAVWriter:
                 f" {float(rate):.6g} frames per second)"
             )
         return stream
+
+    def _old_matrix(self, pixel_format: str) -> bool:
+        """Whether RGB becomes YCbCr by BT.601: in JPEG, and where no tag can say otherwise."""
+        return pixel_format.startswith("yuvj") or self.container.format.name == "yuv4mpegpipe"
 
     def _add_copy(self, stream: Stream) -> None:
         """A stream whose packets are copied, if the container takes its codec."""
@@ -613,12 +616,13 @@ class PyAVWriter:
                 decoded.pts, decoded.time_base = self._place(frame, decoded), self._time_base
             decoded.pict_type = 0
             if self._reformat is not None:
-                jpeg = self._reformat.startswith("yuvj")
-                matrix = ("ITU601" if jpeg else "ITU709") if self._from_rgb else None
+                matrix = None
+                if self._from_rgb:
+                    matrix = "ITU601" if self._old_matrix(self._reformat) else "ITU709"
                 changed = decoded.reformat(format=self._reformat, dst_colorspace=matrix, threads=_ONE)
                 changed.pts, changed.time_base = decoded.pts, decoded.time_base
                 changed.duration = decoded.duration
-                if jpeg:
+                if self._reformat.startswith("yuvj"):
                     changed.color_range = _FULL_RANGE
                 decoded = changed
             self.container.mux(self._video.encode(decoded))

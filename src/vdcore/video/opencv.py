@@ -14,17 +14,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from .container import is_cut_short
+from .info import VideoInfo, readable
+from .pipeline import Frame
+from .planes import Plane
+
 # FFmpeg inside OpenCV reports every damaged block to stderr; what matters of it is in the reports.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import numpy.typing as npt  # noqa: E402
-
-from .container import is_cut_short  # noqa: E402
-from .info import VideoInfo, readable  # noqa: E402
-from .pipeline import Frame  # noqa: E402
-from .planes import Plane  # noqa: E402
 
 Array = npt.NDArray[Any]
 

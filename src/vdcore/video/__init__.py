@@ -112,7 +112,7 @@ def read_frames(path: Source, backend: str = "auto") -> Iterator[npt.NDArray[Any
     OSError, ValueError
         With the first frame: see `read_info`.
     """
-    with closing(open_reader(path, backend)) as reader:
+    with _quiet(resolve_backend(backend)), closing(open_reader(path, backend)) as reader:
         for frame in iter(reader.read, None):
             yield reader.picture(frame)
 
@@ -580,7 +580,7 @@ def filter_video(
     begin = perf_counter()
     chosen = resolve_backend(backend)
     encoding = Encoding(codec, quality, preset, bitrate)
-    with closing(open_reader(path, chosen, fps)) as reader, open_target(out) as target:
+    with _quiet(chosen), closing(open_reader(path, chosen, fps)) as reader, open_target(out) as target:
         info = reader.info
         place = Path(out)
         if place.exists() and info.path.exists() and place.samefile(info.path):
@@ -662,6 +662,18 @@ def _ended_early(info: VideoInfo, frames: int) -> bool:
 def _is_short(frames: int, announced: int | None) -> bool:
     """Clearly fewer frames than announced: the number is often rounded or the duration of longer sound."""
     return announced is not None and frames < math.floor(0.95 * announced) - 1
+
+
+@contextmanager
+def _quiet(backend: str) -> Iterator[None]:
+    """Keep OpenCV's log away from the user, who gets errors and warnings instead."""
+    if backend != "opencv":
+        yield
+        return
+    from .opencv import quiet_log
+
+    with quiet_log():
+        yield
 
 
 def _end_of(frames: FrameRange) -> Callable[[Frame], bool]:

@@ -51,7 +51,7 @@ _UNTIMED = ("yuv4mpegpipe", "image2", "rawvideo", "mxf")  # containers without t
 _EVEN_RATE = (*_UNTIMED, "avi", "gif")  # containers of frames at an even distance, which AVI may leave out
 _EVEN_CODECS = ("mpeg1video", "mpeg2video")
 _OWN_ASPECT = ("h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video")  # in the stream itself
-_OWN_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time_")
+_OWN_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder")
 
 av.logging.set_level(None)  # any other level takes the GIL in the threads of decoders, and may deadlock
 os.environ.setdefault("SVT_LOG", "1")  # the encoder of AV1 is to report errors only

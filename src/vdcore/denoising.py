@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Noise removal that needs no tuning: the stream object `Denoiser`, and `denoise` for arrays.
 
-The filter is the C library's (csrc/denoiser.c). Here is what it is told: how much noise there is, where
+The filter is the C library's (csrc/denoiser). Here is what it is told: how much noise there is, where
 things have moved, and which frames are compared with which.
 """
 

@@ -13,7 +13,7 @@ import pytest
 import vdcore
 from vdcore.cli import main
 from vdcore.demo import clean_scene
-from vdcore.denoising import denoiser_parameters
+from vdcore.denoiser import denoiser_parameters
 from vdcore.video import Frame, Orientation, Plane, frame_range
 from vdcore.video.denoising import DenoisingFilter
 from videos import read_video, write_video

@@ -82,4 +82,4 @@ LD_PRELOAD=$runtimes PYTHONMALLOC=malloc \
     ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:log_path=$work/report \
     UBSAN_OPTIONS=print_stacktrace=1:log_path=$work/report \
     "$work/venv/bin/python" -m pytest -m "not slow and not embedding and not packaging" \
-    --ignore tests/test_c.py ${PYTEST_ARGS:-}
+    --ignore tests/c ${PYTEST_ARGS:-}

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target works alone from a clean clone: it makes .venv, installs into it and runs.
-#   make demo       the main job on a synthetic clip           make test      the test suite
+#   make demo       the main job on a synthetic clip           make test      the test suite, a few minutes
+#   make test-all   every combination of test parameters       make soak      the long tests at full size
 #   make lint       ruff, mypy, cython-lint, clang-format      make bench     the speed table and plots
-#   make soak       the long tests at full size                make sanitize  ASan, UBSan, valgrind, qemu
+#   make sanitize   ASan, UBSan, valgrind, qemu
 #   make wheel      wheel and sdist, built, repaired, audited and tried in a fresh environment
 #   make cross      the C library for the other platforms      make docs      the HTML documentation
 
@@ -17,7 +18,7 @@ BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*.[ch] csrc/*/*.[ch] csr
 C_FILES := $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*.c)
 CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
 
-.PHONY: demo test lint lint-ruff lint-format lint-mypy lint-cython lint-c soak bench wheel sanitize cross docs clean
+.PHONY: demo test test-all lint lint-ruff lint-format lint-mypy lint-cython lint-c soak bench wheel sanitize cross docs clean
 
 # The stamp .venv/NAME says that vdcore is installed, editable, with the extra NAME.
 $(VENV)/%: $(BUILD_INPUTS)
@@ -31,8 +32,11 @@ demo: $(VENV)/dev
 test: $(VENV)/dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-all: $(VENV)/dev
+	$(BIN)/python -m pytest --full $(PYTEST_ARGS)
+
 soak: $(VENV)/dev
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --full -m slow $(PYTEST_ARGS)
 
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target works alone from a clean clone: it makes .venv, installs into it and runs.
 #   make demo       the main job on a synthetic clip           make test      the test suite
-#   make lint       ruff, mypy, cython-lint, clang-format      make bench     the speed table and plots
+#   make lint       ruff, mypy, formats, order of includes    make bench     the speed table and plots
 #   make soak       the long tests at full size                make sanitize  ASan, UBSan, valgrind, qemu
 #   make wheel      wheel and sdist, built, repaired, audited and tried in a fresh environment
 #   make cross      the C library for the other platforms      make docs      the HTML documentation
@@ -17,7 +17,7 @@ BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*/*.[ch] csrc/*/*/*.h sr
 C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*.c)
 CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
 
-.PHONY: demo test lint lint-ruff lint-format lint-mypy lint-cython lint-c soak bench wheel sanitize cross docs clean
+.PHONY: demo test lint lint-ruff lint-format lint-mypy lint-cython lint-c lint-includes soak bench wheel sanitize cross docs clean
 
 # The stamp .venv/NAME says that vdcore is installed, editable, with the extra NAME.
 $(VENV)/%: $(BUILD_INPUTS)
@@ -37,7 +37,7 @@ soak: $(VENV)/dev
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
 
-lint: lint-ruff lint-format lint-mypy lint-cython lint-c
+lint: lint-ruff lint-format lint-mypy lint-cython lint-c lint-includes
 
 lint-ruff: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -53,6 +53,9 @@ lint-cython: $(VENV)/dev
 
 lint-c: $(VENV)/dev
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+lint-includes: $(VENV)/dev
+	$(BIN)/python tools/check_includes.py
 
 wheel: $(VENV)/release
 	tools/wheel.sh $(BIN)/python

@@ -14,7 +14,7 @@ import vdcore
 from helpers.videos import read_video, write_video
 from vdcore.cli import main
 from vdcore.demo import clean_scene
-from vdcore.denoising import denoiser_parameters
+from vdcore.denoiser import denoiser_parameters
 from vdcore.video import Frame, Orientation, Plane, frame_range
 from vdcore.video.denoising import DenoisingFilter
 

@@ -37,6 +37,8 @@ typedef struct vd_core {
     int32_t state_width, masked, first, count;
 } vd_core;
 
+typedef struct vd_estimator vd_estimator;
+
 struct vd_diffuser {
     vd_flag busy;
     vd_core core;
@@ -44,6 +46,7 @@ struct vd_diffuser {
     const vd_kernels *kernels;
     vd_spatial spatial;
     vd_model_planes model; /* only with a model that depends on the picture */
+    vd_estimator *estimator; /* with a gate or motion: it does all the work; see estimator.h */
     vd_image diffusivity;  /* Laplacian: the diffuser's own map of doubles, without gaps; data NULL = none */
     size_t samples;        /* of a frame */
 

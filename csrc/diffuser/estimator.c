@@ -143,7 +143,7 @@ void vd_estimator_clear(vd_estimator *e)
         free_slot(e->slots + i);
     for (int i = 0; i < 2; i++)
         vd_estimate_destroy(&e->chain[i]);
-    void *own[] = {e->slots, e->gains, e->values, e->shares, e->output, e->picture, e->vectors};
+    void *own[] = {e->slots, e->order, e->gains, e->values, e->shares, e->output, e->picture, e->vectors};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         free(own[i]);
     vd_estimates_free(&e->estimates);
@@ -215,7 +215,8 @@ vd_status vd_estimator_start(vd_diffuser *d, int32_t dtype, int64_t height, int6
         return status;
     real = real_size(e);
     e->slots = calloc((size_t)core->params.lookahead + 2, sizeof *e->slots);
-    if (e->slots == NULL)
+    e->order = malloc(((size_t)core->params.lookahead + 1) * sizeof(vd_estimator_slot *));
+    if (e->slots == NULL || e->order == NULL)
         return VD_ERROR_MEMORY;
     e->slot_count = core->params.lookahead + 2;
     e->newest = e->slot_count - 1;
@@ -249,7 +250,6 @@ vd_status vd_estimator_start(vd_diffuser *d, int32_t dtype, int64_t height, int6
 
 typedef struct picture_job {
     const vd_diffuser *d;
-    const vd_image *from;
     const char *reals;
     const vd_image *out;
     char *picture;
@@ -397,16 +397,13 @@ static vd_status answer(vd_diffuser *d, vd_estimator_slot *const *slots, int cou
 /* The frames of the queue and, if not NULL, one more. */
 static vd_status answer_queue(vd_diffuser *d, vd_estimator_slot *more, const vd_image *out)
 {
+    vd_estimator_slot **order = d->estimator->order;
     int count = d->core.count;
-    vd_estimator_slot **slots = malloc(((size_t)count + 1) * sizeof(vd_estimator_slot *));
-    if (slots == NULL)
-        return VD_ERROR_MEMORY;
     for (int k = 0; k < count; k++)
-        slots[k] = vd_estimator_slot_at(d, k);
-    slots[count] = more;
-    vd_status status = answer(d, slots, count + (more != NULL), out);
-    free(slots);
-    return status;
+        order[k] = vd_estimator_slot_at(d, k);
+    if (more != NULL)
+        order[count++] = more;
+    return answer(d, order, count, out);
 }
 
 vd_status vd_estimator_take(vd_diffuser *d, const vd_frame *frame, const vd_image *out, int32_t *ready)

@@ -7,6 +7,7 @@
 #ifndef VD_ESTIMATOR_H
 #define VD_ESTIMATOR_H
 
+#include "base/archive.h"
 #include "diffuser/diffuser.h"
 #include "motion/estimate.h"
 
@@ -32,6 +33,7 @@ struct vd_estimator {
     vd_estimates estimates;
     vd_diffuser *spatial;
     vd_estimator_slot *slots; /* a ring: the queue, the frame before it and the one that comes */
+    vd_estimator_slot **order; /* [lookahead + 1] the queue, while it is answered */
     int slot_count, newest;
     vd_estimate chain[2];   /* with lookahead: merges on the way to a result */
     double *gains;          /* [2][channels] */
@@ -52,6 +54,14 @@ void vd_estimator_clear(vd_estimator *e);
 void vd_estimator_free(vd_estimator *e);
 /* What differs from other streams. */
 void vd_estimator_info(vd_diffuser *d, vd_info *info);
+
+/* Passes the settings to vd_archive_move; estimator may be NULL. */
+void vd_estimator_write_settings(vd_archive *archive, vd_estimator *e);
+/* Reads them into a new diffuser. VD_ERROR_STATE if they cannot be. */
+vd_status vd_estimator_read_settings(vd_archive *archive, vd_diffuser *d);
+/* The same for the planes of a running stream; reading starts it first, with the shape and the counters of `core`. */
+void vd_estimator_write_stream(vd_archive *archive, vd_diffuser *d);
+vd_status vd_estimator_read_stream(vd_archive *archive, vd_diffuser *d, const vd_core *core);
 
 /* The slot of frame k of the queue, or with k = count - 1 the newest. */
 static inline vd_estimator_slot *vd_estimator_slot_at(const vd_diffuser *d, int k)

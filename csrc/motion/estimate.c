@@ -296,6 +296,35 @@ static void join_row(const vd_estimates *e, const char *planes, const vd_estimat
     pad_row(evidence, 2 * size, width);
 }
 
+static double real_at(const vd_estimates *e, const char *plane, int64_t x)
+{
+    return e->dtype == VD_F64 ? ((const double *)plane)[x] : (double)((const float *)plane)[x];
+}
+
+bool vd_estimate_restore(const vd_estimates *e, vd_estimate *estimate)
+{
+    workspace w = workspace_of(e, 0);
+    int64_t channels = e->layout.channels, width = e->layout.width;
+    size_t plane = (size_t)e->pitch * real_size(e);
+    bool sound = true;
+    for (int64_t y = 0; y < e->layout.height; y++) {
+        split_row(e, estimate, y, w.merged);
+        const char *weights = w.merged + (size_t)channels * plane;
+        bool whole = true;
+        for (int64_t x = 0; x < width; x++) {
+            double weight = real_at(e, weights, x), variance = real_at(e, weights + plane, x);
+            bool good = weight >= 0 && weight < INFINITY && variance >= 0 && variance < INFINITY;
+            for (int64_t c = 0; c < channels; c++)
+                good = good && (weight == 0 || isfinite(real_at(e, w.merged + (size_t)c * plane, x)));
+            sound = sound && good;
+            whole = whole && weight > 0;
+        }
+        join_row(e, w.merged, estimate, y); /* the margin */
+        estimate->whole[y] = whole;
+    }
+    return sound;
+}
+
 /* Whether a row that the taps touch has missing pixels. */
 static bool has_holes(const vd_estimates *e, const vd_estimate *estimate, const char *taps)
 {

@@ -62,6 +62,10 @@ size_t vd_estimate_size(const vd_estimates *estimates);
 bool vd_estimate_create(const vd_estimates *estimates, vd_estimate *estimate);
 void vd_estimate_destroy(vd_estimate *estimate);
 
+/* Sets what follows from rows that were read from a state. False if they hold what no merge leaves: weights that are
+ * negative or not finite, or pixels of weight above 0 that are not finite. */
+bool vd_estimate_restore(const vd_estimates *estimates, vd_estimate *estimate);
+
 /* VD_ERROR_INFINITE or VD_ERROR_CONFIDENCE if that is what the samples hold. */
 vd_status vd_measurement_check(const vd_estimates *estimates, const vd_measurement *frame);
 

@@ -8,7 +8,7 @@ import pytest
 
 import vdcore
 from vdcore.cli import main
-from vdcore.fitting import fit
+from vdcore.tools.fitting import fit
 from videos import make_frames, read_video, write_video
 
 pytest.importorskip("scipy")

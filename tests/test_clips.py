@@ -11,7 +11,7 @@ import pytest
 
 from vdcore import video
 from vdcore.cli import main
-from vdcore.video.opencv import OpenCVReader
+from vdcore.video.backends.opencv import OpenCVReader
 from videos import count_frames, frame_rate
 
 pytestmark = pytest.mark.clips

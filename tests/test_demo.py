@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from vdcore import demo
 from vdcore.cli import main
+from vdcore.tools import demo
 from videos import read_video
 
 

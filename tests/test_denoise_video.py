@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import vdcore
+from vdcore._regions import frame_range
 from vdcore.cli import main
-from vdcore.demo import clean_scene
 from vdcore.denoising import denoiser_parameters
-from vdcore.video import Frame, Orientation, Plane, frame_range
-from vdcore.video.denoising import DenoisingFilter
+from vdcore.tools.demo import clean_scene
+from vdcore.video import Frame, Orientation, Plane
+from vdcore.video.filters.denoising import DenoisingFilter
 from videos import read_video, write_video
 
 FFV1 = {"opencv": "FFV1", "pyav": "ffv1"}

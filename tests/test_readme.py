@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import vdcore
-from vdcore import demo
 from vdcore.cli import main
+from vdcore.tools import demo
 from videos import make_frames, write_video
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import vdcore
-from vdcore.video import opencv
+from vdcore.video.backends import opencv
 from vdcore.video.opening import open_reader
 from videos import diffuse_quietly, make_frames, write_video
 

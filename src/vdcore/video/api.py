@@ -14,7 +14,7 @@ from vdcore._checks import choice, number
 from vdcore._core import build_info
 from vdcore._files import StrPath
 from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, resolve_region
-from vdcore.denoising import Preset, Strength, denoiser_parameters
+from vdcore.denoiser import Preset, Strength, denoiser_parameters
 from vdcore.diffuser.parameters import Boundary, Dither, Sigma, TimeUnit, filter_parameters
 from vdcore.motion import Motion
 from vdcore.noise import NoiseEstimate

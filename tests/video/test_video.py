@@ -594,7 +594,7 @@ def test_processors_are_left_for_the_codecs(monkeypatch, environment, threads):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(api, "build_info", lambda: {"threads": 5})
-    assert video._free_threads() == threads
+    assert api._free_threads() == threads
 
 
 # ---- report and progress

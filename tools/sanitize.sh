@@ -22,7 +22,7 @@ build() { # output name, compiler, flags...: the C test programs
         # brings its own malloc, as the sanitizers, valgrind and static glibc do
         [ "$source" != tests/c/test_allocation.c ] || continue
         # shellcheck disable=SC2086
-        "$compiler" $flags "$@" csrc/*.c csrc/kernels/*.c "$source" -lm -o "$work/$name-$(basename "$source" .c)"
+        "$compiler" $flags "$@" csrc/*/*.c "$source" -lm -o "$work/$name-$(basename "$source" .c)"
     done
 }
 

@@ -2,7 +2,7 @@
 """Recursion in time with a coefficient per pixel, and any spatial model after it.
 
 `Recursion` stands in for `vdcore._core.Diffuser` where motion or a gate is asked for: it brings what earlier
-frames say of the present one together, pixel by pixel (csrc/estimate.c), and gives the result to a diffuser
+frames say of the present one together, pixel by pixel (csrc/motion), and gives the result to a diffuser
 without memory.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from vdcore import _core
-from vdcore._arguments import Array
+from vdcore._arrays import Array
 from vdcore.motion import Flow, Motion, checked_flow, guides, optical_flow
 
 if TYPE_CHECKING:

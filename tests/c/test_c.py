@@ -15,12 +15,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CSRC = ROOT / "csrc"
-SOURCES = sorted(CSRC.glob("*.c"))
 KERNELS = sorted(CSRC.glob("kernels/*.c"))
+SOURCES = [path for path in sorted(CSRC.glob("*/*.c")) if path not in KERNELS]
 HEADERS = [
     path
-    for path in sorted([*CSRC.glob("include/vdcore/*.h"), *CSRC.glob("*.h")])
-    if not path.stem.endswith("_template")  # included with parameters, never alone
+    for path in sorted([*CSRC.glob("include/vdcore/*.h"), *CSRC.glob("*/*.h")])
+    if path.parent.name != "kernels"
+    and not path.stem.endswith("_template")  # included with parameters, never alone
 ]
 PROGRAMS = sorted((ROOT / "tests" / "c").glob("test_*.c"))
 

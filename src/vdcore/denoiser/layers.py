@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Channels of a stream that are filtered together, by one filter of the C library (csrc/denoiser.c)."""
+"""Channels of a stream that are filtered together, by one filter of the C library (csrc/denoiser)."""
 
 from dataclasses import dataclass, field
 from math import sqrt
@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 
 from vdcore import _core
-from vdcore._arguments import Array
+from vdcore._arrays import Array
 from vdcore.motion import Flow, optical_flow, resized_flow
 from vdcore.noise import NoiseEstimate
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arguments import Array
+from vdcore._arrays import Array
 from vdcore.noise import BLOCK, Estimator, NoiseEstimate
 
 from .parameters import Strength

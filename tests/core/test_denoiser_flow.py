@@ -8,7 +8,7 @@ import pytest
 
 from helpers.support import assert_same_bits
 from vdcore import Denoiser
-from vdcore.demo import clean_scene
+from vdcore.tools.demo import clean_scene
 
 LOOKAHEADS = pytest.mark.parametrize("lookahead", [0, 2])
 CHANNELS = pytest.mark.parametrize("select", [np.s_[..., 1], np.s_[:]], ids=["grey", "colour"])

@@ -327,8 +327,6 @@ static vd_status find_flow(vd_diffuser *d, const vd_image *frame, char *other, v
     *flow = none;
     if (!e->moving)
         return VD_OK;
-    if (e->flow == NULL)
-        return VD_ERROR_FLOW;
     *flow = vd_image_contiguous(e->vectors, VD_F32, d->core.height, d->core.width, 2);
     return e->flow(e->context, frame, &there, flow) == VD_OK ? VD_OK : VD_ERROR_FLOW;
 }
@@ -465,6 +463,7 @@ vd_status vd_estimator_take(vd_diffuser *d, const vd_frame *frame, const vd_imag
     e->newest = place;
     core->count += !emits;
     core->frames += emits;
+    core->weight = core->frames > 0;
     if (ready != NULL)
         *ready = emits;
     return VD_OK;
@@ -476,6 +475,7 @@ vd_status vd_estimator_flush(vd_diffuser *d, const vd_image *out)
     if (status == VD_OK) {
         d->core.count--;
         d->core.frames++;
+        d->core.weight = 1;
     }
     return status;
 }

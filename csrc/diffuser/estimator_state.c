@@ -115,7 +115,7 @@ vd_status vd_estimator_read_stream(vd_archive *archive, vd_diffuser *d, const vd
 {
     /* No stream is larger than its state. */
     size_t remaining = vd_archive_remaining(archive);
-    if ((size_t)(core->height * core->width * core->channels) > remaining / sizeof(float) || core->weight != 0 ||
+    if ((size_t)(core->height * core->width * core->channels) > remaining / sizeof(float) || core->weight != (core->frames > 0) ||
         core->masked != 0 || core->state_width != 0)
         return VD_ERROR_STATE;
     vd_status status = vd_estimator_start(d, core->dtype, core->height, core->width, core->channels);
@@ -124,6 +124,7 @@ vd_status vd_estimator_read_stream(vd_archive *archive, vd_diffuser *d, const vd
     vd_estimator *e = d->estimator;
     d->core.frames = core->frames;
     d->core.count = core->count;
+    d->core.weight = core->weight;
     e->newest = saved_slots(d) - 1;
     vd_archive counter = {0};
     move_stream(&counter, d);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states: the parameters, the scalars of the stream, then the map of diffusivity, the settings of
- * gate and motion, and the mean, its weights and the queue, as
- * they lie in memory; base/archive.h frames them. `members` is the layout: a change of it needs another version in KIND.
+ * Saved states: the parameters, the scalars of the stream, then the map of diffusivity, the settings of gate and motion,
+ * the mean, its weights and the queue (with an estimator: its slots), as they lie in memory; base/archive.h frames them. `members` is the layout: a change of it needs another version in KIND.
  *
  * Loading trusts nothing. Parameters pass the checks of vd_diffuser_create, shapes those of a frame. The sizes of all planes
  * follow from these and must add up to the bytes that are there before anything is reserved for them. Scalars and
@@ -253,6 +252,10 @@ vd_status vd_diffuser_copy(vd_diffuser **copy, vd_diffuser *d)
     vd_status status = buffer == NULL ? VD_ERROR_MEMORY : vd_archive_save(&KIND, write_members, d, buffer, &size);
     if (status == VD_OK)
         status = vd_diffuser_load(copy, buffer, size, d->core.params.threads);
+    if (status == VD_OK && d->estimator != NULL) {
+        (*copy)->estimator->flow = d->estimator->flow;
+        (*copy)->estimator->context = d->estimator->context;
+    }
     free(buffer);
     drop_flag(&d->busy);
     return status;

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore._arrays import Array, as_frame, as_output
-from vdcore.motion import Flow, Motion, checked_flow
+from vdcore.flow import Flow, Motion, checked_flow
 from vdcore.noise import NoiseEstimate
 
 from .layers import Layer, QueuedFrame

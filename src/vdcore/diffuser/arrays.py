@@ -22,10 +22,10 @@ from vdcore._arrays import (
     per_frame,
 )
 from vdcore._regions import Region, frame_range, resolve_region, time_stamps
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 
 from .parameters import Boundary, Dither, Sigma, TimeUnit, filter_parameters
-from .stream import Diffuser, new_core
+from .stream import Diffuser, check_gate, new_core
 
 if TYPE_CHECKING:
     from vdcore.noise import NoiseEstimate
@@ -148,6 +148,7 @@ def diffuse(
     axis = channels_last(given, channel_axis)
     source = as_video(given, axis)
     models.check_shape(parameters.model, source.shape[1:])
+    check_gate(parameters.gate, source.shape[1:])
     result = as_output(out, dtype, given.shape, given.dtype, parameters.normalize)
     target = as_video(result, axis)
     in_place = is_in_place(source, target)

@@ -8,7 +8,7 @@ import numpy as np
 
 from vdcore import _core, models
 from vdcore._checks import MAX_THREADS, choice, flag, integer, number
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 
 if TYPE_CHECKING:
     from vdcore.noise import NoiseEstimate

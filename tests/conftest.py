@@ -10,17 +10,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support import BOUNDARIES, DTYPES, INSTRUCTION_SETS
+from helpers import pairwise
+from helpers.support import BOUNDARIES, DTYPES, INSTRUCTION_SETS
 
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "clips"
 
 
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="every combination of parameters, not only pairs")
+
+
+@pytest.hookimpl(trylast=True)  # of what -k and -m leave
 def pytest_collection_modifyitems(config, items):
-    """Leave the tests of real clips out where there are none."""
+    """Reduce combinations of parameters to pairs; leave out the tests of real clips where there are none."""
+    kept, left_out = (items, []) if config.getoption("full") else pairwise.split(items)
     if not CLIPS.is_dir():
-        absent = [item for item in items if item.get_closest_marker("clips")]
-        items[:] = [item for item in items if item not in absent]
-        config.hook.pytest_deselected(items=absent)
+        left_out += [item for item in kept if item.get_closest_marker("clips")]
+        kept = [item for item in kept if not item.get_closest_marker("clips")]
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(params=INSTRUCTION_SETS)

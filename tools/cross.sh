@@ -13,7 +13,7 @@ for target in x86_64-linux-musl aarch64-linux-musl x86_64-macos aarch64-macos x8
     program=$work/test_api-$target
     "$python" -m ziglang cc -target $target -std=c11 -O2 -ffp-contract=off -fno-math-errno \
         -Wall -Wextra -Wpedantic -Werror -Wno-error=unused-command-line-argument \
-        -Icsrc/include -Icsrc csrc/*.c csrc/kernels/*.c tests/c/test_api.c -lm -o "$program"
+        -Icsrc/include -Icsrc csrc/*/*.c tests/c/test_api.c -lm -o "$program"
     case $target in
     "$(uname -m)"-linux-*) "$program" ;;
     aarch64-linux-*) if command -v qemu-aarch64 >/dev/null; then qemu-aarch64 "$program"; fi ;;

@@ -29,7 +29,7 @@ VDCORE_WHEEL=$(echo dist/*.whl) "$python" -m pytest tests/embedding
 
 "$python" -m venv "$work/fresh"
 "$work/fresh/bin/python" -m pip install --quiet --disable-pip-version-check dist/*.whl
-cp tests/smoke.py "$work"
+cp tests/packaging/smoke.py "$work"
 cd "$work"
 fresh/bin/python smoke.py
 fresh/bin/vdcore info

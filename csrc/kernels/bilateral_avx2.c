@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels of the bilateral filter for AVX2. */
-#include "bilateral.h"
+#include "kernels/bilateral.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #if defined(__GNUC__) || defined(__clang__)
@@ -8,7 +8,7 @@
 #else
 #define VD_TARGET
 #endif
-#include "bilateral_table.h"
+#include "kernels/bilateral_table.h"
 
 const vd_bilateral_kernels *vd_bilateral_kernels_avx2(void) { return &table; }
 #else

@@ -7,7 +7,7 @@
  * interleaving within 128 bits leaves: vector k of four holds pixels 16 i + 4 k .. + 3 of each i < 4. With samples
  * stored less 128, S = sum of w f and D = S - f(x) W.
  */
-#include "bilateral_bytes.h"
+#include "kernels/bilateral_bytes.h"
 
 #if (defined(__x86_64__) || defined(_M_X64)) && (!defined(__GNUC__) || defined(__clang__) || __GNUC__ >= 8)
 #include <immintrin.h>

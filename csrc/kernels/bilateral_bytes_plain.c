@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The row kernel of bilateral_bytes.h in plain C: one load and one addition for both sums. */
-#include "bilateral_bytes.h"
+#include "kernels/bilateral_bytes.h"
 
 enum { ABREAST = 8 /* pixels at one go, for which places are loaded once */ };
 

@@ -2,10 +2,10 @@
 /* Template: the table of the bilateral kernels for one instruction set. Takes VD_TARGET, its function attribute. */
 #define REAL float
 #define NAME(x) x##_f32
-#include "bilateral_template.h"
+#include "kernels/bilateral_template.h"
 #define REAL double
 #define NAME(x) x##_f64
-#include "bilateral_template.h"
+#include "kernels/bilateral_template.h"
 
 #define ENTRIES(S)                                                                                                     \
     .pairs_##S = pairs_##S, .pairs_two_##S = pairs_two_##S, .distance_##S = distance_##S, .weights_##S = weights_##S,  \

@@ -7,7 +7,7 @@
  * pairs goes over the samples in pieces and over each piece twice, split in the middle of the exponential: its chain of
  * operations is longer than what a processor looks ahead, and two shorter chains are done sooner than the long one.
  */
-#include "exponential.h"
+#include "kernels/exponential.h"
 
 #if defined(__GNUC__) || defined(__clang__)
 #define ALIGNED __attribute__((aligned(64)))

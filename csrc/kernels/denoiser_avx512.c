@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels of the video denoiser for AVX-512. */
-#include "denoiser.h"
+#include "kernels/denoiser.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <stdint.h>
 #include <string.h>
 
-#include "simd_avx512.h"
+#include "kernels/simd_avx512.h"
 
 /* The warp of four floats a pixel: one vector is the four taps of a row. The compiler finds vectors of one tap only. */
 #define WARP_4
@@ -36,7 +36,7 @@ VD_OP void warp_4(float *out, const float *picture, ptrdiff_t pitch, int64_t hei
 }
 
 #define TABLE_NAME "avx512"
-#include "denoiser_template.h"
+#include "kernels/denoiser_template.h"
 
 const vd_denoiser_kernels *vd_denoiser_kernels_avx512(void) { return &table; }
 #else

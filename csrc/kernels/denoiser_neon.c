@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels of the video denoiser for NEON. */
-#include "denoiser.h"
+#include "kernels/denoiser.h"
 
 #if defined(__aarch64__) || defined(_M_ARM64)
 #include <stdint.h>
 #include <string.h>
 
-#include "simd_neon.h"
+#include "kernels/simd_neon.h"
 #define TABLE_NAME "neon"
-#include "denoiser_template.h"
+#include "kernels/denoiser_template.h"
 
 const vd_denoiser_kernels *vd_denoiser_kernels_neon(void) { return &table; }
 #else

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The row kernels of the diffusion equations for NEON. */
-#include "diffusion.h"
+#include "kernels/diffusion.h"
 
 #if defined(__aarch64__) || defined(_M_ARM64)
 #include <stdint.h>
 #include <string.h>
 
-#include "simd_neon.h"
+#include "kernels/simd_neon.h"
 #define TABLE_NAME "neon"
-#include "diffusion_template.h"
+#include "kernels/diffusion_template.h"
 
 const vd_diffusion_kernels *vd_diffusion_kernels_neon(void) { return &table; }
 #else

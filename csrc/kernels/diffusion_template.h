@@ -7,7 +7,7 @@
 #error "define VD_TARGET and TABLE_NAME before including diffusion_template.h"
 #endif
 
-#include "exponential.h"
+#include "kernels/exponential.h"
 
 /* A quarter of the squared differences around x. */
 #define SQUARES(up, mid, down, x)                                                                                      \

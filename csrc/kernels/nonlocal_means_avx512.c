@@ -16,7 +16,7 @@
  * longer; sums and exponents in 16-bit integers, on paper: with rounding and saturation within the tolerance they save
  * half of the additions, and spend that on the way to 16 bits and back.
  */
-#include "nonlocal_means.h"
+#include "kernels/nonlocal_means.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -28,7 +28,7 @@
 #define INLINE static __forceinline
 #endif
 
-#include "nonlocal_means_table.h"
+#include "kernels/nonlocal_means_table.h"
 
 enum { WIDTH = 16 /* floats of a vector */ };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loops of non-local means for NEON. */
-#include "nonlocal_means.h"
+#include "kernels/nonlocal_means.h"
 
 #if defined(__aarch64__) || defined(_M_ARM64)
 #define VD_TARGET
-#include "nonlocal_means_table.h"
+#include "kernels/nonlocal_means_table.h"
 
 const vd_nlm_kernels *vd_nlm_kernels_neon(void) { return &table; }
 #else

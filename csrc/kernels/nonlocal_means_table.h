@@ -6,16 +6,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "exponential.h"
+#include "kernels/exponential.h"
 
 #define REAL float
 #define SUFFIX f32
 #define INTEGER int32_t
-#include "nonlocal_means_template.h"
+#include "kernels/nonlocal_means_template.h"
 #define REAL double
 #define SUFFIX f64
 #define INTEGER int64_t
-#include "nonlocal_means_template.h"
+#include "kernels/nonlocal_means_template.h"
 
 static const vd_nlm_kernels table = {
     .difference_f32 = difference_f32,

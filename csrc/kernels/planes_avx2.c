@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels between rows of samples and planes for AVX2. */
-#include "planes.h"
+#include "kernels/planes.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <stdint.h>
 #include <string.h>
 
-#include "simd_avx2.h"
+#include "kernels/simd_avx2.h"
 #define TABLE_NAME "avx2"
-#include "planes_template.h"
+#include "kernels/planes_template.h"
 
 const vd_planes_kernels *vd_planes_kernels_avx2(void) { return &table; }
 #else

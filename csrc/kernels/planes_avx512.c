@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels between rows of samples and planes for AVX-512. */
-#include "planes.h"
+#include "kernels/planes.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <stdint.h>
 #include <string.h>
 
-#include "simd_avx512.h"
+#include "kernels/simd_avx512.h"
 #define TABLE_NAME "avx512"
-#include "planes_template.h"
+#include "kernels/planes_template.h"
 
 const vd_planes_kernels *vd_planes_kernels_avx512(void) { return &table; }
 #else

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The row kernels for NEON. */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #if defined(__aarch64__) || defined(_M_ARM64)
 #include <string.h>
 
-#include "simd_neon.h"
+#include "kernels/simd_neon.h"
 #define TABLE_NAME "neon"
-#include "rows_template.h"
+#include "kernels/rows_template.h"
 
 const vd_kernels *vd_kernels_neon(void) { return &table; }
 #else

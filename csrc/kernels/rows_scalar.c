@@ -4,7 +4,7 @@
  * target (SSE2 on x86-64). The other tables must give the same bits; they also call these functions for
  * the last few samples of a row. See kernels.h for the contracts.
  */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #include <string.h>
 
@@ -303,6 +303,6 @@ static void expand_vertical_fixed(uint16_t *out, const float *const *rows, const
 }
 
 #define TABLE_NAME "scalar"
-#include "table.h"
+#include "kernels/table.h"
 
 const vd_kernels *vd_kernels_scalar(void) { return &table; }

@@ -475,4 +475,4 @@ VD_TARGET static void expand_vertical_fixed(uint16_t *out, const float *const *r
     vd_kernels_scalar()->expand_vertical_fixed(out + i, rest, weights, n - i);
 }
 
-#include "table.h"
+#include "kernels/table.h"

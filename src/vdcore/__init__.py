@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from vdcore import models
 from vdcore._core import build_info
 from vdcore._core import version as _version
-from vdcore.denoising import Denoiser, DenoiserInfo, denoise
+from vdcore.denoiser import Denoiser, DenoiserInfo, denoise
 from vdcore.filter import Diffuser, DiffuserInfo, diffuse, diffuse_frame
 from vdcore.noise import NoiseEstimate, estimate_noise
 from vdcore.sources import SourceDiffuser, diffuse_sources, source_operator

@@ -2,7 +2,7 @@
 """Recursion in time with a coefficient per pixel, and any spatial model after it.
 
 `Recursion` stands in for `vdcore._core.Diffuser` where motion or a gate is asked for: it brings what earlier
-frames say of the present one together, pixel by pixel (csrc/estimate.c), and gives the result to a diffuser
+frames say of the present one together, pixel by pixel (csrc/motion), and gives the result to a diffuser
 without memory.
 """
 

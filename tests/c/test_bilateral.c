@@ -5,7 +5,7 @@
  * stands in missing pixels does not matter; memory running out. And the exponential that its weights come from.
  */
 #include "kernels/exponential.h"
-#include "models.h"
+#include "models/models.h"
 
 #include "check.h"
 #include "failing_allocations.h"

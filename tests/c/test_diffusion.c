@@ -4,12 +4,12 @@
  * pixels; one, two, three and five channels; the same bits on every instruction set and for any number of threads; every
  * status.
  */
-#include "diffusion.h"
+#include "models/diffusion.h"
 
 #include "check.h"
-#include "dispatch.h"
 #include "failing_allocations.h"
 #include "kernels/diffusion.h"
+#include "kernels/dispatch.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,9 +5,9 @@
  * threads, and of all instruction sets but for float with AVX-512; running sums of whole numbers, with the bits of those
  * that only add; coarse weights; patches and windows of any size; no memory.
  */
-#include "gaussian.h"
+#include "base/gaussian.h"
 #include "kernels/nonlocal_means.h"
-#include "models.h"
+#include "models/models.h"
 
 #include "check.h"
 #include "failing_allocations.h"

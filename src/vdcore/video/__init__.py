@@ -25,7 +25,7 @@ from vdcore import models
 from vdcore._arguments import FrameRange, Region, RegionProvider, choice, frame_range, number, resolve_region
 from vdcore._core import build_info
 from vdcore._files import StrPath
-from vdcore.denoising import Preset, Strength, denoiser_parameters
+from vdcore.denoiser import Preset, Strength, denoiser_parameters
 from vdcore.filter import Boundary, Dither, Sigma, TimeUnit, filter_parameters
 from vdcore.motion import Motion
 from vdcore.noise import NoiseEstimate

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore._arguments import FrameRange
-from vdcore.denoising import Denoiser, DenoiserParameters, NoiseMeter
+from vdcore.denoiser import Denoiser, DenoiserParameters, NoiseMeter
 from vdcore.motion import Flow
 from vdcore.noise import NoiseEstimate
 

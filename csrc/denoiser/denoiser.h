@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), denoiser_pictures.c (pictures in
+ * and out: colours, borders, motion), denoiser_sweep.c (the filter) and denoiser_spectrum.c (the noise's spectrum).
+ */
+#ifndef VD_DENOISER_H
+#define VD_DENOISER_H
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/flag.h"
+#include "base/image.h"
+#include "kernels/denoiser.h"
+#include "kernels/kernels.h"
+
+enum { VD_MOST_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
+
+/* How a preset works. */
+typedef struct vd_denoiser_way {
+    int step;        /* of the grid of patches */
+    bool again;      /* the second step in space */
+    bool half_guide; /* motion from pictures of half size */
+    double blur;     /* of the pictures that motion is estimated from, standard deviation in pixels */
+} vd_denoiser_way;
+
+/* A picture in opponent colours, `step` floats a pixel, as the warp kernel reads it. */
+typedef struct vd_picture {
+    float *first; /* of row 0, column 0 */
+    ptrdiff_t pitch;
+} vd_picture;
+
+/* What one prior is and was worth. */
+typedef struct vd_prior_state {
+    bool absent;        /* there is none this time: the frame stands in for it, and nothing of it counts */
+    int64_t seen;       /* vd_denoiser.frames when it was given last, that frame included */
+    float noise;        /* vd_prior.noise */
+    float *planes;      /* moved, as vd_denoiser.frame */
+    float *variance[2]; /* of the innovation, E: [rows][coefficients][lanes], the last frame's and this one's */
+    int32_t *place; /* [rows][lanes] in E of the last frame: the patch where this one came from, its coefficient 0 */
+    uint8_t *whole; /* [rows][lanes / VD_LANE_STEP], see the kernel `take` */
+    float *fresh;   /* [rows][lanes], 1 where the prior does not count */
+} vd_prior_state;
+
+/* Patches from which the spectrum of the noise is learnt; see denoiser_spectrum.c. */
+typedef struct vd_spectrum_samples {
+    int64_t every, count; /* each patch whose number is a multiple of every */
+    float *squares;       /* [count][coefficients], e^2 / brightness */
+    float *energy;        /* [count], of the prior, without the mean */
+    float *total, *order; /* [count], working memory, as what follows */
+    int64_t *numbers;     /* [count] */
+    double *measured;     /* [coefficients] */
+} vd_spectrum_samples;
+
+struct vd_denoiser {
+    vd_flag busy;
+    vd_denoiser_params params;
+    vd_denoiser_way way;
+    const vd_kernels *rows_kernels;
+    const vd_denoiser_kernels *kernels;
+
+    /* The stream; all zero before the first frame. */
+    int32_t dtype;
+    int64_t height, width, channels, frames;
+    int threads;
+    bool opponent; /* three channels, in opponent colours */
+    int step;      /* floats a pixel of a vd_picture */
+
+    /* The grid. Padded, the picture has VD_PATCH samples more on each side, and on the right and below what makes patches
+     * fit; patch (row, column) begins at way.step times that. */
+    int64_t rows, columns;
+    ptrdiff_t lanes;        /* columns, rounded up to whole steps */
+    ptrdiff_t pitch;        /* between rows of lanes: at least two zeros follow a row, and so precede one */
+    ptrdiff_t phase_pitch;  /* a padded row of samples is way.step phases, sample x in phase x % step at x / step */
+    int64_t coefficients;   /* of all channels: number (channel VD_PATCH + kx) VD_PATCH + ky */
+    float window[VD_PATCH]; /* Kaiser, along one axis */
+
+    void *memory; /* of everything below */
+    size_t memory_size;
+    void *extra; /* of `other`, once a picture came */
+    size_t extra_size;
+    float *frame; /* opponent colours, padded in x: [height][channels][way.step][phase_pitch] */
+    vd_prior_state *priors;
+    vd_picture result, other;           /* the last result; a prior that came as a picture */
+    uint8_t *lost;                      /* [height][width] */
+    int32_t *plane_place, *pixel_place; /* [way.step][phase_pitch] in a row of samples or of pixels; outside: its end */
+    int32_t *crop_place;                /* [width] in the phases of a row */
+    int32_t *source_row;                /* [padded rows] */
+    float *share_3, *share_5; /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
+    float *spectrum;          /* t: [coefficients] */
+    bool learnt;
+    vd_spectrum_samples samples;
+    float *table;  /* [VD_UNCLIPPING_TABLE + 1], see denoiser_pictures.c */
+    float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
+    char *scratch; /* [threads] */
+    size_t scratch_size;
+    int *found; /* [threads] */
+};
+
+enum { VD_UNCLIPPING_TABLE = 1021 };
+
+/* Height of the padded picture. */
+static inline int64_t vd_padded_height(const vd_denoiser *d) { return (d->rows - 1) * d->way.step + VD_PATCH; }
+
+/* Floats of one row of a picture in phases, all channels. */
+static inline ptrdiff_t vd_phase_row(const vd_denoiser *d)
+{
+    return (ptrdiff_t)d->channels * d->way.step * d->phase_pitch;
+}
+
+static inline float vd_noise_variance(const vd_denoiser *d) { return (float)(d->params.noise * d->params.noise); }
+
+/* The part `thread` of the scratch memory. */
+static inline float *vd_scratch(const vd_denoiser *d, int thread)
+{
+    return (float *)(d->scratch + (size_t)thread * d->scratch_size);
+}
+
+/* ---- denoiser_pictures.c */
+
+/* Bytes of scratch that the functions below need. */
+size_t vd_pictures_scratch(const vd_denoiser *d);
+/* The tables of places and the unclipping. */
+void vd_pictures_start(vd_denoiser *d);
+/* frame <- image; VD_ERROR_MISSING or VD_ERROR_INFINITE if that is what it holds. */
+vd_status vd_load_frame(vd_denoiser *d, const vd_image *image);
+/* picture <- image */
+void vd_load_picture(vd_denoiser *d, const vd_image *image, const vd_picture *picture);
+/* The planes of the prior, moved, and where each patch came from. */
+void vd_load_prior(vd_denoiser *d, vd_prior_state *prior, const vd_picture *picture, const vd_image *flow);
+/* Row y of the result, from the phases of its channels: into `result` and out. scratch as vd_pictures_scratch says. */
+void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *phases, float *scratch);
+void vd_read_result(vd_denoiser *d, const vd_image *out);
+void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out);
+
+/* ---- denoiser_sweep.c */
+
+size_t vd_sweep_scratch(const vd_denoiser *d);
+/* The frame through the filter: `count` priors, the rows of out and of the result, E and the spectrum's samples. */
+void vd_sweep(vd_denoiser *d, size_t count, const vd_image *out);
+
+/* ---- denoiser_spectrum.c */
+
+/* One step of learning from the samples of this frame. */
+void vd_learn_spectrum(vd_denoiser *d);
+
+#endif

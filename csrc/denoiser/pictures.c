@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pictures of the video denoiser, in and out.
+ *
+ * In: three channels become orthonormal opponent colours, in which white noise stays white; rows are padded by reflection
+ * (the edge not repeated) and laid out in phases, so that neighbouring patches lie next to each other. A prior is moved
+ * along the flow first, by bicubic interpolation (a = -0.75; bilinear loses 0.3 dB).
+ *
+ * Out: back to samples. Noise that was cut off at black and white has moved the mean,
+ *
+ *     m -> E clip(m + noise) = m (F(b) - F(a)) + s (f(a) - f(b)) + white (1 - F(b)),   a = -m / s,  b = (white - m) / s,
+ *
+ * f and F the normal density and distribution; for integers the inverse of that is applied, from a table of 1021 entries
+ * over the range, linear between. It stays out of the state: the noise is that of the samples as they are.
+ */
+#include "denoiser/denoiser.h"
+
+#include <math.h>
+
+#include "base/gaussian.h"
+#include "base/parallel.h"
+
+/* Samples further than this many standard deviations from black and white are as good as not clipped. */
+static const double CERTAIN = 4; /* 7e-6 of a standard deviation */
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* The sample that stands for position i of n: d c b | a b c d | c b a */
+static int64_t mirrored(int64_t i, int64_t n)
+{
+    if (n == 1)
+        return 0;
+    int64_t period = 2 * (n - 1), at = i % period;
+    at = at < 0 ? at + period : at;
+    return at < n ? at : period - at;
+}
+
+/* The sample that stands for sample x of a padded row or column of n, or -1 where no patch is. */
+static int64_t padded(int64_t x, int64_t n, int64_t patches, int step)
+{
+    return x < (patches - 1) * step + VD_PATCH ? mirrored(x - VD_PATCH, n) : -1;
+}
+
+static double normal(double x) { return 0.5 * erfc(-x * sqrt(0.5)); }
+static double density(double x) { return exp(-0.5 * x * x) * 0.3989422804014327; }
+
+static double clipped_mean(double m, double s, double white)
+{
+    double a = -m / s, b = (white - m) / s;
+    return m * (normal(b) - normal(a)) + s * (density(a) - density(b)) + white * (1 - normal(b));
+}
+
+/* table[i] is the m whose clipped mean is white i / (VD_UNCLIPPING_TABLE - 1), by interpolation in the table of the function,
+ * which rises. */
+static void start_table(vd_denoiser *d)
+{
+    enum { N = VD_UNCLIPPING_TABLE };
+    double white = vd_dtype_range(d->dtype), s = d->params.noise, unit = white / (N - 1);
+    double before = clipped_mean(0, s, white), after = before;
+    int64_t j = 0; /* before and after: at j - 1 and j */
+    for (int64_t i = 0; i < N; i++) {
+        double wanted = (double)i * unit;
+        while (after < wanted && j < N - 1) {
+            before = after;
+            j++;
+            after = clipped_mean((double)j * unit, s, white);
+        }
+        double part = after <= wanted ? 1 : j > 0 ? (wanted - before) / (after - before) : 1;
+        d->table[i] = (float)(((double)j - 1 + part) * unit);
+    }
+    d->table[N] = d->table[N - 1];
+}
+
+void vd_pictures_start(vd_denoiser *d)
+{
+    int step = d->way.step;
+    for (int p = 0; p < step; p++)
+        for (ptrdiff_t m = 0; m < d->phase_pitch; m++) {
+            int64_t x = padded(m * step + p, d->width, d->columns, step);
+            x = x < 0 ? d->width : x;
+            d->plane_place[p * d->phase_pitch + m] = (int32_t)x;
+            d->pixel_place[p * d->phase_pitch + m] = (int32_t)(x * d->step);
+        }
+    for (int64_t x = 0; x < d->width; x++)
+        d->crop_place[x] = (int32_t)((x + VD_PATCH) % step * d->phase_pitch + (x + VD_PATCH) / step);
+    for (int64_t y = 0; y < vd_padded_height(d); y++)
+        d->source_row[y] = (int32_t)padded(y, d->height, d->rows, step);
+    if (d->dtype == VD_U8 || d->dtype == VD_U16)
+        start_table(d);
+}
+
+/* Floats of a row of samples of one channel. */
+static size_t plane_room(const vd_denoiser *d) { return (size_t)d->width + VD_LANE_STEP; }
+
+size_t vd_pictures_scratch(const vd_denoiser *d)
+{
+    size_t planes = 2 + 4 * VD_MOST_CHANNELS; /* of guide_rows: two of luma, planes, samples, a row of doubles */
+    return plane_room(d) * planes * sizeof(float);
+}
+
+/* ---- in ---- */
+
+/* Row y as floats. */
+static void read_row(const vd_denoiser *d, const vd_image *image, int64_t y, float *out, void *scratch)
+{
+    size_t n = (size_t)(image->width * image->channels);
+    const void *row = vd_image_plain_row(image, y, scratch);
+    switch (image->dtype) {
+    case VD_U8: d->rows_kernels->u8_to_f32(out, row, n); break;
+    case VD_U16: d->rows_kernels->u16_to_f32(out, row, n); break;
+    case VD_F32: memcpy(out, row, n * sizeof *out); break;
+    default:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)((const double *)row)[i];
+    }
+}
+
+/* Row y in planes of opponent colours, each of `room` floats; 0 follows each. scratch: 12 such planes. */
+static void read_planes(const vd_denoiser *d, const vd_image *image, int64_t y, float *planes, size_t room,
+                        float *scratch)
+{
+    float *plane[VD_MOST_CHANNELS], *samples = d->channels == 1 ? planes : scratch;
+    for (int64_t c = 0; c < d->channels; c++)
+        plane[c] = planes + (size_t)c * room;
+    read_row(d, image, y, samples, scratch + VD_MOST_CHANNELS * room);
+    if (d->opponent)
+        d->kernels->opponents(plane, samples, d->width);
+    else if (d->channels > 1)
+        for (int64_t x = 0; x < d->width; x++)
+            for (int64_t c = 0; c < d->channels; c++)
+                plane[c][x] = samples[x * d->channels + c];
+    for (int64_t c = 0; c < d->channels; c++)
+        plane[c][d->width] = 0;
+}
+
+typedef struct job {
+    vd_denoiser *d;
+    const vd_image *image, *flow;
+    const vd_picture *picture;
+    vd_prior_state *prior;
+    double low, high;
+    const float *weights;
+    int64_t radius;
+} job;
+
+static void load_frame_rows(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    vd_denoiser *d = j->d;
+    size_t room = plane_room(d);
+    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MOST_CHANNELS * room;
+    int found = VD_SCAN_FINITE;
+    for (int64_t y = begin; y < end; y++) {
+        read_planes(d, j->image, y, planes, room, scratch);
+        for (int64_t c = 0; c < d->channels; c++) {
+            if (d->dtype == VD_F32 || d->dtype == VD_F64)
+                found |= d->rows_kernels->scan_f32(planes + (size_t)c * room, (size_t)d->width);
+            d->kernels->pick(d->frame + y * vd_phase_row(d) + c * d->way.step * d->phase_pitch,
+                             planes + (size_t)c * room, d->plane_place, d->way.step * d->phase_pitch);
+        }
+    }
+    d->found[thread] = found;
+}
+
+vd_status vd_load_frame(vd_denoiser *d, const vd_image *image)
+{
+    job j = {.d = d, .image = image};
+    memset(d->found, 0, (size_t)d->threads * sizeof *d->found);
+    vd_parallel_blocks(d->threads, d->height, load_frame_rows, &j);
+    int found = 0;
+    for (int i = 0; i < d->threads; i++)
+        found |= d->found[i];
+    return found & VD_SCAN_INFINITE ? VD_ERROR_INFINITE : found & VD_SCAN_NAN ? VD_ERROR_MISSING : VD_OK;
+}
+
+/* Repeats the outermost pixels of row y. */
+static void pad_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t y)
+{
+    float *row = picture->first + y * picture->pitch;
+    size_t pixel = (size_t)d->step * sizeof *row;
+    for (int i = 1; i <= VD_WARP_MARGIN; i++) {
+        memcpy(row - i * d->step, row, pixel);
+        memcpy(row + (d->width - 1 + i) * d->step, row + (d->width - 1) * d->step, pixel);
+    }
+}
+
+static void put_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t y, const float *planes,
+                            size_t room)
+{
+    float *row = picture->first + y * picture->pitch;
+    if (d->channels == 1)
+        memcpy(row, planes, (size_t)d->width * sizeof *row);
+    else if (d->channels == 3)
+        for (int64_t x = 0; x < d->width; x++) {
+            row[4 * x] = planes[x];
+            row[4 * x + 1] = planes[room + (size_t)x];
+            row[4 * x + 2] = planes[2 * room + (size_t)x];
+            row[4 * x + 3] = 0;
+        }
+    else
+        for (int64_t x = 0; x < d->width; x++)
+            for (int64_t c = 0; c < d->channels; c++)
+                row[x * d->step + c] = planes[(size_t)c * room + (size_t)x];
+    pad_picture_row(d, picture, y);
+}
+
+static void load_picture_rows(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    vd_denoiser *d = j->d;
+    size_t room = plane_room(d);
+    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MOST_CHANNELS * room;
+    for (int64_t y = begin; y < end; y++) {
+        read_planes(d, j->image, y, planes, room, scratch);
+        put_picture_row(d, j->picture, y, planes, room);
+    }
+}
+
+void vd_load_picture(vd_denoiser *d, const vd_image *image, const vd_picture *picture)
+{
+    job j = {.d = d, .image = image, .picture = picture};
+    vd_parallel_blocks(d->threads, d->height, load_picture_rows, &j);
+}
+
+static void load_prior_rows(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    vd_denoiser *d = j->d;
+    size_t room = plane_room(d);
+    float *pixels = vd_scratch(d, thread), *taps = pixels + VD_MOST_CHANNELS * room,
+          *vectors = taps + VD_WARP_TAPS * room;
+    int found = 0;
+    for (int64_t y = begin; y < end; y++) {
+        const float *row = j->picture->first + y * j->picture->pitch;
+        if (j->flow != NULL) {
+            const float *flow = vd_image_plain_row(j->flow, y, vectors);
+            found |= d->kernels->warp(pixels, d->lost + y * d->width, j->picture->first, j->picture->pitch, flow, y,
+                                      d->height, d->width, d->step, taps);
+            row = pixels;
+        } else {
+            memcpy(pixels, row, (size_t)(d->width * d->step) * sizeof *row);
+        }
+        memset(pixels + d->width * d->step, 0, (size_t)d->step * sizeof *pixels);
+        for (int64_t c = 0; c < d->channels; c++)
+            d->kernels->pick(j->prior->planes + y * vd_phase_row(d) + c * d->way.step * d->phase_pitch, pixels + c,
+                             d->pixel_place, d->way.step * d->phase_pitch);
+    }
+    d->found[thread] = found;
+}
+
+/* Whether the flow was lost somewhere in the patch. */
+static bool is_lost(const vd_denoiser *d, int64_t row, int64_t column)
+{
+    for (int y = 0; y < VD_PATCH; y++)
+        for (int x = 0; x < VD_PATCH; x++) {
+            int64_t from_y = d->source_row[row * d->way.step + y];
+            int64_t from_x = padded(column * d->way.step + x, d->width, d->columns, d->way.step);
+            if (d->lost[from_y * d->width + from_x])
+                return true;
+        }
+    return false;
+}
+
+/* dx and dy at a pixel, 0 where they are not finite. */
+static void flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2])
+{
+    const char *pixel = vd_image_row(flow, y) + x * flow->column_stride;
+    memcpy(&vector[0], pixel, sizeof *vector);
+    memcpy(&vector[1], pixel + flow->channel_stride, sizeof *vector);
+    if (!isfinite(vector[0]) || !isfinite(vector[1]))
+        vector[0] = vector[1] = 0;
+}
+
+static int64_t clamped(int64_t i, int64_t n) { return most(0, least(i, n - 1)); }
+
+/* The row or column of patches nearest to i + moved / step. */
+static int64_t nearest(int64_t i, float moved, int step, int64_t n)
+{
+    double at = rint((double)i + (double)moved / step);
+    return at<0 ? 0 : at>(double)(n - 1) ? n - 1 : (int64_t)at;
+}
+
+static void place_patches(vd_denoiser *d, vd_prior_state *prior, const vd_image *flow, bool lost)
+{
+    int step = d->way.step;
+    for (int64_t row = 0; row < d->rows; row++) {
+        int32_t *place = prior->place + row * d->lanes;
+        float *fresh = prior->fresh + row * d->lanes;
+        int64_t y = clamped(row * step - VD_PATCH / 2, d->height);
+        for (ptrdiff_t i = 0; i < d->lanes; i++) {
+            int64_t from_row = row, from = i;
+            if (flow != NULL && i < d->columns) {
+                float vector[2];
+                flow_at(flow, y, clamped(i * step - VD_PATCH / 2, d->width), vector);
+                from_row = nearest(row, vector[1], step, d->rows);
+                from = nearest(i, vector[0], step, d->columns);
+            }
+            place[i] = (int32_t)(from_row * d->coefficients * d->lanes + from);
+            fresh[i] = prior->absent || (lost && i < d->columns && is_lost(d, row, i));
+        }
+        for (ptrdiff_t i = 0; i < d->lanes; i += VD_LANE_STEP) {
+            bool whole = true;
+            for (int k = 1; k < VD_LANE_STEP; k++) /* what lanes without a patch hold does not matter */
+                whole = whole && (i + k >= d->columns || place[i + k] == place[i] + k);
+            prior->whole[(row * d->lanes + i) / VD_LANE_STEP] = whole;
+        }
+    }
+}
+
+void vd_load_prior(vd_denoiser *d, vd_prior_state *prior, const vd_picture *picture, const vd_image *flow)
+{
+    job j = {.d = d, .flow = flow, .picture = picture, .prior = prior};
+    memset(d->found, 0, (size_t)d->threads * sizeof *d->found);
+    vd_parallel_blocks(d->threads, d->height, load_prior_rows, &j);
+    bool lost = false;
+    for (int i = 0; i < d->threads; i++)
+        lost = lost || d->found[i] != 0;
+    place_patches(d, prior, flow, lost);
+}
+
+/* ---- out ---- */
+
+/* A row of floats, all channels side by side, as samples of the image. */
+static void write_row(const vd_denoiser *d, const vd_image *out, int64_t y, const float *samples, void *scratch)
+{
+    size_t n = (size_t)(out->width * out->channels);
+    bool plain = vd_image_has_plain_rows(out);
+    void *row = plain ? (void *)vd_image_row(out, y) : scratch;
+    switch (out->dtype) {
+    case VD_U8: d->rows_kernels->f32_to_u8(row, samples, n); break;
+    case VD_U16: d->rows_kernels->f32_to_u16(row, samples, n); break;
+    case VD_F32: memcpy(row, samples, n * sizeof *samples); break;
+    default:
+        for (size_t i = 0; i < n; i++)
+            ((double *)row)[i] = samples[i];
+    }
+    if (!plain)
+        vd_image_scatter_row(out, y, row);
+}
+
+/* Planes of opponent colours as samples side by side. */
+static void join_planes(const vd_denoiser *d, float *samples, const float *planes, size_t room)
+{
+    const float *plane[3] = {planes, planes + room, planes + 2 * room};
+    if (d->opponent)
+        d->kernels->colours(samples, plane, d->width);
+    else
+        for (int64_t x = 0; x < d->width; x++)
+            for (int64_t c = 0; c < d->channels; c++)
+                samples[x * d->channels + c] = planes[(size_t)c * room + (size_t)x];
+}
+
+void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *phases, float *scratch)
+{
+    size_t room = plane_room(d);
+    float *planes = scratch, *samples = planes + VD_MOST_CHANNELS * room,
+          *free_part = samples + VD_MOST_CHANNELS * room;
+    for (int64_t c = 0; c < d->channels; c++)
+        d->kernels->pick(planes + (size_t)c * room, phases + c * d->way.step * d->phase_pitch, d->crop_place, d->width);
+    put_picture_row(d, &d->result, y, planes, room);
+    join_planes(d, samples, planes, room);
+    if (d->dtype == VD_U8 || d->dtype == VD_U16) {
+        double white = vd_dtype_range(d->dtype), sure = CERTAIN * d->params.noise;
+        d->kernels->look_up(samples, d->table, (float)(VD_UNCLIPPING_TABLE - 1),
+                            (float)((VD_UNCLIPPING_TABLE - 1) / white), (float)sure, (float)(white - sure),
+                            d->width * d->channels);
+    }
+    write_row(d, out, y, samples, free_part);
+}
+
+static void read_result_rows(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    vd_denoiser *d = j->d;
+    size_t room = plane_room(d);
+    float *planes = vd_scratch(d, thread), *samples = planes + VD_MOST_CHANNELS * room;
+    float *free_part = samples + VD_MOST_CHANNELS * room;
+    for (int64_t y = begin; y < end; y++) {
+        const float *row = d->result.first + y * d->result.pitch;
+        for (int64_t x = 0; x < d->width; x++)
+            for (int64_t c = 0; c < d->channels; c++)
+                planes[(size_t)c * room + (size_t)x] = row[x * d->step + c];
+        join_planes(d, samples, planes, room);
+        write_row(d, j->image, y, samples, free_part);
+    }
+}
+
+void vd_read_result(vd_denoiser *d, const vd_image *out)
+{
+    job j = {.d = d, .image = out};
+    vd_parallel_blocks(d->threads, d->height, read_result_rows, &j);
+}
+
+/* ---- pictures for the optical flow ---- */
+
+/* The mean of the channels of row y. */
+static void luma_row(const vd_denoiser *d, const vd_image *image, int64_t y, float *luma, float *planes)
+{
+    float scale = d->opponent ? (float)sqrt(1.0 / 3) : 1 / (float)d->channels;
+    int64_t used = d->opponent ? 1 : d->channels;
+    if (image == NULL) {
+        const float *row = d->result.first + y * d->result.pitch;
+        for (int64_t x = 0; x < d->width; x++) {
+            float sum = 0;
+            for (int64_t c = 0; c < used; c++)
+                sum += row[x * d->step + c];
+            luma[x] = sum * scale;
+        }
+        return;
+    }
+    size_t room = plane_room(d);
+    read_planes(d, image, y, planes, room, planes + VD_MOST_CHANNELS * room);
+    for (int64_t x = 0; x < d->width; x++) {
+        float sum = 0;
+        for (int64_t c = 0; c < used; c++)
+            sum += planes[(size_t)c * room + (size_t)x];
+        luma[x] = sum * scale;
+    }
+}
+
+static void guide_rows(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    vd_denoiser *d = j->d;
+    size_t room = plane_room(d);
+    float *luma = vd_scratch(d, thread), *below = luma + room, *planes = below + room;
+    float scale = (float)(255 / (j->high - j->low)), low = (float)j->low;
+    int64_t width = d->way.half_guide ? (d->width + 1) / 2 : d->width;
+    for (int64_t y = begin; y < end; y++) {
+        float *out = d->guide + y * width;
+        if (!d->way.half_guide) {
+            luma_row(d, j->image, y, luma, planes);
+            for (int64_t x = 0; x < width; x++)
+                out[x] = (luma[x] - low) * scale;
+            continue;
+        }
+        luma_row(d, j->image, 2 * y, luma, planes);
+        luma_row(d, j->image, least(2 * y + 1, d->height - 1), below, planes);
+        for (int64_t x = 0; x < width; x++) {
+            int64_t right = least(2 * x + 1, d->width - 1);
+            out[x] = (((luma[2 * x] + below[2 * x]) + (luma[right] + below[right])) * 0.25f - low) * scale;
+        }
+    }
+}
+
+enum { MOST_BLUR = 8 };
+
+static void blur_rows(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    vd_denoiser *d = j->d;
+    int64_t width = j->image->width, height = j->image->height, radius = j->radius;
+    size_t room = plane_room(d) + 2 * MOST_BLUR;
+    float *none = vd_scratch(d, thread), *row = none + room, *out = row + room;
+    memset(none, 0, (size_t)width * sizeof *none);
+    for (int64_t y = begin; y < end; y++) {
+        const float *rows[2 * MOST_BLUR + 1];
+        for (int64_t i = -radius; i <= radius; i++)
+            rows[radius + i] = d->guide + mirrored(y + i, height) * width;
+        float *inner = row + radius;
+        d->rows_kernels->vertical_f32(inner, rows, j->weights, (int)radius, none, 0, (size_t)width);
+        for (int64_t i = 1; i <= radius; i++) {
+            inner[-i] = inner[mirrored(-i, width)];
+            inner[width - 1 + i] = inner[mirrored(width - 1 + i, width)];
+        }
+        d->rows_kernels->horizontal_f32(out, inner, 1, j->weights, (int)radius, none, (size_t)width);
+        write_row(d, j->image, y, out, out + room);
+    }
+}
+
+void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out)
+{
+    float weights[MOST_BLUR + 1];
+    double sum = 0, variance = d->way.blur * d->way.blur;
+    job j = {.d = d, .image = picture, .low = low, .high = high, .weights = weights};
+    j.radius = least((int64_t)vd_gaussian_radius(d->way.blur, 4), MOST_BLUR);
+    for (int64_t i = 0; i <= j.radius; i++)
+        sum += (i == 0 ? 1 : 2) * exp(-0.5 * (double)(i * i) / variance);
+    for (int64_t i = 0; i <= j.radius; i++)
+        weights[i] = (float)(exp(-0.5 * (double)(i * i) / variance) / sum);
+    vd_parallel_blocks(d->threads, out->height, guide_rows, &j);
+    j.image = out;
+    vd_parallel_blocks(d->threads, out->height, blur_rows, &j);
+}

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The diffuser: the linear model from frame to frame.
+ *
+ *     N <- a N + G * (m f)        D <- a D + G * m        u = N / D,        a = exp(-dt / tau)
+ *
+ * Without masks D is a number times the share of the kernel inside the picture, which G * f is divided by anyway, so
+ *
+ *     D <- a D + 1,   u <- u + (G * f - u) / D
+ *
+ * keeps the mean itself: a still picture stands still to the last bit, and a running mean (tau = inf) loses nothing.
+ *
+ * Width of the state. Rounding u to a half unit h each frame adds up to at most h D. 8-bit streams keep 16-bit fixed
+ * point, h = 1/512 grey level, while D <= 8 (0.016 levels); float, h = 2^-25 of the range, while
+ * D <= 0.1 tolerance 2^25; double beyond. The choice is made from tau and vd_params.dt at the first frame, and made anew, once,
+ * if time steps far below that let D grow past it.
+ *
+ * Tried and rejected: a 32-bit fixed-point state for 8-bit streams (as many bytes as float, and the update needs
+ * conversions to float and back).
+ *
+ * Order of a push: check everything, reserve memory, filter in space, then update the state, so that a refused frame leaves
+ * no trace.
+ */
+#include "diffuser/diffuser.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/dispatch.h"
+#include "models/diffusion.h"
+
+/* Bytes of vd_params in ABI 1.0. */
+static const size_t PARAMS_1_0 = offsetof(vd_params, range_sigma);
+
+/* Fewer samples than this are not worth a thread of their own. */
+enum { SAMPLES_PER_THREAD = 1 << 15 };
+
+/* ---- parameters ---- */
+
+vd_status vd_params_init(vd_params *params, size_t struct_size)
+{
+    if (params == NULL)
+        return VD_ERROR_NULL;
+    if (!struct_fits(struct_size, sizeof *params, PARAMS_1_0))
+        return VD_ERROR_STRUCT_SIZE;
+    memset(params, 0, struct_size);
+    params->struct_size = struct_size;
+    params->truncate = 4;
+    params->tolerance = VD_TOLERANCE_DEFAULT;
+    params->dt = 1;
+    params->normalize = 1;
+    params->threads = VD_THREADS_AUTO;
+    if (struct_size == sizeof *params) {
+        params->range_sigma = params->strength = params->diffusivity = params->contrast = 1;
+        params->patch = 2;
+        params->search = 5;
+    }
+    return VD_OK;
+}
+
+/* The parameters of any caller in this library's structure; the model's are of no use to an older one. */
+static void adopt_params(vd_params *params, const vd_params *given)
+{
+    vd_params_init(params, sizeof *params);
+    memcpy(params, given, given->struct_size);
+    params->struct_size = sizeof *params;
+}
+
+static bool is_length(double x) { return x >= 0 && x < INFINITY; }
+
+vd_status vd_check_params(const vd_params *p)
+{
+    if (p == NULL)
+        return VD_ERROR_NULL;
+    if (!struct_fits(p->struct_size, sizeof *p, PARAMS_1_0))
+        return VD_ERROR_STRUCT_SIZE;
+    vd_params whole;
+    adopt_params(&whole, p);
+    p = &whole;
+    bool good = is_length(p->sigma_y) && is_length(p->sigma_x) && p->tau >= 0 && is_length(p->truncate) &&
+                isfinite(p->cval) &&
+                (p->tolerance == VD_TOLERANCE_DEFAULT || (p->tolerance > 0 && is_length(p->tolerance))) && p->dt > 0 &&
+                is_length(p->dt) && vd_model_check(p) && (p->normalize == 0 || p->normalize == 1) &&
+                p->boundary >= VD_BOUNDARY_RENORMALIZE && p->boundary <= VD_BOUNDARY_CONSTANT &&
+                (p->fill == VD_FILL_PASS || p->fill == VD_FILL_VALUE) && p->lookahead >= 0 && p->lookahead <= 1 << 20 &&
+                (p->dither == VD_DITHER_OFF || p->dither == VD_DITHER_ORDERED) &&
+                (p->threads == VD_THREADS_AUTO || (p->threads >= 1 && p->threads <= 65536));
+    return good ? VD_OK : VD_ERROR_PARAMETER;
+}
+
+static double default_tolerance(int32_t dtype) { return dtype == VD_U8 ? 1e-3 : dtype == VD_F64 ? 1e-12 : 1e-5; }
+
+/* The widest D that a state of this width carries within its share of the tolerance. */
+static double width_limit(const vd_diffuser *d, vd_width width)
+{
+    switch (width) {
+    case WIDTH_FIXED: return 8;
+    case WIDTH_F32: return 0.1 * d->tolerance * 33554432;
+    default: return INFINITY;
+    }
+}
+
+static vd_width needed_width(const vd_diffuser *d, double weight)
+{
+    if (in_sums(d) || vd_spatial_plane_dtype(&d->spatial) == VD_F64 || d->core.params.lookahead > 0)
+        return WIDTH_F64;
+    if (vd_spatial_gives_fixed(&d->spatial) && d->tolerance >= 1e-3 && weight <= width_limit(d, WIDTH_FIXED))
+        return WIDTH_FIXED;
+    return weight <= width_limit(d, WIDTH_F32) ? WIDTH_F32 : WIDTH_F64;
+}
+
+/* ---- life ---- */
+
+static void free_slots(vd_diffuser *d)
+{
+    for (int i = 0; d->slots != NULL && i <= d->core.params.lookahead; i++) {
+        free(d->slots[i].value);
+        free(d->slots[i].second);
+        free(d->slots[i].reference);
+        free(d->slots[i].original);
+    }
+    free(d->slots);
+    d->slots = NULL;
+}
+
+/* Back to the state before the first frame; the diffusivity stays. */
+static void clear(vd_diffuser *d)
+{
+    void *own[] = {d->state,     d->mass,       d->copy,           d->original, d->plane,   d->masses,
+                   d->reference, d->thresholds, d->confidence_row, d->present,  d->futures, d->found};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        free(own[i]);
+    free_slots(d);
+    vd_spatial_free(&d->spatial);
+    vd_model_free(&d->model);
+    vd_params params = d->core.params;
+    const vd_kernels *kernels = d->kernels;
+    vd_core empty = {0};
+    d->core = empty;
+    d->core.params = params;
+    d->kernels = kernels;
+    d->state = d->copy = d->original = NULL;
+    d->mass = d->plane = d->masses = d->reference = d->confidence_row = NULL;
+    d->thresholds = NULL;
+    d->present = NULL;
+    d->futures = NULL;
+    d->found = NULL;
+}
+
+vd_status vd_diffuser_create(vd_diffuser **diffuser, const vd_params *params)
+{
+    if (diffuser == NULL)
+        return VD_ERROR_NULL;
+    *diffuser = NULL;
+    vd_status status = vd_check_params(params);
+    if (status != VD_OK)
+        return status;
+    vd_diffuser *d = calloc(1, sizeof *d);
+    if (d == NULL)
+        return VD_ERROR_MEMORY;
+    adopt_params(&d->core.params, params);
+    d->core.params.threads = vd_thread_count(params->threads);
+    d->kernels = vd_choose_kernels();
+    *diffuser = d;
+    return VD_OK;
+}
+
+void vd_diffuser_destroy(vd_diffuser *d)
+{
+    if (d == NULL)
+        return;
+    clear(d);
+    free(d->diffusivity.data);
+    free(d);
+}
+
+static vd_status adopt_diffusivity(vd_diffuser *d, const vd_image *map)
+{
+    vd_image own = {0};
+    if (map != NULL) {
+        vd_status status = vd_diffusivity_check(map);
+        if (status != VD_OK)
+            return status;
+        if (d->core.params.model != VD_MODEL_LAPLACIAN)
+            return VD_ERROR_PARAMETER;
+        if (d->core.dtype != 0 && (map->height != d->core.height || map->width != d->core.width))
+            return VD_ERROR_SHAPE;
+        size_t width = (size_t)map->width, samples;
+        if (!vd_checked_multiply((size_t)map->height + 1, width, &samples) || samples > SIZE_MAX / sizeof(double))
+            return VD_ERROR_OVERFLOW;
+        double *copy = malloc(samples * sizeof *copy); /* and a row to gather samples in */
+        if (copy == NULL)
+            return VD_ERROR_MEMORY;
+        for (int64_t y = 0; y < map->height; y++)
+            vd_row_to_f64(copy + y * map->width, vd_image_plain_row(map, y, copy + map->height * map->width),
+                          map->dtype, map->width);
+        own = vd_image_contiguous(copy, VD_F64, map->height, map->width, 1);
+    }
+    free(d->diffusivity.data);
+    d->diffusivity = own;
+    return VD_OK;
+}
+
+vd_status vd_diffuser_set_diffusivity(vd_diffuser *d, const vd_image *map)
+{
+    if (d == NULL)
+        return VD_ERROR_NULL;
+    if (!take_flag(&d->busy))
+        return VD_ERROR_BUSY;
+    vd_status status = adopt_diffusivity(d, map);
+    drop_flag(&d->busy);
+    return status;
+}
+
+vd_status vd_diffuser_reset(vd_diffuser *d)
+{
+    if (d == NULL)
+        return VD_ERROR_NULL;
+    if (!take_flag(&d->busy))
+        return VD_ERROR_BUSY;
+    clear(d);
+    drop_flag(&d->busy);
+    return VD_OK;
+}
+
+/* Bayer's pattern of order 8, as thresholds 2, 6, .. 254, repeated over the pixels of 8 rows. */
+static vd_status init_thresholds(vd_diffuser *d)
+{
+    int64_t width = d->core.width, channels = d->core.channels;
+    d->thresholds = malloc((size_t)(8 * width * channels) * sizeof(uint16_t));
+    if (d->thresholds == NULL)
+        return VD_ERROR_MEMORY;
+    for (int64_t y = 0; y < 8; y++)
+        for (int64_t x = 0; x < width; x++) {
+            unsigned level = 0;
+            for (int bit = 0; bit < 3; bit++) {
+                unsigned bx = (unsigned)x >> bit & 1, by = (unsigned)y >> bit & 1;
+                level = level << 2 | (bx ^ by) << 1 | by;
+            }
+            for (int64_t c = 0; c < channels; c++)
+                d->thresholds[(y * width + x) * channels + c] = (uint16_t)(4 * level + 2);
+        }
+    return VD_OK;
+}
+
+static vd_status init_slots(vd_diffuser *d)
+{
+    int count = d->core.params.lookahead + 1;
+    d->slots = calloc((size_t)count, sizeof *d->slots);
+    if (d->slots == NULL)
+        return VD_ERROR_MEMORY;
+    for (int i = 0; i < count; i++) {
+        d->slots[i].value = calloc(d->samples, slot_size(d));
+        d->slots[i].reference = calloc((size_t)d->core.channels, sizeof(double));
+        if (d->slots[i].value == NULL || d->slots[i].reference == NULL)
+            return VD_ERROR_MEMORY;
+    }
+    return VD_OK;
+}
+
+vd_status vd_start_stream(vd_diffuser *d, int32_t dtype, int64_t height, int64_t width, int64_t channels)
+{
+    vd_core *core = &d->core;
+    core->dtype = dtype;
+    core->height = height;
+    core->width = width;
+    core->channels = channels;
+    d->samples = (size_t)(height * width * channels);
+    d->tolerance = core->params.tolerance > 0 ? core->params.tolerance : default_tolerance(dtype);
+    int64_t useful = (int64_t)(d->samples / SAMPLES_PER_THREAD) + 1;
+    int threads = core->params.threads < useful ? core->params.threads : (int)useful;
+
+    vd_params params = core->params;
+    params.tolerance = d->tolerance;
+    vd_status status = vd_spatial_init(&d->spatial, &params, d->kernels, threads, dtype, height, width, channels);
+    if (status != VD_OK)
+        return status;
+    double steady = 1 / -expm1(-core->params.dt / core->params.tau); /* tau = inf: infinite */
+    core->state_width = (int32_t)needed_width(d, core->params.tau == 0 ? 1 : steady);
+    size_t per_thread = (size_t)(width * channels) * (size_t)threads;
+    d->state = calloc(d->samples, width_size(core->state_width));
+    d->reference = calloc((size_t)channels, sizeof(double));
+    d->confidence_row = malloc(per_thread * sizeof(double));
+    d->present = malloc(per_thread);
+    d->futures = malloc(((size_t)core->params.lookahead + 1) * (size_t)threads * sizeof(vd_future));
+    d->found = malloc((size_t)threads * sizeof(int));
+    if (d->state == NULL || d->reference == NULL || d->confidence_row == NULL || d->present == NULL ||
+        d->futures == NULL || d->found == NULL)
+        return VD_ERROR_MEMORY;
+    if (core->params.dither != VD_DITHER_OFF)
+        status = init_thresholds(d);
+    if (status == VD_OK && core->params.lookahead > 0)
+        status = init_slots(d);
+    if (status == VD_OK && is_raw(d) && (d->plane = malloc(d->samples * sizeof(double))) == NULL)
+        status = VD_ERROR_MEMORY;
+    if (status == VD_OK && has_model(d)) {
+        status =
+            vd_model_start(&d->model, &core->params, d->tolerance, d->kernels, threads, dtype, height, width, channels);
+        if (status == VD_OK)
+            status = vd_start_masks(d);
+    }
+    return status;
+}
+
+/* ---- one frame ---- */
+
+static vd_status check_map(const vd_diffuser *d, const vd_image *map, const vd_image *frame, bool bytes)
+{
+    (void)d;
+    vd_status status = vd_image_check(map);
+    if (status != VD_OK)
+        return status;
+    if (map->dtype != VD_F32 && map->dtype != VD_F64 && !(bytes && map->dtype == VD_U8))
+        return VD_ERROR_DTYPE;
+    if (map->height != frame->height || map->width != frame->width ||
+        (map->channels != 1 && map->channels != frame->channels))
+        return VD_ERROR_SHAPE;
+    return VD_OK;
+}
+
+/* dtype and shape of an output of the stream */
+static vd_status check_out(const vd_diffuser *d, const vd_image *out, const vd_image *frame)
+{
+    vd_status status = vd_image_check(out);
+    if (status != VD_OK)
+        return status;
+    if (!vd_image_same_shape(out, frame))
+        return VD_ERROR_SHAPE;
+    bool real = out->dtype == VD_F32 || out->dtype == VD_F64;
+    return real || (!is_raw(d) && out->dtype == frame->dtype) ? VD_OK : VD_ERROR_DTYPE;
+}
+
+static vd_status check_frame(const vd_diffuser *d, const vd_frame *frame)
+{
+    if (frame == NULL)
+        return VD_ERROR_NULL;
+    if (!struct_fits(frame->struct_size, sizeof *frame, sizeof *frame))
+        return VD_ERROR_STRUCT_SIZE;
+    const vd_image *image = &frame->image;
+    vd_status status = vd_image_check(image);
+    if (status == VD_OK && has_map(d) &&
+        (image->height != d->diffusivity.height || image->width != d->diffusivity.width))
+        status = VD_ERROR_SHAPE;
+    if (status == VD_OK && d->core.dtype != 0) {
+        if (image->height != d->core.height || image->width != d->core.width || image->channels != d->core.channels)
+            status = VD_ERROR_SHAPE;
+        else if (image->dtype != d->core.dtype)
+            status = VD_ERROR_DTYPE;
+        else if (!is_length(frame->dt))
+            status = VD_ERROR_TIME;
+    }
+    if (status == VD_OK && frame->confidence != NULL)
+        status = check_map(d, frame->confidence, image, true);
+    if (status == VD_OK && frame->coefficients != NULL)
+        status = is_raw(d) ? check_map(d, frame->coefficients, image, false) : VD_ERROR_COEFFICIENT;
+    return status;
+}
+
+vd_status vd_start_masks(vd_diffuser *d)
+{
+    const vd_spatial *s = &d->spatial;
+    bool open = s->boundary == VD_BOUNDARY_RENORMALIZE;
+    int slots = d->core.params.lookahead > 0 ? d->core.params.lookahead + 1 : 0;
+    double *state = calloc(d->samples, sizeof(double)), *mass = calloc(d->samples, sizeof(double));
+    bool complete = state != NULL && mass != NULL;
+    if (!has_model(d))
+        complete = complete && reserve(&d->plane, d->samples, sizeof(double)) &&
+                   reserve(&d->masses, d->samples, sizeof(double));
+    double **values = calloc((size_t)slots + 1, sizeof *values);
+    complete = complete && values != NULL;
+    for (int i = 0; i < slots && complete; i++) {
+        values[i] = malloc(d->samples * sizeof(double));
+        complete = values[i] != NULL && reserve(&d->slots[i].second, d->samples, sizeof(double)) &&
+                   reserve(&d->slots[i].original, d->samples, vd_dtype_size(d->core.dtype));
+    }
+    if (!complete) {
+        for (int i = 0; values != NULL && i < slots; i++)
+            free(values[i]);
+        free(values);
+        free(state);
+        free(mass);
+        return VD_ERROR_MEMORY;
+    }
+    size_t i = 0;
+    for (int64_t y = 0; y < s->height; y++)
+        for (int64_t x = 0; x < s->width; x++) {
+            double share = open ? s->y.inside[y] * s->x.inside[x] : 1;
+            for (int64_t c = 0; c < s->channels; c++, i++) {
+                mass[i] = d->core.frames > 0 ? d->core.weight * share : 0;
+                if (d->core.state_width == WIDTH_FIXED)
+                    state[i] = ((uint16_t *)d->state)[i] / 256.0;
+                else
+                    state[i] = d->core.state_width == WIDTH_F32 ? ((float *)d->state)[i] : ((double *)d->state)[i];
+                for (int k = 0; k < slots; k++) {
+                    const void *old = d->slots[k].value;
+                    double mean = slot_size(d) == sizeof(float) ? ((const float *)old)[i] : ((const double *)old)[i];
+                    values[k][i] = mean * share;
+                    d->slots[k].second[i] = share;
+                }
+            }
+        }
+    for (int k = 0; k < slots; k++) {
+        free(d->slots[k].value);
+        d->slots[k].value = values[k];
+        memset(d->slots[k].reference, 0, (size_t)d->core.channels * sizeof(double));
+    }
+    free(values);
+    free(d->state);
+    d->state = state;
+    d->mass = mass;
+    d->core.state_width = WIDTH_F64;
+    d->core.masked = 1;
+    return VD_OK;
+}
+
+/* A wider state with the same content. */
+static vd_status widen(vd_diffuser *d, vd_width width)
+{
+    void *wider = malloc(d->samples * width_size((int32_t)width));
+    if (wider == NULL)
+        return VD_ERROR_MEMORY;
+    for (size_t i = 0; i < d->samples; i++) {
+        double value = d->core.state_width == WIDTH_FIXED ? ((uint16_t *)d->state)[i] / 256.0 : ((float *)d->state)[i];
+        if (width == WIDTH_F32)
+            ((float *)wider)[i] = (float)value;
+        else
+            ((double *)wider)[i] = value;
+    }
+    free(d->state);
+    d->state = wider;
+    d->core.state_width = (int32_t)width;
+    return VD_OK;
+}
+
+/* Moves the state on by the queue's first frame. */
+static void dequeue(vd_job *job)
+{
+    vd_diffuser *d = job->d;
+    vd_core *core = &d->core;
+    job->slot = (vd_slot *)slot_at(d, 0);
+    job->original =
+        vd_image_contiguous(job->slot->original, (vd_dtype)core->dtype, core->height, core->width, core->channels);
+    vd_advance(job, job->slot->dt);
+    core->first = (core->first + 1) % (core->params.lookahead + 1);
+    core->count--;
+}
+
+static vd_status take(vd_diffuser *d, const vd_frame *frame, const vd_image *out, int32_t *ready)
+{
+    vd_core *core = &d->core;
+    int lookahead = core->params.lookahead;
+    bool emits = core->count == lookahead, fresh = core->dtype == 0, missing, overlaps = false;
+    vd_status status = check_frame(d, frame);
+    if (status == VD_OK && emits) {
+        status = check_out(d, out, &frame->image);
+        overlaps = status == VD_OK && vd_image_overlaps(&frame->image, out);
+    }
+    if (status == VD_OK && ready == NULL && lookahead > 0)
+        status = VD_ERROR_NULL;
+    if (status != VD_OK)
+        return status;
+
+    const vd_image *image = &frame->image;
+    vd_job job = {.d = d, .frame = frame, .out = out, .futures = lookahead};
+    double dt = core->count > 0 ? slot_at(d, 0)->dt : frame->dt; /* of the frame that advances the state now */
+    if (fresh)
+        status = vd_start_stream(d, image->dtype, image->height, image->width, image->channels);
+    if (status == VD_OK)
+        status = vd_inspect_frame(d, frame, &missing);
+    if (status == VD_OK && missing && !is_raw(d) && !core->masked)
+        status = vd_start_masks(d);
+    if (status == VD_OK && emits && !in_sums(d)) {
+        double weight = next_weight(d, dt);
+        if (weight > width_limit(d, (vd_width)core->state_width))
+            status = widen(d, needed_width(d, weight * 2));
+    }
+    if (status == VD_OK)
+        status = vd_begin_frame(&job, overlaps);
+    if (status != VD_OK) {
+        if (fresh)
+            clear(d);
+        return status;
+    }
+
+    if (lookahead > 0) {
+        job.slot = (vd_slot *)slot_at(d, core->count++);
+        vd_queue_frame(&job);
+        if (emits)
+            dequeue(&job);
+    } else
+        vd_advance(&job, dt);
+    if (ready != NULL)
+        *ready = emits;
+    return VD_OK;
+}
+
+vd_status vd_diffuser_push(vd_diffuser *d, const vd_frame *frame, const vd_image *out, int32_t *ready)
+{
+    if (d == NULL)
+        return VD_ERROR_NULL;
+    if (!take_flag(&d->busy))
+        return VD_ERROR_BUSY;
+    vd_status status = take(d, frame, out, ready);
+    drop_flag(&d->busy);
+    return status;
+}
+
+vd_status vd_diffuser_push_many(vd_diffuser *d, size_t count, const vd_frame *frames, const vd_image *outs,
+                                size_t *written, size_t *taken)
+{
+    if (d == NULL || (count > 0 && (frames == NULL || outs == NULL)) || written == NULL)
+        return VD_ERROR_NULL;
+    if (!take_flag(&d->busy))
+        return VD_ERROR_BUSY;
+    vd_status status = VD_OK;
+    size_t in = 0, out = 0;
+    for (; in < count && status == VD_OK; in++) {
+        int32_t ready = 0;
+        status = take(d, frames + in, outs + out, &ready);
+        if (status != VD_OK)
+            break;
+        out += ready != 0;
+    }
+    *written = out;
+    if (taken != NULL)
+        *taken = in;
+    drop_flag(&d->busy);
+    return status;
+}
+
+static vd_status flush_one(vd_diffuser *d, const vd_image *out, int32_t *ready)
+{
+    vd_core *core = &d->core;
+    *ready = 0;
+    if (core->count == 0)
+        return VD_OK;
+    vd_image stream = vd_image_contiguous(NULL, (vd_dtype)core->dtype, core->height, core->width, core->channels);
+    vd_status status = check_out(d, out, &stream);
+    if (status != VD_OK)
+        return status;
+    vd_job job = {.d = d, .out = out, .futures = core->count - 1};
+    dequeue(&job);
+    *ready = 1;
+    return VD_OK;
+}
+
+vd_status vd_diffuser_flush(vd_diffuser *d, const vd_image *out, int32_t *ready)
+{
+    if (d == NULL || ready == NULL)
+        return VD_ERROR_NULL;
+    if (!take_flag(&d->busy))
+        return VD_ERROR_BUSY;
+    vd_status status = flush_one(d, out, ready);
+    drop_flag(&d->busy);
+    return status;
+}
+
+/* ---- report ---- */
+
+vd_status vd_diffuser_info(vd_diffuser *d, vd_info *info)
+{
+    static const char *const methods[] = {"fixed", "float", "double", "pyramid"};
+    if (d == NULL || info == NULL)
+        return VD_ERROR_NULL;
+    if (!struct_fits(info->struct_size, sizeof *info, sizeof *info))
+        return VD_ERROR_STRUCT_SIZE;
+    if (!take_flag(&d->busy))
+        return VD_ERROR_BUSY;
+    const vd_core *core = &d->core;
+    size_t struct_size = info->struct_size;
+    memset(info, 0, struct_size);
+    info->struct_size = struct_size;
+    info->instruction_set = d->kernels->name;
+    info->threads = core->params.threads;
+    info->method = "none";
+    if (core->dtype != 0) {
+        info->method = in_sums(d) ? "double" : methods[d->spatial.method];
+        info->threads = d->spatial.threads;
+        info->levels = in_sums(d) ? 0 : d->spatial.levels;
+        info->spatial_bound = in_sums(d) ? 1e-14 : d->spatial.bound;
+        info->state_bytes = vd_planes_size(d);
+    }
+    info->masked = core->masked;
+    info->pending = core->count;
+    info->frames = core->frames + core->count;
+    info->weight = core->weight;
+    info->height = (int32_t)core->height;
+    info->width = (int32_t)core->width;
+    info->channels = (int32_t)core->channels;
+    info->dtype = core->dtype;
+    drop_flag(&d->busy);
+    return VD_OK;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bilateral filter (Tomasi and Manduchi 1998) as a direct sum over a square window:
+ *
+ *     c_i(x) = exp(-|f_i - f(x)|^2 / (2 range_sigma^2)),  Euclidean over the channels,
+ *     W(x) = sum_i m_i c_i(x) G(x - x_i),   sums(x) = f(x) W(x) + sum_i m_i c_i(x) G(x - x_i) (f_i - f(x)).
+ *
+ * Summing differences keeps the error in proportion to what the filter changes, and a constant picture f W exactly. Where
+ * f(x) is missing, 0 stands for it and c_i = 1.
+ *
+ * Pairs. c_i G is the same from x to x + o as from x + o to x, so offsets of half the window do: a pair's weight is
+ * worked out once and counts for both its pixels. Row y of the picture meets rows y to y + radius; the sums of
+ * radius + 1 rows stand in a ring. A band of rows that a thread works on begins with the pairs that reach in from above,
+ * and a tile of columns with those from the left: some weights twice, but every pixel meets its window in the same
+ * order, whatever the bands, so the bits do not depend on them.
+ *
+ * Masks. What runs of columns have all masses 1 is noted per row; pairs within them take the kernels without masses,
+ * which give the same bits there. So the edges of the picture, where nothing exists, cost only themselves.
+ *
+ * One channel of 8 bits goes by tables of whole weights instead, where the tolerance allows: bilateral_bytes.c.
+ *
+ * Limits. exp is that of kernels/exponential.h: weights are right to 7e-7 of themselves in float, so the mean is to 7e-7
+ * of the largest difference in the window, plus rounding. In windows of more than MANY pixels the sums of each pair of
+ * rows are collected apart first, which keeps the rounding errors of large windows small. Two samples must not be more
+ * than the dtype's largest number apart.
+ *
+ * Tried and dropped: docs/adr/0011-bilateral.md.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/gaussian.h"
+#include "base/parallel.h"
+#include "kernels/bilateral.h"
+#include "kernels/exponential.h"
+#include "models/bilateral.h"
+#include "models/models.h"
+
+enum {
+    TILE = 768,  /* columns, more for wide windows: six rows of it stay in the first-level cache */
+    VECTOR = 16, /* samples that rows are worked on by */
+    MANY = 400
+};
+
+typedef struct job {
+    const vd_model_frame *frame;
+    const vd_bilateral_kernels *kernels;
+    int64_t radius_y, radius_x;
+    double *gain_y, *gain_x; /* G at 0 .. radius */
+    double scale;            /* 2 is raised to -|scale (f_i - f(x))|^2 */
+    double nowhere;          /* a sample so far from all others that its weight is 0 */
+    int64_t tile, left;      /* columns of a tile, and before it */
+    size_t rows, pitch;      /* rows that stand for one row of the picture, and samples of one */
+    char *scratch;           /* on a cache line */
+    size_t share;            /* bytes of it, for each thread */
+} job;
+
+/* The next multiple of VECTOR. */
+static int64_t vectors(int64_t n) { return (n + VECTOR - 1) / VECTOR * VECTOR; }
+
+/* Columns [begin, end) of a row of a tile whose masses are all 1. */
+typedef struct run {
+    int64_t begin, end;
+} run;
+
+static const vd_bilateral_kernels *kernels_named(const char *name)
+{
+    const vd_bilateral_kernels *kernels = NULL;
+    if (strcmp(name, "avx512") == 0)
+        kernels = vd_bilateral_kernels_avx512();
+    else if (strcmp(name, "avx2") == 0)
+        kernels = vd_bilateral_kernels_avx2();
+    else if (strcmp(name, "neon") == 0)
+        kernels = vd_bilateral_kernels_neon();
+    return kernels != NULL ? kernels : vd_bilateral_kernels_scalar();
+}
+
+static int64_t radius_of(double sigma, double truncate)
+{
+    double radius = vd_gaussian_radius(sigma, truncate);
+    return radius < INT32_MAX ? (int64_t)radius : INT32_MAX;
+}
+
+int64_t vd_bilateral_margin(const vd_params *params)
+{
+    int64_t y = radius_of(params->sigma_y, params->truncate), x = radius_of(params->sigma_x, params->truncate);
+    return y > x ? y : x;
+}
+
+#define REAL float
+#define NAME(x) x##_f32
+#include "models/bilateral_template.h"
+#define REAL double
+#define NAME(x) x##_f64
+#include "models/bilateral_template.h"
+
+/* G at 0 .. radius, NULL without memory. */
+static double *gains(double sigma, int64_t radius)
+{
+    double *gain = malloc((size_t)(radius + 1) * sizeof *gain);
+    if (gain != NULL)
+        gain[0] = 1;
+    for (int64_t d = 1; gain != NULL && d <= radius; d++) {
+        double z = (double)d / sigma;
+        gain[d] = exp(-0.5 * z * z);
+    }
+    return gain;
+}
+
+vd_status vd_bilateral(const vd_model_frame *frame)
+{
+    const vd_params *params = frame->params;
+    size_t size = frame->dtype == VD_F32 ? sizeof(float) : sizeof(double);
+    job j = {.frame = frame, .kernels = kernels_named(frame->kernels->name)};
+    j.radius_y = radius_of(params->sigma_y, params->truncate);
+    j.radius_x = radius_of(params->sigma_x, params->truncate);
+    if (params->boundary == VD_BOUNDARY_RENORMALIZE) { /* nothing there beyond the picture */
+        j.radius_y = j.radius_y < frame->height ? j.radius_y : frame->height - 1;
+        j.radius_x = j.radius_x < frame->width ? j.radius_x : frame->width - 1;
+    }
+    vd_status status = VD_OK;
+    if (vd_bilateral_bytes_try(frame, j.radius_y, j.radius_x, &status))
+        return status;
+    j.scale = sqrt(0.5 * VD_LOG2_E) / params->range_sigma;
+    double most = frame->dtype == VD_F32 ? (double)FLT_MAX : DBL_MAX;
+    j.scale = j.scale < most ? j.scale : most;
+    j.scale = j.scale > 1e3 / most ? j.scale : 1e3 / most;
+    j.nowhere = most / 4;
+    int64_t most_columns = 8 * j.radius_x > TILE ? 8 * j.radius_x : TILE;
+    int64_t tiles = (frame->width + most_columns - 1) / most_columns;
+    j.tile = vectors((frame->width + tiles - 1) / tiles);
+    j.left = vectors(j.radius_x);
+    j.pitch = (size_t)(2 * j.left + j.tile + 2 * VECTOR);
+    j.rows = 2 * (size_t)frame->channels + 1 + (frame->masses != NULL);
+
+    int64_t bands = frame->height / (j.radius_y + 1);
+    int threads = frame->threads < bands ? frame->threads : bands > 1 ? (int)bands : 1;
+    size_t rows = ((size_t)j.radius_y + 1) * j.rows + 3 * ((size_t)frame->channels + 1) + 2;
+    j.share = (rows * j.pitch * size + ((size_t)j.radius_y + 1) * sizeof(run) + 63) / 64 * 64;
+    j.gain_y = gains(params->sigma_y, j.radius_y);
+    j.gain_x = gains(params->sigma_x, j.radius_x);
+    char *memory = malloc((size_t)threads * j.share + 64);
+    j.scratch = memory + (64 - (uintptr_t)memory % 64);
+    if (j.gain_y == NULL || j.gain_x == NULL || memory == NULL)
+        status = VD_ERROR_MEMORY;
+    else
+        vd_parallel_blocks(threads, frame->height, frame->dtype == VD_F32 ? filter_band_f32 : filter_band_f64, &j);
+    free(j.gain_y);
+    free(j.gain_x);
+    free(memory);
+    return status;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the two files of the bilateral filter share. */
+#ifndef VD_BILATERAL_H
+#define VD_BILATERAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "models/models.h"
+
+/* The filter in integers (bilateral_bytes.c), with *status VD_OK or VD_ERROR_MEMORY; false, and nothing done, where the
+ * frame is not one of 8 bits, or would come out less exact than its tolerance. */
+bool vd_bilateral_bytes_try(const vd_model_frame *frame, int64_t radius_y, int64_t radius_x, vd_status *status);
+
+#endif

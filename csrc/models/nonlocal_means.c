@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Non-local means (Buades, Coll and Morel 2005): a source counts for a pixel as far as the patches around the two are
+ * alike,
+ *
+ *     c_i(x) = exp(-max(0, d2(x, x_i) - 2 noise^2) / strength^2),
+ *
+ * for x_i in the window of (2 search + 1)^2 pixels around x, where d2 is the mean of (f(x + j) - f(x_i + j))^2 over
+ * the (2 patch + 1)^2 offsets j and all channels. Two noisy views of one patch differ by 2 noise^2 in the mean, which
+ * is what noise takes off. The pixel itself counts with weight 1. G is the Gaussian of sigma_y and sigma_x within that
+ * window; along an axis of sigma 0 it is 1.
+ *
+ * Missing pixels. d2 is the mean over those j for which both pixels are there; c_i is 1 where there are none. So a
+ * missing pixel is filled in from where its surroundings are alike. Beyond the edges of the frame there are no sources
+ * with VD_BOUNDARY_RENORMALIZE, but patches go on there, in the reflected frame and its missing pixels.
+ *
+ * Shift by shift. For one shift s of the frame, d2(x, x + s) is a box sum of one squared difference image, and its
+ * weight serves two pixels: x + s as a source of x and x as a source of x + s. Half of the window's shifts are all.
+ *
+ * Tiles. The frame is cut into tiles whose samples, sums and rows of differences stay in the second and first level of
+ * the cache; each is done alone, weights at its edges are found again by its neighbours, and the tiles depend on
+ * nothing but the frame's size. So threads share tiles and the bits are the same for any number of them. Within a tile
+ * six shifts next to each other go down the rows together, each with a ring of the last rows of differences; they read
+ * one row of samples, and their terms enter the sums at one go.
+ *
+ * Rounding. Box sums only ever add, columns first: a running sum that also subtracts, or a summed-area table, is
+ * cheaper for large patches but keeps the rounding error of the edges it has passed, which in single precision is not
+ * small against strength^2. So a distance is good to about (patch + channels) roundings and a weight to those of its
+ * exponent, below (d2 + 2 noise^2) / strength^2 of them, and of the exponential (exponential.h): some 1e-6 in single
+ * precision unless the noise is many times strength.
+ *
+ * Bytes. Samples of 8 bits, and so their squared differences, are integers: sums of columns, below 2^24 if
+ * size channels 255^2 is, are exact, so they run down the rows, one comes and one goes, and have the bits of those that
+ * only add. Kernels may take weights with a relative error of e = VD_NLM_COARSE where the tolerance is at least that: a
+ * weighted mean m of samples f_i moves by |sum e_i w_i (f_i - m)| / sum (1 + e_i) w_i, which is below e / (1 - e) times
+ * the mean of |f_i - m|, and that is at most half the range.
+ *
+ * The edges of the frame cost nothing: weights across them become 0. Missing pixels in a tile cost a choice per
+ * difference, and counts of the pairs that are there wherever rows of the mask differ from the one above.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/gaussian.h"
+#include "base/parallel.h"
+#include "kernels/nonlocal_means.h"
+#include "models/models.h"
+
+enum {
+    PAIRS = VD_NLM_PAIRS,
+    STEP = VD_NLM_STEP,
+    LINE = 64,       /* bytes */
+    TILE_ROWS = 96,  /* more for wide windows */
+    TILE_BYTES = 896 /* of a row of weights, unless the window is wider */
+};
+
+#define LOG2_E 1.44269504088896340736
+
+/* Shifts (y, x + g) of the frame for g < count, and their G. */
+typedef struct shifts {
+    int64_t y, x;
+    int count;
+    double gains[PAIRS];
+} shifts;
+
+/* Weights of shifts are wanted for the pixels of a tile and for those that they move into the tile: in a row from
+ * first_of on, for extra_of more pixels than the tile has. */
+static int64_t first_of(const shifts *s) { return s->x + s->count - 1 > 0 ? -(s->x + s->count - 1) : 0; }
+static int64_t extra_of(const shifts *s) { return -first_of(s) + (s->x < 0 ? -s->x : 0); }
+
+/* Of a tile with its margin: all 1; 1 in the frame and none beyond its edges; any. */
+typedef enum masses { FULL, EDGES, MASKED } masses;
+
+typedef struct job {
+    const vd_model_frame *frame;
+    const vd_nlm_kernels *kernels;
+    int64_t channels, patch, search, margin;
+    int64_t size;                   /* of a patch, 2 patch + 1 */
+    bool running, coarse;           /* column sums by adding and subtracting; weights to VD_NLM_COARSE */
+    double factor, offset;          /* the exponent, to base 2, is -max(0, factor sum of pairs / pairs - offset) */
+    int64_t rows, columns, tiles_x; /* of a tile; tiles next to each other */
+    int64_t pitch, area, origin;    /* of a row and a plane of a tile with its margin; its first pixel's place there */
+    int64_t sum_pitch, sum_area;    /* of a row and a plane of the sums */
+    int64_t ring_pitch;             /* of a row of differences or weights */
+    char *scratch;                  /* [threads] */
+    size_t scratch_size;            /* bytes of one of them */
+} job;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t share(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
+static int64_t whole(int64_t n) { return share(n, STEP) * STEP; }
+
+static int64_t reflected(int64_t i, int64_t n) { return vd_boundary_index(i, n, VD_BOUNDARY_REFLECT); }
+static bool is_inside(int64_t i, int64_t n) { return i >= 0 && i < n; }
+
+static double gaussian(double distance, double sigma)
+{
+    return sigma > 0 ? exp(-0.5 * (distance / sigma) * (distance / sigma)) : 1;
+}
+
+#define REAL float
+#define SUFFIX f32
+#define LARGEST FLT_MAX
+#define SMALLEST FLT_MIN
+#include "models/nonlocal_means_template.h"
+#define REAL double
+#define SUFFIX f64
+#define LARGEST DBL_MAX
+#define SMALLEST DBL_MIN
+#include "models/nonlocal_means_template.h"
+
+static const vd_nlm_kernels *kernels_named(const char *name)
+{
+    const vd_nlm_kernels *kernels = NULL;
+    if (strcmp(name, "avx2") == 0)
+        kernels = vd_nlm_kernels_avx2();
+    else if (strcmp(name, "avx512") == 0)
+        kernels = vd_nlm_kernels_avx512();
+    else if (strcmp(name, "neon") == 0)
+        kernels = vd_nlm_kernels_neon();
+    return kernels != NULL ? kernels : vd_nlm_kernels_scalar();
+}
+
+/* Are all samples integers from a range of 255? */
+static bool is_whole(const vd_model_frame *frame)
+{
+    double outside = frame->params->cval;
+    return frame->stream == VD_U8 && (frame->params->boundary != VD_BOUNDARY_CONSTANT ||
+                                      (outside >= 0 && outside <= 255 && outside == rint(outside)));
+}
+
+int64_t vd_nonlocal_means_margin(const vd_params *params) { return (int64_t)params->search + params->patch; }
+
+vd_status vd_nonlocal_means(const vd_model_frame *frame)
+{
+    const vd_params *p = frame->params;
+    bool single = frame->dtype == VD_F32;
+    int64_t real = single ? (int64_t)sizeof(float) : (int64_t)sizeof(double);
+    job j = {.frame = frame, .kernels = kernels_named(frame->kernels->name)};
+    j.channels = frame->channels;
+    j.patch = p->patch;
+    j.search = p->search;
+    j.margin = vd_nonlocal_means_margin(p);
+    j.size = 2 * j.patch + 1;
+    double scale = LOG2_E / (p->strength * p->strength);
+    j.factor = scale / (double)j.channels;
+    j.offset = 2 * p->noise * p->noise * scale;
+
+    j.tiles_x = share(frame->width, most(TILE_BYTES / real - j.search, j.search));
+    j.columns = share(frame->width, j.tiles_x);
+    j.tiles_x = share(frame->width, j.columns);
+    int64_t tiles_y = share(frame->height, most(TILE_ROWS, 4 * j.search));
+    j.rows = share(frame->height, tiles_y);
+    tiles_y = share(frame->height, j.rows);
+
+    int64_t lead = whole(j.margin + PAIRS) + j.patch; /* of a row: rows of differences begin on a line of the cache */
+    j.pitch = whole(lead + j.columns + j.margin + PAIRS) + 2 * STEP;
+    j.area = j.pitch * (j.rows + 2 * j.margin);
+    j.origin = j.margin * j.pitch + lead;
+    j.sum_pitch = whole(j.columns);
+    j.sum_area = j.sum_pitch * j.rows;
+    j.ring_pitch = whole(j.columns + j.search + PAIRS + 2 * j.patch) + 2 * STEP;
+    j.running = is_whole(frame) && (double)(j.size * j.channels) * 255 * 255 <= 16777216;
+    j.coarse = single && frame->tolerance >= VD_NLM_COARSE;
+    int64_t copies = frame->masses != NULL ? 2 * (j.channels + 1) : j.channels;
+    int64_t reals = (j.channels + 1) * j.sum_area + (PAIRS * (j.size + 3) + 3) * j.ring_pitch + copies * j.area;
+    int64_t bytes = reals * real + 2 * (j.rows + 2 * j.margin) * (int64_t)sizeof(int64_t);
+    j.scratch_size = (size_t)share(bytes, LINE) * LINE;
+    int threads = (int)least(frame->threads, tiles_y * j.tiles_x);
+    char *memory = calloc((size_t)threads * j.scratch_size + LINE, 1);
+    if (memory == NULL)
+        return VD_ERROR_MEMORY;
+    j.scratch = memory + (LINE - (uintptr_t)memory % LINE);
+    vd_parallel_blocks(threads, tiles_y * j.tiles_x, single ? tiles_f32 : tiles_f64, &j);
+    free(memory);
+    return VD_OK;
+}

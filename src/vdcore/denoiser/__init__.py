@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Noise removal without parameters: the stream object `Denoiser`, and `denoise` for arrays."""
+
+from .arrays import denoise
+from .parameters import DenoiserInfo, DenoiserParameters, Preset, Strength, denoiser_parameters
+from .stream import Denoiser
+from .tracking import NoiseMeter
+
+__all__ = [
+    "Denoiser",
+    "DenoiserInfo",
+    "DenoiserParameters",
+    "NoiseMeter",
+    "Preset",
+    "Strength",
+    "denoise",
+    "denoiser_parameters",
+]

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The denoiser for arrays: `denoise`."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy.typing as npt
+
+from vdcore._arguments import Array, as_frames, as_output, as_video, channels_last, is_in_place
+from vdcore.motion import Motion
+
+from .parameters import Preset, Strength, denoiser_parameters
+from .samples import check_samples
+from .stream import Denoiser
+from .tracking import NoiseMeter
+
+
+def denoise(
+    frames: object,
+    strength: Strength = "auto",
+    preset: Preset = "balanced",
+    *,
+    motion: Motion | None = "flow",
+    lookahead: int = 0,
+    channel_axis: int | None = None,
+    threads: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    out: Any = None,
+) -> Array:
+    """Remove the noise of a video in memory.
+
+    Parameters
+    ----------
+    frames : array_like, shape (T, H, W) or (T, H, W, C), or iterable of frames
+        C from 1 to 4. uint8, uint16, float32 or float64, finite.
+    strength : "auto", float or NoiseEstimate, optional
+        The noise: its standard deviation in sample units, >= 0; or what `vdcore.estimate_noise` returns. 0 is
+        no change, bit for bit. "auto": it is estimated from pairs of frames, spread over the video.
+    preset, motion, lookahead, threads
+        See `Denoiser`, also for what channels mean.
+    channel_axis : int, optional
+        Which axis holds the channels. By default the last of four axes. Three axes are then one colour
+        picture; without it they are a grey video, and refused where the last is 3 or 4 long.
+    dtype : dtype, optional
+        That of the frames by default; or float32 or float64.
+    out : array, optional
+        Where to write, of the shape of `frames`: an array apart from `frames`, or `frames` itself.
+
+    Returns
+    -------
+    ndarray
+        Shape of `frames`; `out` itself if it was given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The message names the argument, its value and what is allowed. `out` is then as before, unless it is
+        `motion` that returned something wrong.
+    ImportError
+        OpenCV is missing, which ``motion="flow"`` needs.
+
+    See Also
+    --------
+    Denoiser : the same, frame by frame.
+    denoise_video : the same, from file to file.
+
+    References
+    ----------
+    .. [1] P. Arias and J.-M. Morel, "Kalman filtering of patches for frame-recursive video denoising", CVPR
+       Workshops 2019.
+
+    Examples
+    --------
+    >>> clean = vdcore.denoise(video)
+    """
+    parameters = denoiser_parameters(strength, preset, motion, lookahead, threads)
+    given = as_frames(frames)
+    axis = channels_last(given, channel_axis)
+    result = as_output(out, dtype, given.shape, given.dtype, True)
+    source, target = as_video(given, axis), as_video(result, axis)
+    is_in_place(source, target)
+    for index, frame in enumerate(source):
+        check_samples(frame, f"frames[{index}]")
+    if parameters.strength == "auto":
+        meter = NoiseMeter()
+        for frame in source:
+            meter.add(frame)
+        parameters = replace(parameters, strength=meter.estimate())
+    denoiser = Denoiser(**vars(parameters))
+    ready = 0
+    for frame in source:
+        ready += denoiser(frame, out=target[ready]) is not None
+    for rest in denoiser.flush(dtype=target.dtype):
+        target[ready] = rest
+        ready += 1
+    return result if out is None else out

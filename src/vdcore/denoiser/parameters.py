@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The denoiser's parameters, checked, and what it reports."""
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Literal, cast
+
+import numpy as np
+
+from vdcore import _core
+from vdcore._arguments import choice, integer, number
+from vdcore.filter import MAX_THREADS
+from vdcore.motion import Motion
+from vdcore.noise import NoiseEstimate
+
+Preset = Literal["fast", "balanced"]
+Strength = Literal["auto"] | float | NoiseEstimate
+
+MAX_LOOKAHEAD = 31  # the C library takes 32 priors
+MIN_NOISE, MAX_NOISE = 1e-15, 1e15  # standard deviations that the C library takes; less is no noise
+
+
+@dataclass(frozen=True)
+class DenoiserParameters:
+    """Valid parameters, as `denoiser_parameters` makes them."""
+
+    strength: Strength
+    preset: Preset
+    motion: Motion | None
+    lookahead: int
+    threads: int | None
+
+
+def denoiser_parameters(
+    strength: Strength,
+    preset: Preset,
+    motion: Motion | None,
+    lookahead: int,
+    threads: int | None,
+) -> DenoiserParameters:
+    """Return the parameters, checked; see `Denoiser` for what they mean.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The message names the argument, its value and what is allowed.
+    """
+    if not (motion is None or callable(motion) or isinstance(motion, str) and motion == "flow"):
+        raise ValueError(f"motion must be None, 'flow' or a callable, got {motion!r}")
+    return DenoiserParameters(
+        strength=_strength(strength),
+        preset=cast(Preset, choice(preset, "preset", tuple(_core.DENOISERS))),
+        motion=motion,
+        lookahead=integer(lookahead, "lookahead", 0, MAX_LOOKAHEAD),
+        threads=None if threads is None else integer(threads, "threads", 1, MAX_THREADS),
+    )
+
+
+def _strength(strength: object) -> Strength:
+    if isinstance(strength, NoiseEstimate):
+        pair = strength.gain, strength.offset
+        within = (strength.sigma >= 0) & (strength.sigma <= MAX_NOISE)
+        if not (within.all() and np.isfinite(pair).all()):
+            raise ValueError(
+                f"strength needs a sigma from 0 to {MAX_NOISE:g}, finite gain and offset, got {strength!r}"
+            )
+        return strength
+    if isinstance(strength, Real):
+        if (value := number(strength, "strength", 0)) > MAX_NOISE:
+            raise ValueError(f"strength must be at most {MAX_NOISE:g}, got {strength!r}")
+        return value
+    if isinstance(strength, str) and strength == "auto":
+        return "auto"
+    raise ValueError(
+        f"strength must be 'auto', a standard deviation >= 0 or a NoiseEstimate, got {strength!r}"
+    )
+
+
+@dataclass(frozen=True)
+class DenoiserInfo:
+    """What a `Denoiser` found and holds.
+
+    Attributes
+    ----------
+    noise : NoiseEstimate or None
+        What the filter goes by, of each channel but alpha; None before the first frame. Where sigma is 0,
+        frames pass unchanged.
+    frames : int
+        Frames taken since creation or reset.
+    pending : int
+        Frames in the lookahead queue.
+    state_bytes : int
+        Memory held by the state and the queue.
+    height, width, channels : int
+        Shape of the stream, 0 before the first frame.
+    dtype : str or None
+        dtype of the stream, None before the first frame.
+    """
+
+    noise: NoiseEstimate | None
+    frames: int
+    pending: int
+    state_bytes: int
+    height: int
+    width: int
+    channels: int
+    dtype: str | None

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shapes and samples of frames: channels, layers, what the filter takes."""
+
+from typing import Any
+
+import numpy as np
+
+from vdcore._arguments import Array
+
+MAX_CHANNELS = 4
+
+
+def channel_count(shape: tuple[int, ...]) -> int:
+    return shape[2] if len(shape) == 3 else 1
+
+
+def colour_count(shape: tuple[int, ...]) -> int:
+    """Channels without alpha."""
+    return min(channel_count(shape), 3)
+
+
+def layer_channels(shape: tuple[int, ...]) -> list[slice]:
+    """The channels of each layer: three are one colour, one or two are grey."""
+    colours = colour_count(shape)
+    return [slice(0, 3)] if colours == 3 else [slice(c, c + 1) for c in range(colours)]
+
+
+def with_channel_axis(samples: Array) -> Array:
+    """A view of shape (H, W, C)."""
+    return samples if samples.ndim == 3 else samples[:, :, None]
+
+
+def converted(samples: Array, dtype: np.dtype[Any]) -> Array:
+    """A copy as samples of `dtype`, rounded and clipped if those are integers."""
+    if samples.dtype != dtype and dtype.kind == "u":
+        samples = np.rint(samples).clip(0, np.iinfo(dtype).max)
+    return samples.astype(dtype)
+
+
+def check_samples(samples: Array, name: str) -> None:
+    """Refuse samples that the filter does not take, naming the place."""
+    if channel_count(samples.shape) > MAX_CHANNELS:
+        raise ValueError(f"{name} must have 1 to {MAX_CHANNELS} channels, got shape {samples.shape}")
+    if samples.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore"):  # the filter has single precision
+        finite = np.isfinite(with_channel_axis(samples)[..., :3].astype(np.float32, copy=False))
+    if not finite.all():
+        place = tuple(np.argwhere(~finite)[0].tolist())
+        value = with_channel_axis(samples)[place]
+        raise ValueError(f"{name} must be finite in single precision, got {value} at {place[: samples.ndim]}")

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a Diffuser remembers: save, restore, copy, reset, other processes, forks and threads."""
+
+import copy
+import math
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import vdcore
+from helpers.support import assert_same_bits, noise, push_all, stream
+
+MODES = {
+    "plain": {},
+    "running mean": {"tau": math.inf},
+    "wide": {"sigma": 12.0, "tolerance": 1e-3},
+    "lookahead": {"lookahead": 3},
+    "raw": {"normalize": False},
+    "reflect": {"boundary": "reflect"},
+    "fill": {"fill": 0.5},
+    "seconds": {"time_unit": "seconds", "tau": 0.1},
+    "short steps": {},
+    "dither": {"dither": "ordered"},
+    "masked": {},
+}
+
+WAYS = {
+    "state": lambda d: vdcore.Diffuser.from_state(d.state()),
+    "pickle": lambda d: pickle.loads(pickle.dumps(d)),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "copy method": lambda d: d.copy(),
+}
+
+
+def make(mode):
+    keywords = dict(MODES[mode])
+    return vdcore.Diffuser(keywords.pop("sigma", 1.1), keywords.pop("tau", 4.0), **keywords)
+
+
+def extras(mode, frames):
+    """times and confidence for a mode."""
+    rng = np.random.default_rng(1)
+    masks = rng.uniform(size=frames.shape[:3]).round(1).astype(np.float32)
+    return {
+        "times": np.arange(len(frames)) * 0.04 if mode in ("seconds", "short steps") else None,
+        "confidence": masks if mode in ("masked", "fill") else None,
+    }
+
+
+def part(extra, start, stop):
+    return {name: None if value is None else value[start:stop] for name, value in extra.items()}
+
+
+def results(diffuser, frames, extra, start):
+    """Push frames[start:], flush; the step before the first one counts too."""
+    times = extra["times"]
+    if times is not None and start:
+        out = [diffuser(frames[start], times[start] - times[start - 1])]
+        return out + results_after(diffuser, frames, extra, start + 1)
+    return results_after(diffuser, frames, extra, start)
+
+
+def results_after(diffuser, frames, extra, start):
+    out = []
+    for i in range(start, len(frames)):
+        dt = None if extra["times"] is None or i == 0 else extra["times"][i] - extra["times"][i - 1]
+        mask = None if extra["confidence"] is None else extra["confidence"][i]
+        result = diffuser(frames[i], dt, confidence=mask)
+        if result is not None:
+            out.append(result)
+    return [*out, *diffuser.flush()]
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize("mode", list(MODES))
+def test_goes_on_where_it_stood(dtype, mode, way):
+    frames = noise(dtype, (14, 12, 19, 3))
+    extra = extras(mode, frames)
+    first, second = make(mode), make(mode)
+    expected = results(first, frames, extra, 0)
+    start = push_all(second, frames[:5], **part(extra, 0, 5))
+    got = start + results(WAYS[way](second), frames, extra, 5)
+    assert_same_bits(np.stack(got), np.stack(expected))
+
+
+def test_goes_on_in_the_middle_of_a_flush(dtype):
+    frames = noise(dtype, (9, 12, 19))
+    diffuser = vdcore.Diffuser(1.1, 4.0, lookahead=4)
+    push_all(diffuser, frames[:7])
+    rest = diffuser.flush()
+    next(rest), next(rest)
+    twin = diffuser.copy()
+    expected = [*rest, *push_all(diffuser, frames[7:]), *diffuser.flush()]
+    got = [*twin.flush(), *push_all(twin, frames[7:]), *twin.flush()]
+    assert_same_bits(np.stack(got), np.stack(expected))
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+def test_restore_goes_back_in_time(dtype, mode):
+    frames = noise(dtype, (14, 12, 19, 3))
+    extra = extras(mode, frames)
+    diffuser = make(mode)
+    push_all(diffuser, frames[:5], **part(extra, 0, 5))
+    saved = diffuser.state()
+    once = results(diffuser, frames, extra, 5)
+    diffuser.restore(saved)
+    again = results(diffuser, frames, extra, 5)
+    assert_same_bits(np.stack(again), np.stack(once))
+
+
+def test_state_is_plain_bytes_and_reproducible():
+    diffuser = vdcore.Diffuser(1, 2)
+    diffuser(noise("uint8", (6, 7)))
+    assert type(diffuser.state()) is bytes
+    assert diffuser.state() == diffuser.state() == diffuser.copy().state()
+
+
+def test_a_copy_is_independent(dtype):
+    frames = noise(dtype, (6, 8, 9))
+    diffuser = vdcore.Diffuser(1, math.inf)
+    push_all(diffuser, frames[:3])
+    twin = diffuser.copy()
+    push_all(twin, frames[::-1])
+    expected = stream(frames, 1, math.inf)
+    assert_same_bits(np.stack(push_all(diffuser, frames[3:])), expected[3:])
+
+
+def test_parameters_travel_with_the_state():
+    diffuser = vdcore.Diffuser((1, 2.5), 7, boundary="constant", cval=3, truncate=2, lookahead=1, fill=4)
+    frames = noise("uint16", (5, 9, 8))
+    twin = vdcore.Diffuser.from_state(diffuser.state(), threads=1)
+    assert_same_bits(
+        np.stack([*push_all(twin, frames), *twin.flush()]),
+        np.stack([*push_all(diffuser, frames), *diffuser.flush()]),
+    )
+
+
+def test_another_process_goes_on(dtype, tmp_path):
+    frames = noise(dtype, (8, 11, 13, 3))
+    diffuser = vdcore.Diffuser(1.3, 5.0, lookahead=2)
+    push_all(diffuser, frames[:5])
+    (tmp_path / "state").write_bytes(diffuser.state())
+    (tmp_path / "pickle").write_bytes(pickle.dumps(diffuser))
+    np.save(tmp_path / "frames.npy", frames[5:])
+    program = """
+import pathlib, pickle, sys
+import numpy as np, vdcore
+folder = pathlib.Path(sys.argv[1])
+for name, load in (("state", vdcore.Diffuser.from_state), ("pickle", pickle.loads)):
+    diffuser = load((folder / name).read_bytes())
+    results = [diffuser(frame) for frame in np.load(folder / "frames.npy")]
+    np.save(folder / f"{name}.npy", np.stack([*results, *diffuser.flush()]))
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60)
+    expected = np.stack([*push_all(diffuser, frames[5:]), *diffuser.flush()])
+    for name in ("state", "pickle"):
+        assert_same_bits(np.load(tmp_path / f"{name}.npy"), expected)
+
+
+def test_reset_forgets_everything(dtype):
+    frames = noise(dtype, (5, 8, 9))
+    diffuser = vdcore.Diffuser(1, 3, lookahead=1)
+    diffuser(noise("float64", (4, 5, 2)))
+    diffuser.reset()
+    assert diffuser.info.frames == 0
+    assert list(diffuser.flush()) == []
+    assert_same_bits(
+        np.stack([*push_all(diffuser, frames), *diffuser.flush()]), stream(frames, 1, 3, lookahead=1)
+    )
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "longer", "noise", "version", "not bytes"])
+def test_damaged_state_is_refused(damage):
+    diffuser = vdcore.Diffuser(1, 3)
+    frame = noise("uint8", (6, 7))
+    diffuser(frame)
+    good = diffuser.state()
+    bad = {
+        "empty": b"",
+        "cut": good[:-3],
+        "longer": good + b"\0",
+        "noise": np.random.default_rng(1).bytes(len(good)),
+        "version": bytes([good[0] ^ 255]) + good[1:],
+        "not bytes": 17,
+    }[damage]
+    with pytest.raises(TypeError if damage == "not bytes" else ValueError):
+        vdcore.Diffuser.from_state(bad)
+    with pytest.raises(TypeError if damage == "not bytes" else ValueError):
+        diffuser.restore(bad)
+    assert diffuser.state() == good
+
+
+def test_every_cut_and_many_flips_of_a_state_are_survived():
+    """Whatever the bytes, the answer is a Diffuser or a ValueError; never a crash or a wild allocation."""
+    diffuser = vdcore.Diffuser(1, 3, lookahead=1)
+    frames = noise("uint8", (3, 4, 5))
+    push_all(diffuser, frames)
+    good = diffuser.state()
+    variants = [good[:n] for n in range(0, len(good), 7)]
+    rng = np.random.default_rng(3)
+    for position in [*range(min(len(good), 300)), *rng.integers(0, len(good), 200)]:
+        for value in (0, 255, good[position] ^ 1, good[position] ^ 128):
+            variants.append(good[:position] + bytes([value]) + good[position + 1 :])
+    for bad in variants:
+        try:
+            loaded = vdcore.Diffuser.from_state(bad)
+            loaded(frames[0], 1.0)
+        except (ValueError, TypeError, OverflowError, MemoryError):
+            pass
+
+
+# fork
+
+
+def use_openmp(frames):
+    return stream(frames, 2.0, 3.0, threads=2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_works():
+    """libgomp's threads do not exist in the child; it must not wait for them."""
+    frames = noise("uint8", (4, 400, 420, 3))
+    expected = use_openmp(frames)
+    diffuser = vdcore.Diffuser(2.0, 3.0, threads=2)
+    push_all(diffuser, frames[:2])
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            right = np.array_equal(np.stack(push_all(diffuser, frames[2:])), expected[2:])
+            right = right and np.array_equal(use_openmp(frames), expected)
+            os.write(writer, b"1" if right else b"0")
+        finally:
+            os._exit(0)
+    os.close(writer)
+    timer = threading.Timer(60, os.kill, (child, 9))
+    timer.start()
+    answer = os.read(reader, 1)
+    timer.cancel()
+    os.waitpid(child, 0)
+    os.close(reader)
+    assert answer == b"1"
+    assert_same_bits(use_openmp(frames), expected)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_pool_works():
+    frames = noise("uint16", (2, 400, 420))
+    expected = use_openmp(frames)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for result in pool.map_async(use_openmp, [frames] * 4).get(timeout=60):
+            assert_same_bits(result, expected)
+
+
+# threads
+
+
+def test_many_diffusers_at_once(dtype):
+    frames = noise(dtype, (6, 60, 70, 3))
+    expected = stream(frames, 1.5, 3.0)
+    answers = [None] * 6
+
+    def work(i):
+        answers[i] = stream(frames, 1.5, 3.0, threads=1 + i % 2)
+
+    run([threading.Thread(target=work, args=(i,)) for i in range(6)])
+    for answer in answers:
+        assert_same_bits(answer, expected)
+
+
+def test_one_diffuser_from_two_threads_raises_or_waits():
+    """Every frame is the same and tau is infinite: whatever gets in, the right result is known."""
+    frame = noise("float32", (300, 310, 3))
+    expected = vdcore.Diffuser(2.0, math.inf, threads=1)(frame)
+    diffuser = vdcore.Diffuser(2.0, math.inf, threads=1)
+    refused, done, wrong = [], [], []
+
+    def work():
+        for _ in range(25):
+            try:
+                result = diffuser(frame)
+            except RuntimeError as error:
+                refused.append(str(error))
+            else:
+                done.append(1)
+                if np.abs(result - expected).max() > 1e-5:
+                    wrong.append(1)
+
+    run([threading.Thread(target=work) for _ in range(4)])
+    assert not wrong
+    assert len(done) + len(refused) == 100
+    assert diffuser.info.frames == len(done)
+    assert all("another call" in text for text in refused)
+
+
+def test_the_gil_is_released():
+    """A push in another thread does not stop this one from running Python."""
+    frame = noise("float64", (700, 800, 3))
+    diffuser = vdcore.Diffuser(12.0, 3.0, threads=1)
+    running, ticks = threading.Event(), 0
+
+    def work():
+        running.set()
+        diffuser(frame)
+        running.clear()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    running.wait()
+    while running.is_set():
+        ticks += 1
+    thread.join()
+    assert ticks > 1000
+
+
+def run(threads):
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()

@@ -174,7 +174,9 @@ def draw(app: Sphinx) -> None:
     names = (*PEERS, *OURS)
     width = 0.8 / len(names)
     for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
-        heights = [mean(row[name] - row["noisy"] for row in rows if row["noise"] == level) for level in levels]
+        heights = [
+            mean(row[name] - row["noisy"] for row in rows if row["noise"] == level) for level in levels
+        ]
         places = [place + (index - (len(names) - 1) / 2) * width for place in range(len(levels))]
         axes.bar(places, heights, width * 0.92, color=colour, label=name)
     axes.set_xticks(range(len(levels)), [f"noise {level}" for level in levels])

@@ -63,6 +63,7 @@ def command_help(app: Sphinx, context: click.Context, lines: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.setup_extension("sphinx_click")
     app.add_role("name", name_role)
     app.connect("missing-reference", resolve)
     app.connect("sphinx-click-process-description", command_help)

@@ -75,7 +75,9 @@ supported = np.where(weight > 1, mean, 0)
 # White is brighter, black is darker.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
-for axis, field, title in zip(axes, (surface.field(), supported), ("time surface", "supported mean polarity")):
+for axis, field, title in zip(
+    axes, (surface.field(), supported), ("time surface", "supported mean polarity")
+):
     strength = np.sqrt(np.abs(field) / np.percentile(np.abs(field), 99.5)) * np.sign(field)
     axis.imshow(strength, cmap="gray", vmin=-1, vmax=1)
     axis.set_title(title)

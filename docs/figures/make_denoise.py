@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw denoise.jpg, the picture of the README: the last frame of the gallery's phone clip, before and after.
 
-    python docs/figures/make_denoise.py
+python docs/figures/make_denoise.py
 """
 
 import runpy

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the README's tables from benchmarks.json; `--check` only says whether they are up to date.
 
-    python docs/figures/update_readme.py [--check]
+python docs/figures/update_readme.py [--check]
 """
 
 import json
@@ -33,9 +33,7 @@ def quality() -> str:
     lines = ["| noise (sd, of 255) | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     rows = DATA["denoise_quality"]["psnr"]
     for level in sorted({row["noise"] for row in rows}):
-        gains = [
-            mean(row[name] - row["noisy"] for row in rows if row["noise"] == level) for name in QUALITY
-        ]
+        gains = [mean(row[name] - row["noisy"] for row in rows if row["noise"] == level) for name in QUALITY]
         cells = [f"{gain:.1f} dB" for gain in gains]
         cells[-1] = f"**{cells[-1]}**"
         lines.append(f"| {level} | " + " | ".join(cells) + " |")

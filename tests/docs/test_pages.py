@@ -44,7 +44,9 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:in.mp4. not kept:UserWarning")
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem
+)
 def test_python(page):
     namespace = {}
     for text in blocks(page, "python"):

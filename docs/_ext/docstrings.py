@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How docstrings and command help become pages.
 
-`name` in a docstring is code, and a link where a public object has that name. Examples in the help of a command, the
-paragraphs after a ``\\b``, become blocks that can be copied.
+`name` in a docstring is code, and a link where a public object has that name. Examples in the help of a
+command, the paragraphs after a ``\\b``, become blocks that can be copied.
 """
 
 from typing import Any

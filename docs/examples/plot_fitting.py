@@ -3,8 +3,8 @@
 Choose sigma and tau from the video
 ===================================
 
-`fit` finds the parameters of `diffuse` with the smallest squared error: against a clean reference, or from the noisy video
-alone.
+`fit` finds the parameters of `diffuse` with the smallest squared error: against a clean reference,
+or from the noisy video alone.
 """
 
 import matplotlib.pyplot as plt
@@ -28,7 +28,8 @@ noisy = np.clip(clean + rng.normal(0, 20, clean.shape), 0, 255).round().astype(n
 # With the reference, and without
 # -------------------------------
 #
-# The second fit has only the noisy video: it estimates the noise, and from it the error (Stein's unbiased risk estimate).
+# The second fit has only the noisy video: it estimates the noise, and from it the error (Stein's
+# unbiased risk estimate).
 
 with_reference = vdcore.fit(noisy, clean, max_evaluations=25)
 alone = vdcore.fit(noisy, max_evaluations=25)

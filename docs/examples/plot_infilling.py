@@ -3,8 +3,9 @@
 Remove burnt-in text
 ====================
 
-A date stamp in an old recording: the pixels under it are missing, and the pixels around them, in space and in time, fill
-them in. `confidence` says which pixels count, `region` where the result is wanted.
+A date stamp in an old recording: the pixels under it are missing, and the pixels around them, in
+space and in time, fill them in. `confidence` says which pixels count, `region` where the result is
+wanted.
 
 On the command line, with two pictures as masks::
 
@@ -34,7 +35,7 @@ marked = np.where(hole[..., None], np.uint8(255), clean)
 # The mask is one pixel wider than the letters, since resampling and compression smear them.
 
 hole = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3))) > 0
-filled = vdcore.diffuse(marked, sigma=2, tau=4, sources=~hole, region=hole)
+filled = vdcore.diffuse(marked, sigma=2, tau=4, confidence=~hole, region=hole)
 
 
 def psnr(frames):
@@ -44,7 +45,7 @@ def psnr(frames):
 print(f"under the text: {psnr(marked):.1f} dB before, {psnr(filled):.1f} dB after")
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
-for axis, frames, title in zip(axes, (marked, filled), ("marked", "filled")):
+for axis, frames, title in zip(axes, (marked, filled), ("marked", "filled"), strict=True):
     axis.imshow(frames[-1])
     axis.set_title(title)
     axis.set_axis_off()

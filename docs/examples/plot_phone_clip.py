@@ -3,8 +3,8 @@
 Phone clip at night
 ===================
 
-A handheld clip in poor light: the camera shakes, and the sensor's noise is strong, grainy and stronger in bright areas
-than in dark ones. `denoise` needs no settings.
+A handheld clip in poor light: the camera shakes, and the sensor's noise is strong, grainy and
+stronger in bright areas than in dark ones. `denoise` needs no settings.
 
 For a file, this whole recipe is one line::
 
@@ -22,8 +22,8 @@ import vdcore
 # A synthetic clip, so that the clean original is known
 # -----------------------------------------------------
 #
-# A photograph seen by a hand that trembles, then photon and read noise, smoothed a little as a camera's processing
-# does.
+# A photograph seen by a hand that trembles, then photon and read noise, smoothed a little as a
+# camera's processing does.
 
 rng = np.random.default_rng(1)
 photo = data.coffee().astype(np.float32) * 0.6
@@ -59,7 +59,9 @@ def psnr(frames):
 
 figure, axes = plt.subplots(2, 3, figsize=(10, 6), layout="constrained")
 titles = f"before: {psnr(video):.1f} dB", f"after: {psnr(result):.1f} dB", "clean"
-for column, (frames, title) in enumerate(zip((video, result, clean.clip(0, 255).astype(np.uint8)), titles)):
+for column, (frames, title) in enumerate(
+    zip((video, result, clean.clip(0, 255).astype(np.uint8)), titles, strict=True)
+):
     axes[0, column].imshow(frames[-1])
     axes[0, column].set_title(title)
     axes[1, column].imshow(frames[-1][90:210, 180:360])
@@ -67,6 +69,7 @@ for axis in axes.flat:
     axis.set_axis_off()
 
 # %%
-# Strong grain that is left in slow pans can be reduced further with ``lookahead=2``; ``preset="fast"`` takes half the time.
+# Strong grain that is left in slow pans can be reduced further with ``lookahead=2``;
+# ``preset="fast"`` takes half the time.
 
 print(f"{psnr(video):.1f} dB before, {psnr(result):.1f} dB after")

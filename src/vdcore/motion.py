@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arguments import FACTOR_DTYPES, Array, as_samples
+from vdcore._arrays import FACTOR_DTYPES, Array, as_samples
 
 __all__ = ["Flow", "Motion", "checked_flow", "guides", "optical_flow", "resized_flow"]
 

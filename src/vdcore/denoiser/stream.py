@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arguments import Array, as_frame, as_output
+from vdcore._arrays import Array, as_frame, as_output
 from vdcore.motion import Flow, Motion, checked_flow
 from vdcore.noise import BLOCK, Estimator, NoiseEstimate
 

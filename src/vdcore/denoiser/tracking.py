@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arguments import Array
+from vdcore._arrays import Array
 from vdcore.noise import BLOCK, Estimator, NoiseEstimate
 
 from .samples import colour_count, with_channel_axis

@@ -45,10 +45,10 @@ struct vd_diffuser {
     double tolerance;
     const vd_kernels *kernels;
     vd_spatial spatial;
-    vd_model_planes model; /* only with a model that depends on the picture */
+    vd_model_planes model;   /* only with a model that depends on the picture */
     vd_estimator *estimator; /* with a gate or motion: it does all the work; see estimator.h */
-    vd_image diffusivity;  /* Laplacian: the diffuser's own map of doubles, without gaps; data NULL = none */
-    size_t samples;        /* of a frame */
+    vd_image diffusivity;    /* Laplacian: the diffuser's own map of doubles, without gaps; data NULL = none */
+    size_t samples;          /* of a frame */
 
     void *state;
     double *mass;   /* D per sample, once masked */

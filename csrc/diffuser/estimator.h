@@ -32,15 +32,15 @@ struct vd_estimator {
     /* the stream; all zero before the first frame */
     vd_estimates estimates;
     vd_diffuser *spatial;
-    vd_estimator_slot *slots; /* a ring: the queue, the frame before it and the one that comes */
+    vd_estimator_slot *slots;  /* a ring: the queue, the frame before it and the one that comes */
     vd_estimator_slot **order; /* [lookahead + 1] the queue, while it is answered */
     int slot_count, newest;
-    vd_estimate chain[2];   /* with lookahead: merges on the way to a result */
-    double *gains;          /* [2][channels] */
-    char *values, *shares;  /* reals: what the spatial model gets */
-    char *output;           /* and gives */
-    char *picture;          /* with lookahead and motion */
-    float *vectors;         /* the flow */
+    vd_estimate chain[2];  /* with lookahead: merges on the way to a result */
+    double *gains;         /* [2][channels] */
+    char *values, *shares; /* reals: what the spatial model gets */
+    char *output;          /* and gives */
+    char *picture;         /* with lookahead and motion */
+    float *vectors;        /* the flow */
 };
 
 /* Takes a frame that has been checked; see vd_diffuser_push. */

@@ -3,8 +3,8 @@
  * Saved states of streams with a gate or with motion: the settings, then the slots of the queue, or the newest one alone
  * where the queue is empty. The flow function is the caller's and not saved.
  *
- * Loading trusts nothing: a weight must be finite and not negative, and where it is above 0 the values and the variance
- * must be finite too, as pushes leave them.
+ * Loading trusts nothing: weights must be ones that pushes can lead to. Values, variances and pictures may hold anything:
+ * they only enter arithmetic.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -55,8 +55,7 @@ vd_status vd_estimator_read_settings(vd_archive *archive, vd_diffuser *d)
     move_settings(archive, &own);
     size_t remaining = vd_archive_remaining(archive);
     if (archive->failed || own.gated < 0 || own.gated > 1 || own.moving < 0 || own.moving > 1 ||
-        (own.gated ? own.channels < 1 : own.channels != 0) ||
-        (uint64_t)own.channels > remaining / (2 * sizeof(double)))
+        (own.gated ? own.channels < 1 : own.channels != 0) || (uint64_t)own.channels > remaining / (2 * sizeof(double)))
         return VD_ERROR_STATE;
     vd_status status = VD_OK;
     if (own.gated) {
@@ -115,8 +114,8 @@ vd_status vd_estimator_read_stream(vd_archive *archive, vd_diffuser *d, const vd
 {
     /* No stream is larger than its state. */
     size_t remaining = vd_archive_remaining(archive);
-    if ((size_t)(core->height * core->width * core->channels) > remaining / sizeof(float) || core->weight != (core->frames > 0) ||
-        core->masked != 0 || core->state_width != 0)
+    if ((size_t)(core->height * core->width * core->channels) > remaining / sizeof(float) ||
+        core->weight != (core->frames > 0) || core->masked != 0 || core->state_width != 0)
         return VD_ERROR_STATE;
     vd_status status = vd_estimator_start(d, core->dtype, core->height, core->width, core->channels);
     if (status != VD_OK)

@@ -218,7 +218,8 @@ static void check_rows(void *context, int64_t begin, int64_t end, int thread)
     for (int64_t y = begin; y < end && e->found[thread] == VD_OK; y++) {
         if (frame->dtype == VD_F32 || frame->dtype == VD_F64) {
             const void *row = vd_image_plain_row(frame, y, w.doubles[0]);
-            int found = frame->dtype == VD_F32 ? e->kernels->scan_f32(row, samples) : e->kernels->scan_f64(row, samples);
+            int found =
+                frame->dtype == VD_F32 ? e->kernels->scan_f32(row, samples) : e->kernels->scan_f64(row, samples);
             if (found & VD_SCAN_INFINITE)
                 e->found[thread] = VD_ERROR_INFINITE;
         }
@@ -263,8 +264,9 @@ static void split_row(const vd_estimates *e, const vd_estimate *estimate, int64_
     size_t size = real_size(e), plane = (size_t)e->pitch * size;
     const char *row = estimate_row(e, estimate, y);
     for (int64_t g = 0; g < vd_estimate_groups(channels); g++)
-        e->motion->split(planes + 4 * (size_t)g * plane, e->pitch, row + (size_t)vd_estimate_group(&e->layout, g) * size,
-                         width, vd_estimate_step(channels, g), vd_estimate_group_channels(channels, g));
+        e->motion->split(planes + 4 * (size_t)g * plane, e->pitch,
+                         row + (size_t)vd_estimate_group(&e->layout, g) * size, width, vd_estimate_step(channels, g),
+                         vd_estimate_group_channels(channels, g));
     e->motion->split(planes + (size_t)channels * plane, e->pitch, row + (size_t)vd_estimate_evidence(&e->layout) * size,
                      width, 2, 2);
 }
@@ -296,27 +298,21 @@ static void join_row(const vd_estimates *e, const char *planes, const vd_estimat
     pad_row(evidence, 2 * size, width);
 }
 
-static double real_at(const vd_estimates *e, const char *plane, int64_t x)
-{
-    return e->dtype == VD_F64 ? ((const double *)plane)[x] : (double)((const float *)plane)[x];
-}
+/* No stream is long enough for a weight above this. */
+static const double MAX_WEIGHT = 1e20;
 
 bool vd_estimate_restore(const vd_estimates *e, vd_estimate *estimate)
 {
     workspace w = workspace_of(e, 0);
-    int64_t channels = e->layout.channels, width = e->layout.width;
     size_t plane = (size_t)e->pitch * real_size(e);
     bool sound = true;
     for (int64_t y = 0; y < e->layout.height; y++) {
         split_row(e, estimate, y, w.merged);
-        const char *weights = w.merged + (size_t)channels * plane;
+        const char *weights = w.merged + (size_t)e->layout.channels * plane;
         bool whole = true;
-        for (int64_t x = 0; x < width; x++) {
-            double weight = real_at(e, weights, x), variance = real_at(e, weights + plane, x);
-            bool good = weight >= 0 && weight < INFINITY && variance >= 0 && variance < INFINITY;
-            for (int64_t c = 0; c < channels; c++)
-                good = good && (weight == 0 || isfinite(real_at(e, w.merged + (size_t)c * plane, x)));
-            sound = sound && good;
+        for (int64_t x = 0; x < e->layout.width; x++) {
+            double weight = e->dtype == VD_F64 ? ((const double *)weights)[x] : (double)((const float *)weights)[x];
+            sound = sound && weight >= 0 && weight <= MAX_WEIGHT;
             whole = whole && weight > 0;
         }
         join_row(e, w.merged, estimate, y); /* the margin */
@@ -427,7 +423,8 @@ static void merge_row(const merge_job *job, int64_t y, workspace *w)
     }
     const char *b = merge->b != NULL ? w->b[slot] : w->a[slot];
     double decay = merge->b != NULL ? merge->decay : 0;
-    int missing = e->motion->merge(w->merged, w->a[slot], b, e->pitch, coefficients, decay, channels, width, w->doubles[1]);
+    int missing =
+        e->motion->merge(w->merged, w->a[slot], b, e->pitch, coefficients, decay, channels, width, w->doubles[1]);
     size_t size = real_size(e), row = (size_t)width * size;
     if (merge->out != NULL) {
         join_row(e, w->merged, merge->out, y);

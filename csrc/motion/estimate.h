@@ -37,7 +37,7 @@ typedef struct vd_estimates {
  * NaN; it counts as much as the smallest confidence of its samples. */
 typedef struct vd_measurement {
     const vd_image *frame, *confidence; /* confidence may be NULL */
-    const double *gain, *offset;        /* [channels], or NULL: V = 0; else V = max(min_variance, gain sample + offset) */
+    const double *gain, *offset; /* [channels], or NULL: V = 0; else V = max(min_variance, gain sample + offset) */
     double min_variance;
 } vd_measurement;
 
@@ -62,8 +62,8 @@ size_t vd_estimate_size(const vd_estimates *estimates);
 bool vd_estimate_create(const vd_estimates *estimates, vd_estimate *estimate);
 void vd_estimate_destroy(vd_estimate *estimate);
 
-/* Sets what follows from rows that were read from a state. False if they hold what no merge leaves: weights that are
- * negative or not finite, or pixels of weight above 0 that are not finite. */
+/* Sets what follows from rows that were read from a state. False if they hold a weight that no stream has: negative, not
+ * finite or huge. Values and variances may be anything. */
 bool vd_estimate_restore(const vd_estimates *estimates, vd_estimate *estimate);
 
 /* VD_ERROR_INFINITE or VD_ERROR_CONFIDENCE if that is what the samples hold. */

@@ -252,10 +252,12 @@ vd_status vd_flow_guides(const vd_image *frame, const vd_image *other, double bl
              .blur = vd_blur_of(blur),
              .height = height,
              .width = width};
-    j.scratch_size = (row * (sizeof(float) + sizeof(double)) + (vd_blur_scratch(width) + (size_t)width) * sizeof(float) +
-                      63) / 64 * 64;
+    j.scratch_size =
+        (row * (sizeof(float) + sizeof(double)) + (vd_blur_scratch(width) + (size_t)width) * sizeof(float) + 63) / 64 *
+        64;
     size_t planes = bytes ? 1 : 4; /* means; the two blurred ones, known */
-    if (!vd_checked_multiply(pixels, planes * sizeof(float), &total) || !vd_checked_multiply(j.scratch_size, (size_t)count, &total))
+    if (!vd_checked_multiply(pixels, planes * sizeof(float), &total) ||
+        !vd_checked_multiply(j.scratch_size, (size_t)count, &total))
         return VD_ERROR_OVERFLOW;
     float *memory = malloc(pixels * planes * sizeof *memory);
     j.scratch = malloc(total);

@@ -6,6 +6,7 @@
 #   make sanitize   ASan, UBSan, valgrind, qemu
 #   make wheel      wheel and sdist, built, repaired, audited and tried in a fresh environment
 #   make cross      the C library for the other platforms      make docs      the HTML documentation
+#   make fuzz       every fuzz target for FUZZ_SECONDS; make fuzz-load for one of them (clang)
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
@@ -15,10 +16,10 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd)
-C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*.c)
+C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/fuzz/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*.c)
 CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
 
-.PHONY: demo test test-all lint lint-ruff lint-format lint-mypy lint-cython lint-c lint-includes soak bench wheel sanitize cross docs clean
+.PHONY: demo test test-all lint lint-ruff lint-format lint-mypy lint-cython lint-c lint-includes soak bench wheel sanitize cross docs fuzz clean
 
 # The stamp .venv/NAME says that vdcore is installed, editable, with the extra NAME.
 $(VENV)/%: $(BUILD_INPUTS)
@@ -72,6 +73,32 @@ cross: $(VENV)/release
 
 docs: $(VENV)/docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+# The fuzz targets: the library without OpenMP, under AddressSanitizer and UndefinedBehaviorSanitizer. What a run finds
+# worth keeping goes to build/fuzz/corpus; an input that fails is left in build/fuzz.
+FUZZ_SECONDS ?= 60
+FUZZ_CC ?= clang
+FUZZ_FLAGS := -std=c11 -g -O1 -ffp-contract=off -fno-math-errno -fno-omit-frame-pointer -Wno-pass-failed -D_POSIX_C_SOURCE=200809L \
+	-fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow -Icsrc/include -Icsrc
+FUZZ_OBJECTS := $(patsubst csrc/%.c,build/fuzz/%.o,$(wildcard csrc/*/*.c))
+FUZZ_HEADERS := $(wildcard csrc/*/*.h csrc/*/*/*.h tests/fuzz/*.h)
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.SECONDARY:
+
+build/fuzz/%.o: csrc/%.c $(FUZZ_HEADERS)
+	mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -c $< -o $@
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJECTS) $(FUZZ_HEADERS)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer $< $(FUZZ_OBJECTS) -lm -o $@
+
+fuzz-%: build/fuzz/fuzz_%
+	mkdir -p build/fuzz/corpus/$*
+	$< -max_total_time=$(FUZZ_SECONDS) -max_len=1024 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix=build/fuzz/$*- build/fuzz/corpus/$* $(wildcard tests/fuzz/corpus/$*)
+
+fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
 
 clean:
 	rm -rf $(VENV) build dist wheelhouse src/*.egg-info docs/_build vdcore-demo results

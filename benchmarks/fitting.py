@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 import vdcore
-from vdcore.fitting import fit
+from vdcore.tools.fitting import fit
 from vdcore.video import read_frames
 
 from .clips import make_clip

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vdcore.noise import estimate_noise
+from vdcore import estimate_noise
 from vdcore.video import read_frames
 
 from .clips import REAL_HD, make_clip

@@ -84,6 +84,7 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     d->way = WAYS[params->preset];
     d->rows_kernels = vd_choose_kernels();
     d->kernels = kernels_named(d->rows_kernels->name);
+    d->motion_kernels = vd_choose_motion_kernels(VD_F32);
     memcpy(d->window, KAISER, sizeof KAISER);
     *denoiser = d;
     return VD_OK;

@@ -14,6 +14,7 @@
 #include "base/image.h"
 #include "kernels/denoiser.h"
 #include "kernels/kernels.h"
+#include "kernels/motion.h"
 
 enum { VD_MOST_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
 
@@ -59,6 +60,7 @@ struct vd_denoiser {
     vd_denoiser_way way;
     const vd_kernels *rows_kernels;
     const vd_denoiser_kernels *kernels;
+    const vd_motion_kernels *motion_kernels; /* of float */
 
     /* The stream; all zero before the first frame. */
     int32_t dtype;

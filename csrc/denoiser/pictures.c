@@ -235,8 +235,9 @@ static void load_prior_rows(void *context, int64_t begin, int64_t end, int threa
         const float *row = j->picture->first + y * j->picture->pitch;
         if (j->flow != NULL) {
             const float *flow = vd_image_plain_row(j->flow, y, vectors);
-            found |= d->kernels->warp(pixels, d->lost + y * d->width, j->picture->first, j->picture->pitch, flow, y,
-                                      d->height, d->width, d->step, taps);
+            found |=
+                d->motion_kernels->find_taps(taps, d->lost + y * d->width, flow, y, d->height, d->width, 2, INFINITY);
+            d->motion_kernels->warp(pixels, j->picture->first, j->picture->pitch, taps, d->height, d->width, d->step);
             row = pixels;
         } else {
             memcpy(pixels, row, (size_t)(d->width * d->step) * sizeof *row);

@@ -67,7 +67,7 @@ static void adopt_params(vd_params *params, const vd_params *given)
     params->struct_size = sizeof *params;
 }
 
-static bool is_length(double x) { return x >= 0 && x < INFINITY; }
+bool vd_is_thread_request(int32_t threads) { return threads == VD_THREADS_AUTO || (threads >= 1 && threads <= 65536); }
 
 vd_status vd_check_params(const vd_params *p)
 {
@@ -84,8 +84,7 @@ vd_status vd_check_params(const vd_params *p)
                 is_length(p->dt) && vd_model_check(p) && (p->normalize == 0 || p->normalize == 1) &&
                 p->boundary >= VD_BOUNDARY_RENORMALIZE && p->boundary <= VD_BOUNDARY_CONSTANT &&
                 (p->fill == VD_FILL_PASS || p->fill == VD_FILL_VALUE) && p->lookahead >= 0 && p->lookahead <= 1 << 20 &&
-                (p->dither == VD_DITHER_OFF || p->dither == VD_DITHER_ORDERED) &&
-                (p->threads == VD_THREADS_AUTO || (p->threads >= 1 && p->threads <= 65536));
+                (p->dither == VD_DITHER_OFF || p->dither == VD_DITHER_ORDERED) && vd_is_thread_request(p->threads);
     return good ? VD_OK : VD_ERROR_PARAMETER;
 }
 
@@ -108,6 +107,11 @@ static vd_width needed_width(const vd_diffuser *d, double weight)
     if (vd_spatial_gives_fixed(&d->spatial) && d->tolerance >= 1e-3 && weight <= width_limit(d, WIDTH_FIXED))
         return WIDTH_FIXED;
     return weight <= width_limit(d, WIDTH_F32) ? WIDTH_F32 : WIDTH_F64;
+}
+
+bool vd_width_can_be(const vd_diffuser *d, int32_t width, double weight)
+{
+    return width >= d->core.state_width && width <= WIDTH_F64 && weight <= width_limit(d, (vd_width)width);
 }
 
 /* ---- life ---- */
@@ -485,6 +489,7 @@ static vd_status take(vd_diffuser *d, const vd_frame *frame, const vd_image *out
 
     if (lookahead > 0) {
         job.slot = (vd_slot *)slot_at(d, core->count++);
+        job.slot->dt = fresh ? 0 : frame->dt;
         vd_queue_frame(&job);
         if (emits)
             dequeue(&job);

@@ -6,6 +6,7 @@
 #ifndef VD_DIFFUSER_H
 #define VD_DIFFUSER_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +28,13 @@ typedef struct vd_slot {
     double dt;
 } vd_slot;
 
-/* Everything that a saved state consists of, besides the planes. */
+/* The scalars of the stream. */
 typedef struct vd_core {
     vd_params params;
     int64_t height, width, channels, frames;
     double weight; /* D away from masks */
     int32_t dtype; /* 0 before the first frame */
-    int32_t state_width, masked, first, count, reserved;
+    int32_t state_width, masked, first, count;
 } vd_core;
 
 struct vd_diffuser {
@@ -63,6 +64,9 @@ struct vd_diffuser {
 
 /* Whether a caller's structure is one this library knows: the first release's size is the least. */
 static inline bool struct_fits(size_t given, size_t known, size_t least) { return given >= least && given <= known; }
+
+/* Whether x is finite and not negative. */
+static inline bool is_length(double x) { return x >= 0 && x < INFINITY; }
 
 static inline bool is_raw(const vd_diffuser *d) { return !d->core.params.normalize; }
 
@@ -129,6 +133,11 @@ typedef struct vd_job {
 /* ---- diffuser.c ---- */
 
 vd_status vd_check_params(const vd_params *params);
+
+bool vd_is_thread_request(int32_t threads);
+
+/* Whether pushes can lead a started stream to a state of this width with this accumulated weight. */
+bool vd_width_can_be(const vd_diffuser *d, int32_t width, double weight);
 
 /* Reserves everything whose size depends on the stream. */
 vd_status vd_start_stream(vd_diffuser *d, int32_t dtype, int64_t height, int64_t width, int64_t channels);

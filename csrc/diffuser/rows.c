@@ -341,7 +341,6 @@ void vd_queue_frame(vd_job *job)
 {
     vd_diffuser *d = job->d;
     vd_slot *slot = job->slot;
-    slot->dt = job->frame->dt;
     memcpy(slot->reference, d->reference, (size_t)d->core.channels * sizeof(double));
     for_rows(d, fill_slot, job);
     if (d->core.masked) {

@@ -1,99 +1,108 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states: a header with the parameters and the scalars of the stream, then the diffusivity, if there is one for every
- * pixel, and the planes, as they lie in memory. A state that did not come from here is refused before any memory is reserved for it.
+ * Saved states: the parameters, the scalars of the stream, then the map of diffusivity, the mean, its weights and the queue, as
+ * they lie in memory; base/archive.h frames them. `members` is the layout: a change of it needs another version in KIND.
+ *
+ * Loading trusts nothing. Parameters pass the checks of vd_diffuser_create, shapes those of a frame. The sizes of all planes
+ * follow from these and must add up to the bytes that are there before anything is reserved for them. Scalars and
+ * weights must be ones that pushes can lead to. Means and queued frames may hold anything: they only enter arithmetic.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/archive.h"
 #include "diffuser/diffuser.h"
 
-enum { STATE_VERSION = 3 };
+static const vd_archive_kind KIND = {{'v', 'd', 'd', 'i', 'f', 'f', 'u', 's'}, 4};
 
-typedef struct vd_state_header {
-    char magic[8];
-    uint32_t byte_order, version;
-    uint64_t size;                 /* of everything */
-    int64_t map_height, map_width; /* 0 = none */
-    vd_core core;
-} vd_state_header;
+/* ---- layout ---- */
 
-static const char STATE_MAGIC[8] = {'v', 'd', 'c', 'o', 'r', 'e', 's', 't'};
-
-typedef struct vd_stream {
-    char *at; /* NULL: only count */
-    size_t size;
-    bool reading;
-} vd_stream;
-
-static void move_bytes(vd_stream *stream, void *bytes, size_t size)
+static void move_params(vd_archive *archive, vd_params *p)
 {
-    if (stream->at != NULL && size > 0) {
-        if (stream->reading)
-            memcpy(bytes, stream->at + stream->size, size);
-        else
-            memcpy(stream->at + stream->size, bytes, size);
-    }
-    stream->size += size;
+    VD_ARCHIVE_VALUE(archive, p->sigma_y);
+    VD_ARCHIVE_VALUE(archive, p->sigma_x);
+    VD_ARCHIVE_VALUE(archive, p->tau);
+    VD_ARCHIVE_VALUE(archive, p->truncate);
+    VD_ARCHIVE_VALUE(archive, p->cval);
+    VD_ARCHIVE_VALUE(archive, p->fill_value);
+    VD_ARCHIVE_VALUE(archive, p->tolerance);
+    VD_ARCHIVE_VALUE(archive, p->dt);
+    VD_ARCHIVE_VALUE(archive, p->model);
+    VD_ARCHIVE_VALUE(archive, p->normalize);
+    VD_ARCHIVE_VALUE(archive, p->boundary);
+    VD_ARCHIVE_VALUE(archive, p->fill);
+    VD_ARCHIVE_VALUE(archive, p->lookahead);
+    VD_ARCHIVE_VALUE(archive, p->dither);
+    VD_ARCHIVE_VALUE(archive, p->range_sigma);
+    VD_ARCHIVE_VALUE(archive, p->strength);
+    VD_ARCHIVE_VALUE(archive, p->noise);
+    VD_ARCHIVE_VALUE(archive, p->diffusivity);
+    VD_ARCHIVE_VALUE(archive, p->contrast);
+    VD_ARCHIVE_VALUE(archive, p->patch);
+    VD_ARCHIVE_VALUE(archive, p->search);
+    VD_ARCHIVE_VALUE(archive, p->diffusivity_function);
 }
 
-/* The planes of a started diffuser, the same way out and in. */
-static void move_planes(vd_diffuser *d, vd_stream *stream)
+/* The scalars of the stream; the queue is saved from its first frame on, wherever the ring has it. */
+static void move_scalars(vd_archive *archive, vd_core *core)
 {
-    move_bytes(stream, d->state, d->samples * width_size(d->core.state_width));
+    VD_ARCHIVE_VALUE(archive, core->dtype);
+    VD_ARCHIVE_VALUE(archive, core->height);
+    VD_ARCHIVE_VALUE(archive, core->width);
+    VD_ARCHIVE_VALUE(archive, core->channels);
+    VD_ARCHIVE_VALUE(archive, core->frames);
+    VD_ARCHIVE_VALUE(archive, core->weight);
+    VD_ARCHIVE_VALUE(archive, core->state_width);
+    VD_ARCHIVE_VALUE(archive, core->masked);
+    VD_ARCHIVE_VALUE(archive, core->count);
+}
+
+static void move_map_shape(vd_archive *archive, int64_t *height, int64_t *width)
+{
+    VD_ARCHIVE_VALUE(archive, *height);
+    VD_ARCHIVE_VALUE(archive, *width);
+}
+
+/* The planes of a started diffuser. */
+static void move_planes(vd_archive *archive, vd_diffuser *d)
+{
+    vd_archive_move(archive, d->state, d->samples * width_size(d->core.state_width));
     if (d->core.masked)
-        move_bytes(stream, d->mass, d->samples * sizeof(double));
+        vd_archive_move(archive, d->mass, d->samples * sizeof(double));
     for (int k = 0; k < d->core.count; k++) {
         vd_slot *slot = (vd_slot *)slot_at(d, k);
-        move_bytes(stream, &slot->dt, sizeof slot->dt);
-        move_bytes(stream, slot->reference, (size_t)d->core.channels * sizeof(double));
-        move_bytes(stream, slot->value, d->samples * slot_size(d));
+        VD_ARCHIVE_VALUE(archive, slot->dt);
+        vd_archive_move(archive, slot->reference, (size_t)d->core.channels * sizeof(double));
+        vd_archive_move(archive, slot->value, d->samples * slot_size(d));
         if (d->core.masked) {
-            move_bytes(stream, slot->second, d->samples * sizeof(double));
-            move_bytes(stream, slot->original, d->samples * vd_dtype_size(d->core.dtype));
+            vd_archive_move(archive, slot->second, d->samples * sizeof(double));
+            vd_archive_move(archive, slot->original, d->samples * vd_dtype_size(d->core.dtype));
         }
     }
 }
 
 size_t vd_planes_size(vd_diffuser *d)
 {
-    vd_stream count = {NULL, 0, false};
+    vd_archive counter = {0};
     if (d->core.dtype != 0)
-        move_planes(d, &count);
-    return count.size;
+        move_planes(&counter, d);
+    return counter.at;
 }
 
-static size_t map_size(const vd_diffuser *d)
+static void write_members(vd_archive *archive, void *object)
 {
-    return has_map(d) ? (size_t)d->diffusivity.height * (size_t)d->diffusivity.width * sizeof(double) : 0;
-}
-
-static size_t saved_size(vd_diffuser *d) { return sizeof(vd_state_header) + map_size(d) + vd_planes_size(d); }
-
-static vd_status save(vd_diffuser *d, void *buffer, size_t *size)
-{
-    size_t needed = saved_size(d), room = *size;
-    *size = needed;
-    if (buffer == NULL)
-        return VD_OK;
-    if (room < needed)
-        return VD_ERROR_OVERFLOW;
-    vd_state_header header;
-    memset(&header, 0, sizeof header);
-    memcpy(header.magic, STATE_MAGIC, sizeof header.magic);
-    header.byte_order = 0x01020304;
-    header.version = STATE_VERSION;
-    header.size = needed;
-    header.map_height = d->diffusivity.height;
-    header.map_width = d->diffusivity.width;
-    header.core = d->core;
-    vd_stream stream = {buffer, 0, false};
-    move_bytes(&stream, &header, sizeof header);
-    move_bytes(&stream, d->diffusivity.data, map_size(d));
+    vd_diffuser *d = object;
+    vd_image *map = &d->diffusivity;
+    move_params(archive, &d->core.params);
+    move_scalars(archive, &d->core);
+    move_map_shape(archive, &map->height, &map->width);
+    vd_archive_move(archive, map->data, (size_t)map->height * (size_t)map->width * sizeof(double));
     if (d->core.dtype != 0)
-        move_planes(d, &stream);
-    return VD_OK;
+        move_planes(archive, d);
 }
+
+/* ---- saving ---- */
 
 vd_status vd_diffuser_save(vd_diffuser *d, void *buffer, size_t *size)
 {
@@ -101,43 +110,89 @@ vd_status vd_diffuser_save(vd_diffuser *d, void *buffer, size_t *size)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
         return VD_ERROR_BUSY;
-    vd_status status = save(d, buffer, size);
+    vd_status status = vd_archive_save(&KIND, write_members, d, buffer, size);
     drop_flag(&d->busy);
     return status;
 }
 
-/* Whether what a header says can be, before any memory is reserved for it. */
-static bool header_is_sound(const vd_state_header *header, size_t size)
+/* ---- loading ---- */
+
+/* Weights of samples; a NaN of a model whose arithmetic overflowed counts as 0. */
+static bool are_weights(const double *weights, size_t count)
 {
-    const vd_core *core = &header->core;
-    if (memcmp(header->magic, STATE_MAGIC, sizeof header->magic) != 0 || header->byte_order != 0x01020304 ||
-        header->version != STATE_VERSION || header->size != size || vd_check_params(&core->params) != VD_OK)
-        return false;
-    int64_t height = header->map_height, width = header->map_width;
-    bool fits = height == 0 ? width == 0
-                            : height > 0 && width > 0 && core->params.model == VD_MODEL_LAPLACIAN &&
-                                  (size_t)height <= (size - sizeof *header) / sizeof(double) / (size_t)width &&
-                                  (core->dtype == 0 || (height == core->height && width == core->width));
-    if (!fits)
-        return false;
+    for (size_t i = 0; i < count; i++)
+        if (weights[i] < 0 || weights[i] == INFINITY)
+            return false;
+    return true;
+}
+
+/* Whether pushes can lead to these scalars, as far as that shows before the stream is started. */
+static bool scalars_are_sound(const vd_core *core)
+{
     if (core->dtype == 0)
-        return size == sizeof *header + (size_t)height * (size_t)width * sizeof(double);
+        return true; /* and none of them is used */
     char sample;
-    vd_image stream = vd_image_contiguous(&sample, (vd_dtype)core->dtype, core->height, core->width, core->channels);
-    vd_status status = vd_image_check(&stream);
-    if (status == VD_ERROR_DTYPE || status == VD_ERROR_SHAPE || core->height < 1 || core->width < 1 ||
-        core->channels < 1)
-        return false;
-    if (core->state_width < WIDTH_FIXED || core->state_width > WIDTH_F64 || core->masked < 0 || core->masked > 1 ||
-        core->frames < 0 || !(core->weight >= 0) || core->first < 0 || core->first > core->params.lookahead ||
-        core->count < 0 || core->count > core->params.lookahead || (core->masked && !core->params.normalize) ||
-        (!core->masked && core->params.model != VD_MODEL_GAUSSIAN) ||
-        (core->state_width != WIDTH_F64 && (core->masked || !core->params.normalize || core->dtype == VD_F64)) ||
-        (core->state_width == WIDTH_FIXED && core->dtype != VD_U8))
-        return false;
-    /* No stream can be larger than its state. */
-    double samples = (double)core->height * (double)core->width * (double)core->channels;
-    return samples * (double)width_size(core->state_width) <= (double)size;
+    vd_image frame = vd_image_contiguous(&sample, (vd_dtype)core->dtype, core->height, core->width, core->channels);
+    return vd_image_check(&frame) == VD_OK && core->frames >= 0 && core->frames < INT64_MAX / 2 && core->count >= 0 &&
+           core->count <= core->params.lookahead && core->frames + core->count > 0 &&
+           (core->frames == 0 ? core->weight == 0 : core->weight >= 1 && core->weight < INFINITY) &&
+           core->state_width >= WIDTH_FIXED && core->state_width <= WIDTH_F64 &&
+           (core->masked == 0 || (core->masked == 1 && core->params.normalize));
+}
+
+/* The same for the planes, once they are read. */
+static bool planes_are_sound(const vd_diffuser *d)
+{
+    bool sound = !d->core.masked || are_weights(d->mass, d->samples);
+    for (int k = 0; k < d->core.count && sound; k++) {
+        const vd_slot *slot = slot_at(d, k);
+        sound = is_length(slot->dt) && (!d->core.masked || are_weights(slot->second, d->samples));
+        for (int64_t c = 0; c < d->core.channels; c++)
+            sound = sound && isfinite(slot->reference[c]);
+    }
+    return sound;
+}
+
+static vd_status read_map(vd_archive *archive, vd_diffuser *d, int64_t height, int64_t width)
+{
+    if (height == 0 && width == 0)
+        return VD_OK;
+    if (height < 1 || width < 1 || (size_t)height > vd_archive_remaining(archive) / sizeof(double) / (size_t)width)
+        return VD_ERROR_STATE;
+    vd_image map = vd_image_contiguous(archive->bytes + archive->at, VD_F64, height, width, 1);
+    archive->at += (size_t)height * (size_t)width * sizeof(double);
+    return vd_diffuser_set_diffusivity(d, &map);
+}
+
+static vd_status read_stream(vd_archive *archive, vd_diffuser *d, const vd_core *core)
+{
+    if (has_map(d) && (d->diffusivity.height != core->height || d->diffusivity.width != core->width))
+        return VD_ERROR_STATE;
+    /* No stream is larger than its state. */
+    size_t remaining = vd_archive_remaining(archive);
+    if ((size_t)(core->height * core->width * core->channels) > remaining / width_size(core->state_width))
+        return VD_ERROR_STATE;
+    vd_status status = vd_start_stream(d, core->dtype, core->height, core->width, core->channels);
+    if (status == VD_OK && core->masked && !d->core.masked)
+        status = vd_start_masks(d);
+    if (status != VD_OK)
+        return status;
+    if (core->masked != d->core.masked || !vd_width_can_be(d, core->state_width, core->weight))
+        return VD_ERROR_STATE;
+    if (core->state_width != d->core.state_width) {
+        void *wider = calloc(d->samples, width_size(core->state_width));
+        if (wider == NULL)
+            return VD_ERROR_MEMORY;
+        free(d->state);
+        d->state = wider;
+    }
+    vd_params params = d->core.params;
+    d->core = *core;
+    d->core.params = params;
+    if (vd_planes_size(d) != remaining)
+        return VD_ERROR_STATE;
+    move_planes(archive, d);
+    return planes_are_sound(d) ? VD_OK : VD_ERROR_STATE;
 }
 
 vd_status vd_diffuser_load(vd_diffuser **diffuser, const void *buffer, size_t size, int32_t threads)
@@ -145,52 +200,32 @@ vd_status vd_diffuser_load(vd_diffuser **diffuser, const void *buffer, size_t si
     if (diffuser == NULL || buffer == NULL)
         return VD_ERROR_NULL;
     *diffuser = NULL;
-    vd_state_header header;
-    if (size < sizeof header)
-        return VD_ERROR_STATE;
-    memcpy(&header, buffer, sizeof header);
-    if (!header_is_sound(&header, size))
-        return VD_ERROR_STATE;
-    vd_core core = header.core;
-    core.params.threads = threads;
-    vd_diffuser *d;
-    vd_status status = vd_diffuser_create(&d, &core.params);
+    if (!vd_is_thread_request(threads))
+        return VD_ERROR_PARAMETER;
+    vd_archive archive;
+    vd_status status = vd_archive_open(&archive, &KIND, buffer, size);
     if (status != VD_OK)
         return status;
-    if (header.map_height > 0) {
-        vd_image map =
-            vd_image_contiguous((char *)buffer + sizeof header, VD_F64, header.map_height, header.map_width, 1);
-        status = vd_diffuser_set_diffusivity(d, &map);
-        if (status == VD_ERROR_PARAMETER)
-            status = VD_ERROR_STATE;
-    }
-    if (status == VD_OK && core.dtype != 0) {
-        status = vd_start_stream(d, core.dtype, core.height, core.width, core.channels);
-        if (status == VD_OK && core.masked && !d->core.masked)
-            status = vd_start_masks(d);
-        /* The state may have been widened on its way. */
-        if (status == VD_OK && core.state_width != d->core.state_width) {
-            if (core.state_width == WIDTH_FIXED && !vd_spatial_gives_fixed(&d->spatial))
-                status = VD_ERROR_STATE;
-            else {
-                free(d->state);
-                d->state = calloc(d->samples, width_size(core.state_width));
-                status = d->state == NULL ? VD_ERROR_MEMORY : VD_OK;
-            }
-        }
-        if (status == VD_OK) {
-            core.params.threads = d->core.params.threads;
-            d->core = core;
-            vd_stream stream = {(char *)buffer, sizeof header + map_size(d), true};
-            if (saved_size(d) != size)
-                status = VD_ERROR_STATE;
-            else
-                move_planes(d, &stream);
-        }
-    }
+    vd_core core = {0};
+    int64_t map_height, map_width;
+    vd_params_init(&core.params, sizeof core.params);
+    core.params.threads = threads;
+    move_params(&archive, &core.params);
+    move_scalars(&archive, &core);
+    move_map_shape(&archive, &map_height, &map_width);
+    vd_diffuser *d = NULL;
+    if (archive.failed || !scalars_are_sound(&core))
+        return VD_ERROR_STATE;
+    status = vd_diffuser_create(&d, &core.params);
+    if (status == VD_OK)
+        status = read_map(&archive, d, map_height, map_width);
+    if (status == VD_OK && core.dtype != 0)
+        status = read_stream(&archive, d, &core);
+    if (status == VD_OK && vd_archive_remaining(&archive) > 0)
+        status = VD_ERROR_STATE;
     if (status != VD_OK) {
         vd_diffuser_destroy(d);
-        return status;
+        return status == VD_ERROR_MEMORY ? status : VD_ERROR_STATE;
     }
     *diffuser = d;
     return VD_OK;
@@ -203,9 +238,10 @@ vd_status vd_diffuser_copy(vd_diffuser **copy, vd_diffuser *d)
     *copy = NULL;
     if (!take_flag(&d->busy))
         return VD_ERROR_BUSY;
-    size_t size = saved_size(d);
+    size_t size = 0;
+    vd_archive_save(&KIND, write_members, d, NULL, &size);
     void *buffer = malloc(size);
-    vd_status status = buffer == NULL ? VD_ERROR_MEMORY : save(d, buffer, &size);
+    vd_status status = buffer == NULL ? VD_ERROR_MEMORY : vd_archive_save(&KIND, write_members, d, buffer, &size);
     if (status == VD_OK)
         status = vd_diffuser_load(copy, buffer, size, d->core.params.threads);
     free(buffer);

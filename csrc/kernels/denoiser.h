@@ -71,18 +71,9 @@ typedef struct vd_denoiser_kernels {
     /* row[i] through the table of values at 0, 1 / scale, 2 / scale .. (last), linear between, held at the ends; blocks of
      * samples wholly within [low, high] stay as they are */
     void (*look_up)(float *row, const float *table, float last, float scale, float low, float high, ptrdiff_t samples);
-
-    /* Bicubic interpolation (a = -0.75) of a picture of `step` floats a pixel (1, 2 or 4), edges replicated:
-     * out[step x ..] = picture at (x + flow[2 x], y + flow[2 x + 1]), for x in [0, width). `picture` is its first pixel, rows are
-     * pitch floats apart and have VD_WARP_MARGIN pixels like the outermost ones beyond either end. Where the flow is not
-     * finite it counts as 0 and lost[x] becomes 1, else 0; returns whether there was any. taps is room for
-     * VD_WARP_TAPS floats for each pixel. */
-    int (*warp)(float *out, uint8_t *lost, const float *picture, ptrdiff_t pitch, const float *flow, int64_t y,
-                int64_t height, int64_t width, int step, float *taps);
 } vd_denoiser_kernels;
 
 #define VD_LARGEST_WEIGHT 49.0f
-enum { VD_WARP_MARGIN = 4, VD_WARP_TAPS = 12 };
 
 /* Each returns NULL when the instruction set is not built in; none of them asks the processor. */
 const vd_denoiser_kernels *vd_denoiser_kernels_scalar(void);

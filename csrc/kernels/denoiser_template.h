@@ -295,87 +295,6 @@ static VD_TARGET void look_up(float *row, const float *table, float last, float 
             look_up_some(row + i, table, last, scale, 1);
 }
 
-/* Where to sample one axis: the first of four taps for each of n positions i step + moved[i], held within [-2, length + 1]
- * (beyond that all taps are the same), and their weights. */
-INLINE void find_taps(int32_t *restrict first, float *restrict weights, const float *restrict moved, float start,
-                      float step, float length, ptrdiff_t n)
-{
-    const float a = -0.75f, last = length + 1;
-    float *restrict before = weights, *restrict here = weights + n, *restrict next = weights + 2 * n;
-    float *restrict after = weights + 3 * n;
-    LANES_APART
-    for (ptrdiff_t i = 0; i < n; i++) {
-        float at = (start + step * (float)(int32_t)i) + moved[i];
-        at = at > -2 ? at : -2;
-        at = at < last ? at : last;
-        int32_t below = (int32_t)at;
-        below -= at < (float)below;
-        float f = at - (float)below, g = 1 - f;
-        float outer = a * f * g * g, centre = ((a + 2) * f - (a + 3)) * f * f + 1, far = a * f * f * g;
-        first[i] = below - 1;
-        before[i] = outer;
-        here[i] = centre;
-        next[i] = 1 - outer - centre - far;
-        after[i] = far;
-    }
-}
-
-INLINE const float *row_at(const float *picture, ptrdiff_t pitch, int64_t row, int64_t height)
-{
-    row = row < 0 ? 0 : row;
-    return picture + (ptrdiff_t)(row < height ? row : height - 1) * pitch;
-}
-
-/* The sum over 4 x 4 taps for STEP floats a pixel. */
-#define WARP(STEP)                                                                                                     \
-    for (int64_t x = 0; x < width; x++) {                                                                              \
-        const float *start = picture + (ptrdiff_t)columns[x] * (STEP);                                                 \
-        const float *r0 = row_at(start, pitch, rows[x], height), *r1 = row_at(start, pitch, rows[x] + 1, height);      \
-        const float *r2 = row_at(start, pitch, rows[x] + 2, height), *r3 = row_at(start, pitch, rows[x] + 3, height);  \
-        float v0 = in_y[x], v1 = in_y[width + x], v2 = in_y[2 * width + x], v3 = in_y[3 * width + x];                  \
-        float w0 = in_x[x], w1 = in_x[width + x], w2 = in_x[2 * width + x], w3 = in_x[3 * width + x];                  \
-        float sums[4 * (STEP)];                                                                                        \
-        for (int k = 0; k < 4 * (STEP); k++)                                                                           \
-            sums[k] = (v0 * r0[k] + v1 * r1[k]) + (v2 * r2[k] + v3 * r3[k]);                                           \
-        for (int c = 0; c < (STEP); c++)                                                                               \
-            out[x * (STEP) + c] =                                                                                      \
-                (w0 * sums[c] + w1 * sums[(STEP) + c]) + (w2 * sums[2 * (STEP) + c] + w3 * sums[3 * (STEP) + c]);      \
-    }
-
-#ifndef WARP_4
-INLINE void warp_4(float *restrict out, const float *restrict picture, ptrdiff_t pitch, int64_t height, int64_t width,
-                   const int32_t *rows, const int32_t *columns, const float *in_y, const float *in_x)
-{
-    WARP(4)
-}
-#endif
-
-static VD_TARGET int warp(float *restrict out, uint8_t *restrict lost, const float *restrict picture, ptrdiff_t pitch,
-                          const float *restrict flow, int64_t y, int64_t height, int64_t width, int step,
-                          float *restrict taps)
-{
-    float *in_y = taps, *in_x = taps + 4 * width, *dx = taps + 10 * width, *dy = taps + 11 * width;
-    int32_t *rows = (int32_t *)(taps + 8 * width), *columns = (int32_t *)(taps + 9 * width), any = 0;
-    LANES_APART
-    for (int64_t x = 0; x < width; x++) {
-        int32_t good = (fabsf(flow[2 * x]) <= FLT_MAX) & (fabsf(flow[2 * x + 1]) <= FLT_MAX);
-        dx[x] = good ? flow[2 * x] : 0;
-        dy[x] = good ? flow[2 * x + 1] : 0;
-        any |= !good;
-    }
-    for (int64_t x = 0; x < width; x++)
-        lost[x] = any && !(fabsf(flow[2 * x]) <= FLT_MAX && fabsf(flow[2 * x + 1]) <= FLT_MAX);
-    find_taps(columns, in_x, dx, 0, 1, (float)width, width);
-    find_taps(rows, in_y, dy, (float)y, 0, (float)height, width);
-    if (step == 4)
-        warp_4(out, picture, pitch, height, width, rows, columns, in_y, in_x);
-    else if (step == 2)
-        WARP(2)
-    else
-        WARP(1)
-    return any;
-}
-
 static const vd_denoiser_kernels table = {
     .name = TABLE_NAME,
     .forward = forward,
@@ -394,10 +313,8 @@ static const vd_denoiser_kernels table = {
     .opponents = opponents,
     .colours = colours,
     .look_up = look_up,
-    .warp = warp,
 };
 
-#undef WARP
 #undef INVERSE
 #undef WHOLE_STEPS
 #undef INLINE

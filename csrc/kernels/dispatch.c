@@ -42,6 +42,18 @@ const vd_kernels *vd_choose_kernels(void)
     return tables[count - 1];
 }
 
+const vd_motion_kernels *vd_choose_motion_kernels(int32_t dtype)
+{
+    const char *name = vd_choose_kernels()->name;
+    int is_double = dtype == VD_F64;
+    const vd_motion_kernels *tables[] = {vd_motion_kernels_avx512(is_double), vd_motion_kernels_avx2(is_double),
+                                         vd_motion_kernels_neon(is_double)};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i] != NULL && strcmp(tables[i]->name, name) == 0)
+            return tables[i];
+    return vd_motion_kernels_scalar(is_double);
+}
+
 int32_t vd_instruction_sets(const char **names, int32_t room)
 {
     const vd_kernels *tables[TABLES];

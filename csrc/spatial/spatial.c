@@ -107,7 +107,7 @@ vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_kerne
     s->width = width;
     s->channels = channels;
     s->samples = width * channels;
-    s->cval = params->cval;
+    s->cval = params->boundary == VD_BOUNDARY_CONSTANT ? params->cval : 0;
     s->threads = threads;
     vd_status status = vd_axis_init(&s->y, height, params->sigma_y,
                                     vd_gaussian_radius(params->sigma_y, params->truncate), params->boundary);

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import vdcore
-from vdcore.demo import clean_scene
+from vdcore.tools.demo import clean_scene
 
 WIDTH, HEIGHT, FRAMES, NOISE = 240, 136, 16, 20
 

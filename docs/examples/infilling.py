@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 import vdcore
-from vdcore.demo import clean_scene
+from vdcore.tools.demo import clean_scene
 from vdcore.video import read_frames
 
 WIDTH, HEIGHT, FRAMES = 320, 180, 24

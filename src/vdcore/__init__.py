@@ -16,7 +16,7 @@ Noise is removed without any setting, along the motion::
 
 And what a filter did can be measured and looked at::
 
-    vdcore.compare_videos("in.mp4", "out.mkv", out="sheet.png")         # PSNR, SSIM, a contact sheet
+    vdcore.compare("in.mp4", "out.mkv", out="sheet.png")         # PSNR, SSIM, a contact sheet
     vdcore.show("in.mp4", "out.mkv")                                    # in a notebook
 """
 
@@ -28,14 +28,16 @@ from vdcore import models
 from vdcore._core import build_info
 from vdcore._core import version as _version
 from vdcore.denoiser import Denoiser, DenoiserInfo, denoise
-from vdcore.filter import Diffuser, DiffuserInfo, diffuse, diffuse_frame
-from vdcore.noise import NoiseEstimate, estimate_noise
+from vdcore.diffuser import Diffuser, DiffuserInfo, diffuse, diffuse_frame
+from vdcore.noise import NoiseEstimate
 from vdcore.sources import SourceDiffuser, diffuse_sources, source_operator
 
 if TYPE_CHECKING:
-    from vdcore.comparison import Comparison, compare_videos
-    from vdcore.fitting import Fit, SourceFit, Trial, fit, fit_sources
-    from vdcore.notebook import FrameViewer, show
+    from vdcore import video
+    from vdcore.tools.compare import Comparison, compare
+    from vdcore.tools.fitting import Fit, SourceFit, Trial, fit, fit_sources
+    from vdcore.tools.noise import estimate_noise
+    from vdcore.tools.notebook import FrameViewer, show
     from vdcore.video import VideoReport, denoise_video, diffuse_video
 
 __version__ = _version()
@@ -55,7 +57,7 @@ __all__ = [
     "VideoReport",
     "__version__",
     "build_info",
-    "compare_videos",
+    "compare",
     "denoise",
     "denoise_video",
     "diffuse",
@@ -69,22 +71,24 @@ __all__ = [
     "models",
     "show",
     "source_operator",
+    "video",
 ]
 
-# Loaded on first use: they need OpenCV or SciPy.
-_LATER = {
-    "Comparison": "vdcore.comparison",
-    "Fit": "vdcore.fitting",
-    "FrameViewer": "vdcore.notebook",
-    "SourceFit": "vdcore.fitting",
-    "Trial": "vdcore.fitting",
+# Imported on first use: what reads files, and what needs an extra.
+_LAZY = {
+    "Comparison": "vdcore.tools.compare",
+    "Fit": "vdcore.tools.fitting",
+    "FrameViewer": "vdcore.tools.notebook",
+    "SourceFit": "vdcore.tools.fitting",
+    "Trial": "vdcore.tools.fitting",
     "VideoReport": "vdcore.video",
-    "compare_videos": "vdcore.comparison",
+    "compare": "vdcore.tools.compare",
     "denoise_video": "vdcore.video",
     "diffuse_video": "vdcore.video",
-    "fit": "vdcore.fitting",
-    "fit_sources": "vdcore.fitting",
-    "show": "vdcore.notebook",
+    "estimate_noise": "vdcore.tools.noise",
+    "fit": "vdcore.tools.fitting",
+    "fit_sources": "vdcore.tools.fitting",
+    "show": "vdcore.tools.notebook",
 }
 
 
@@ -94,8 +98,10 @@ def get_include() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+    if name == "video":
+        return import_module("vdcore.video")
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vdcore._arguments import FACTOR_DTYPES, Array, as_samples, integer, is_array, number
+from vdcore._arrays import FACTOR_DTYPES, Array, as_samples, is_array
+from vdcore._checks import integer, number
 
 __all__ = ["Bilateral", "Gaussian", "Laplacian", "NonLocalMeans", "PeronaMalik"]
 
@@ -272,6 +273,11 @@ def from_values(values: dict[str, Any]) -> Model:
         if key != "name"
     }
     return MODELS[values["name"]](**own)
+
+
+def has_map(model: Model) -> bool:
+    """Whether the model has a diffusivity for every pixel."""
+    return isinstance(getattr(model, "diffusivity", None), np.ndarray)
 
 
 def check_shape(model: Model, shape: tuple[int, ...]) -> None:

@@ -11,14 +11,12 @@ the line it is known better how much noise explains in a block, so all of this i
 
 import math
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arguments import Array, integer, is_array
-from vdcore._frames import iterate_frames
+from vdcore._arrays import Array
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,65 +71,9 @@ class NoiseEstimate:
         """
         return np.maximum(self.gain * np.asarray(values, np.float64) + self.offset, 0.0)
 
-
-def estimate_noise(
-    frames: object, *, channel_axis: int | None = None, max_frames: int | None = 300
-) -> NoiseEstimate:
-    r"""Estimate the noise of a video, which may depend on brightness and may be clipped.
-
-    Parameters
-    ----------
-    frames : str or os.PathLike, array_like or iterable
-        The path of a video file, channels in the order red, green, blue; an array (T, H, W) or (T, H, W, C);
-        or an iterable of frames (H, W) or (H, W, C). uint8, uint16 (the range of the noise's clipping is that
-        of the fewest bits that hold the samples), float32 or float64, where NaN is a missing sample. At least
-        8 x 8 pixels. A single frame will do, less well.
-    channel_axis : int, optional
-        Which axis of an array holds the channels, see `vdcore.diffuse`.
-    max_frames : int or None, optional
-        At most so many frames of a file or an iterable are read, None for all. Pairs of frames are spread
-        evenly over what is read, and over the whole of an array; memory does not depend on the length.
-
-    Returns
-    -------
-    NoiseEstimate
-        Zeros for a video without noise: constant, black, saturated, or still for the most part. Areas that do
-        not change at all, such as black bars, are left out unless they are most of the picture.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument is wrong, there are no frames, they are smaller than 8 x 8 or not of one shape and dtype,
-        or missing samples leave no 8 x 8 block whole.
-    OSError
-        The file cannot be read.
-
-    Notes
-    -----
-    Noise is what has high spatial frequencies and changes from frame to frame. It is taken to be white: of
-    noise that is correlated between pixels or frames, as after compression, only that part is seen, as if
-    all of it were like that. Fine texture that moves and fills the whole picture is taken for noise.
-
-    References
-    ----------
-    .. [1] N. N. Ponomarenko et al., "An automatic approach to lossy compression of AVIRIS images",
-       IGARSS 2007: blocks chosen by low frequencies, noise from high ones.
-    .. [2] M. Colom and A. Buades, "Analysis and extension of the Ponomarenko et al. method, estimating a
-       noise curve from a single image", Image Processing On Line 3, 2013.
-    .. [3] A. Foi, "Clipped noisy images: heteroskedastic modeling and practical denoising", Signal Processing
-       89, 2009.
-
-    Examples
-    --------
-    >>> noise = vdcore.estimate_noise("in.mp4")
-    >>> noise.sigma, noise.variance([0, 128, 255])
-    """
-    limit = None if max_frames is None else integer(max_frames, "max_frames", 1, 2**31 - 1)
-    stream = iterate_frames(frames, channel_axis=channel_axis)
-    estimator = Estimator()
-    for frame in stream if is_array(frames) else islice(stream, limit):
-        estimator.add(frame)
-    return estimator.estimate()
+    def scaled(self, factor: float) -> "NoiseEstimate":
+        """Return the noise of the same video with its samples multiplied by `factor`."""
+        return NoiseEstimate(self.sigma * factor, self.gain * factor, self.offset * factor**2)
 
 
 # ---- from frames to blocks
@@ -173,6 +115,8 @@ class Estimator:
     ----------
     pairs : int
         Pairs of successive frames that were measured and are kept, at most `MOST_PAIRS`.
+    dtype : numpy.dtype
+        Of the last frame.
     """
 
     def __init__(self) -> None:
@@ -180,7 +124,7 @@ class Estimator:
         self._stride = 1
         self._index = -1
         self._first: Array | None = None
-        self._dtype = np.dtype(np.float64)
+        self.dtype = np.dtype(np.float64)
 
     @property
     def pairs(self) -> int:
@@ -189,7 +133,7 @@ class Estimator:
     def add(self, frame: Array) -> bool:
         """Take the next frame, (H, W) or (H, W, C); return whether a pair was measured."""
         self._index += 1
-        self._dtype = frame.dtype
+        self.dtype = frame.dtype
         first = self._first
         measured = first is not None and not np.array_equal(first, frame)  # a repeated frame tells nothing
         if first is not None and measured:
@@ -208,7 +152,7 @@ class Estimator:
         if not pairs:
             assert self._first is not None  # there is a frame, and none that differs from it
             pairs = [_measure(self._first, None)]
-        gain, offset, value = np.array(_fit(_blocks(pairs, self._dtype))).T
+        gain, offset, value = np.array(_fit(_blocks(pairs, self.dtype))).T
         return NoiseEstimate(np.sqrt(np.maximum(gain * value + offset, 0.0)), gain, offset)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from vdcore import _core
-from vdcore._arguments import Array
+from vdcore._arrays import Array
 from vdcore.motion import Flow, Motion, checked_flow, guides, optical_flow
 
 if TYPE_CHECKING:

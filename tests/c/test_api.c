@@ -353,6 +353,34 @@ static void test_shapes(void)
     }
 }
 
+/* cval counts with VD_BOUNDARY_CONSTANT alone; elsewhere it may be outside the range of the samples. */
+static void test_unused_cval(void)
+{
+    const double values[] = {-1, 299.67, 1e300, -1e300, 0.5};
+    for (int32_t boundary = VD_BOUNDARY_RENORMALIZE; boundary < VD_BOUNDARY_CONSTANT; boundary++)
+        for (size_t t = 0; t < 4; t++)
+            for (int wide = 0; wide < 2; wide++) { /* the pyramid's boundaries, too */
+                const int64_t height = wide ? 60 : 11, width = wide ? 70 : 9;
+                size_t samples = (size_t)(height * width), size = samples * SIZES[t];
+                void *in = random_frames(DTYPES[t], samples, 17), *expected = allocate(size), *out = allocate(size);
+                for (size_t v = 0; v <= sizeof values / sizeof *values; v++) {
+                    vd_params params = parameters(wide ? 10 : 2, 0);
+                    params.boundary = boundary;
+                    params.tolerance = 1e-3;
+                    params.cval = v == 0 ? 0 : values[v - 1];
+                    vd_diffuser *diffuser = create(&params);
+                    vd_frame frame = frame_of(vd_image_contiguous(in, DTYPES[t], height, width, 1));
+                    vd_image view_out = vd_image_contiguous(v == 0 ? expected : out, DTYPES[t], height, width, 1);
+                    CHECK_STATUS(vd_diffuser_push(diffuser, &frame, &view_out, NULL), VD_OK);
+                    CHECK(v == 0 || memcmp(expected, out, size) == 0);
+                    vd_diffuser_destroy(diffuser);
+                }
+                free(in);
+                free(expected);
+                free(out);
+            }
+}
+
 #ifdef _OPENMP
 /* Two threads on one diffuser: every call is served or told that the diffuser is busy, none is torn. */
 static void test_busy(void)
@@ -428,6 +456,7 @@ int main(void)
     test_models();
     test_blend();
     test_shapes();
+    test_unused_cval();
 #ifdef _OPENMP
     test_busy();
 #endif

@@ -31,7 +31,7 @@ def run(capsys, *arguments):
 
 
 def test_summary(capsys, clips):
-    result = vdcore.compare_videos("a.mkv", "b.mkv")
+    result = vdcore.compare("a.mkv", "b.mkv")
     assert run(capsys, "a.mkv", "b.mkv") == (0, f"{result.summary()}\n", "")
     worst = f"worst frame {result.worst}: PSNR {result.psnr.min():.2f} dB"
     assert result.summary().startswith(f"6 frames: PSNR {result.mean_psnr:.2f} dB, SSIM ")
@@ -52,7 +52,7 @@ def test_json(capsys, clips):
     code, out, err = run(capsys, "a.mkv", "b.mkv", "--json", "--quiet")
     assert (code, err) == (0, "") and out.count("\n") == 1
     answer = json.loads(out)
-    result = vdcore.compare_videos("a.mkv", "b.mkv")
+    result = vdcore.compare("a.mkv", "b.mkv")
     assert answer == {"a": "a.mkv", "b": "b.mkv", **result.to_dict()}
     assert answer["psnr"] == result.psnr.tolist() and answer["ssim"] == result.ssim.tolist()
     assert json.loads(run(capsys, "a.mkv", "a.mkv", "--json")[1])["psnr"] == [None] * 6

@@ -9,7 +9,7 @@ import pytest
 import vdcore
 from helpers.videos import make_frames, read_video, write_video
 from vdcore.cli import main
-from vdcore.fitting import fit
+from vdcore.tools.fitting import fit
 
 pytest.importorskip("scipy")
 

@@ -12,7 +12,7 @@ import pytest
 from helpers.videos import count_frames, frame_rate
 from vdcore import video
 from vdcore.cli import main
-from vdcore.video.opencv import OpenCVReader
+from vdcore.video.backends.opencv import OpenCVReader
 
 pytestmark = pytest.mark.clips
 

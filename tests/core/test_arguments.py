@@ -7,17 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from vdcore._arguments import (
-    as_frames,
-    as_output,
-    as_samples,
-    channels_last,
-    frame_range,
-    integer,
-    number,
-    resolve_region,
-    time_stamps,
-)
+from vdcore._arrays import as_frames, as_output, as_samples, channels_last
+from vdcore._checks import integer, number
+from vdcore._regions import frame_range, resolve_region, time_stamps
 
 HEIGHT, WIDTH = 4, 6
 

@@ -14,7 +14,7 @@ import vdcore
 from helpers.support import assert_same_bits
 from oracles import VideoDenoiser
 from vdcore import Denoiser, NoiseEstimate, _core, denoise
-from vdcore.demo import clean_scene
+from vdcore.tools.demo import clean_scene
 
 NOISE = 20.0
 PRESETS = pytest.mark.parametrize("preset", ["fast", "balanced"])

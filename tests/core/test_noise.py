@@ -8,9 +8,10 @@ import pytest
 
 import oracles
 from helpers.videos import write_video
+from vdcore import NoiseEstimate, estimate_noise
 from vdcore import noise as noise_module
-from vdcore._frames import iterate_frames
-from vdcore.noise import NoiseEstimate, _clip_normal, _line, estimate_noise
+from vdcore.noise import _clip_normal, _line
+from vdcore.tools.frames import iterate_frames
 
 HEIGHT, WIDTH = 120, 160
 

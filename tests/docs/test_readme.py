@@ -16,8 +16,8 @@ import pytest
 
 import vdcore
 from helpers.videos import make_frames, write_video
-from vdcore import demo
 from vdcore.cli import main
+from vdcore.tools import demo
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

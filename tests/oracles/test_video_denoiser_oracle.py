@@ -10,7 +10,7 @@ import pytest
 from oracles import VideoDenoiser
 from oracles.video_denoiser import OPPONENT, mean_of_clipped
 from vdcore import NoiseEstimate
-from vdcore.demo import clean_scene
+from vdcore.tools.demo import clean_scene
 
 NOISE = 20.0
 BOTH = pytest.mark.parametrize("preset", ["fast", "balanced"])

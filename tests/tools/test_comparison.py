@@ -15,8 +15,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import vdcore
 from helpers.videos import diffuse_quietly, frame_rate, make_frames, read_video, write_video
-from vdcore import comparison
-from vdcore.comparison import Source, Thinning, psnr, ssim
+from vdcore.tools import metrics
+from vdcore.tools.frames import Source, Thinning
+from vdcore.tools.metrics import psnr, ssim
 
 SIZES = [(48, 64), (48, 64, 3), (11, 40, 3)]
 
@@ -60,7 +61,7 @@ def in_dtype(frame, dtype):
 @pytest.mark.parametrize("shape", SIZES, ids=str)
 def test_measures_are_those_of_scikit_image(monkeypatch, shape, dtype, strip):
     if strip is not None:
-        monkeypatch.setattr(comparison, "_STRIP", strip)
+        monkeypatch.setattr(metrics, "_STRIP", strip)
     dtype = np.dtype(dtype).name
     a = make_frames(2, shape)
     a, b = in_dtype(a[0], dtype), in_dtype(add_noise(a)[0], dtype)
@@ -73,17 +74,17 @@ def test_measures_are_those_of_scikit_image(monkeypatch, shape, dtype, strip):
 
 
 def test_identical_frames(arrays):
-    result = vdcore.compare_videos(arrays[0], arrays[0])
+    result = vdcore.compare(arrays[0], arrays[0])
     assert (result.psnr == np.inf).all() and (result.ssim == 1).all()
     assert result.mean_psnr == np.inf and result.mean_ssim == 1 and result.worst == 0
     assert result.summary() == "12 frames: identical"
-    assert vdcore.compare_videos(arrays[0], arrays[0], rows=1).shown == (0,)  # the first of equals
+    assert vdcore.compare(arrays[0], arrays[0], rows=1).shown == (0,)  # the first of equals
 
 
 def test_means(arrays):
     a, b = arrays[0], arrays[1].copy()
     b[3] = a[3]
-    result = vdcore.compare_videos(a, b)
+    result = vdcore.compare(a, b)
     error = np.square(a.astype(float) - b).mean()
     assert result.mean_psnr == pytest.approx(10 * np.log10(255**2 / error), abs=1e-9)
     assert result.mean_ssim == pytest.approx(result.ssim.mean())
@@ -95,9 +96,9 @@ def test_means(arrays):
 
 def test_files_and_arrays_and_iterables_agree(arrays, files):
     a, b = (x[..., ::-1] for x in arrays)  # files are read as RGB
-    expected = vdcore.compare_videos(a, b)
+    expected = vdcore.compare(a, b)
     for one, other in (files, map(str, files), (list(a), iter(b)), (files[0], (frame for frame in b))):
-        result = vdcore.compare_videos(one, other)
+        result = vdcore.compare(one, other)
         np.testing.assert_array_equal(result.psnr, expected.psnr)
         np.testing.assert_array_equal(result.ssim, expected.ssim)
         assert (result.frames, result.frames_a, result.frames_b) == (12, 12, 12)
@@ -106,15 +107,15 @@ def test_files_and_arrays_and_iterables_agree(arrays, files):
 def test_depths_are_compared_as_fractions_of_the_range(arrays):
     a, b = arrays
     deep = b.astype(np.uint16) * 257
-    assert (vdcore.compare_videos(b, deep).psnr == np.inf).all()
-    np.testing.assert_array_equal(vdcore.compare_videos(a, deep).psnr, vdcore.compare_videos(a, b).psnr)
+    assert (vdcore.compare(b, deep).psnr == np.inf).all()
+    np.testing.assert_array_equal(vdcore.compare(a, deep).psnr, vdcore.compare(a, b).psnr)
 
 
 def test_grey_is_three_equal_channels(arrays):
     grey, colour = arrays[0][..., 0], arrays[1]
-    expected = vdcore.compare_videos(np.stack([grey] * 3, axis=-1), colour)
+    expected = vdcore.compare(np.stack([grey] * 3, axis=-1), colour)
     for one in (grey, grey[..., None]):
-        result = vdcore.compare_videos(one, colour)
+        result = vdcore.compare(one, colour)
         np.testing.assert_array_equal(result.psnr, expected.psnr)
         np.testing.assert_array_equal(result.ssim, expected.ssim)
 
@@ -131,8 +132,8 @@ def test_frames_smaller_than_the_window(shape):
     similarity = structure * (2 * means[0] * means[1] + 1e-4) / (means[0] ** 2 + means[1] ** 2 + 1e-4)
     if shape[1] >= 11:
         similarity = similarity[:, 5:-5]
-    assert vdcore.compare_videos(a, b).mean_ssim == pytest.approx(similarity.mean(), abs=1e-10)
-    assert (vdcore.compare_videos(a, a).ssim == 1).all()
+    assert vdcore.compare(a, b).mean_ssim == pytest.approx(similarity.mean(), abs=1e-10)
+    assert (vdcore.compare(a, a).ssim == 1).all()
 
 
 # ---- lengths
@@ -141,16 +142,16 @@ def test_frames_smaller_than_the_window(shape):
 def test_different_lengths(arrays, files, tmp_path):
     short = write_video(tmp_path / "short.mkv", arrays[1][:5])
     with pytest.warns(UserWarning, match="a has 12 frames, b 5: the first 5 are compared") as caught:
-        result = vdcore.compare_videos(files[0], short)
+        result = vdcore.compare(files[0], short)
     assert caught[0].filename == __file__
     assert (result.frames, result.frames_a, result.frames_b) == (5, 12, 5)
     with pytest.warns(UserWarning, match="a has 5 frames, b 12"):
-        vdcore.compare_videos(arrays[1][:5], arrays[0])
+        vdcore.compare(arrays[1][:5], arrays[0])
 
 
 def test_an_endless_iterable(arrays):
     with pytest.warns(UserWarning, match="a has more than 12 frames, b 12"):
-        result = vdcore.compare_videos(itertools.cycle(arrays[0]), arrays[1])
+        result = vdcore.compare(itertools.cycle(arrays[0]), arrays[1])
     assert (result.frames, result.frames_a, result.frames_b) == (12, None, 12)
 
 
@@ -163,7 +164,7 @@ def test_shown_frames_are_spread_and_hold_the_worst(arrays, rows, unknown):
     a, b = arrays
     b = b.copy()
     b[5] = 255 - b[5]
-    result = vdcore.compare_videos(a, iter(b) if unknown else b, rows=rows)
+    result = vdcore.compare(a, iter(b) if unknown else b, rows=rows)
     assert result.worst == 5 and 5 in result.shown
     assert len(result.shown) == min(rows, 12)
     assert list(result.shown) == sorted(set(result.shown))
@@ -174,7 +175,7 @@ def test_shown_frames_are_spread_and_hold_the_worst(arrays, rows, unknown):
 @pytest.mark.parametrize("count", [1, 9, 100, 1000])
 def test_unknown_lengths(count):
     frame = np.zeros((2, 2), np.uint8)
-    result = vdcore.compare_videos((frame for _ in range(count)), (frame for _ in range(count)), rows=4)
+    result = vdcore.compare((frame for _ in range(count)), (frame for _ in range(count)), rows=4)
     assert len(result.shown) == min(count, 4)
     ideal = np.linspace(0, count - 1, 4) if count > 3 else [0]
     assert max(np.abs(np.subtract(result.shown, ideal))) <= count / 16 + 1
@@ -182,7 +183,7 @@ def test_unknown_lengths(count):
 
 def test_known_lengths_are_divided_evenly():
     frames = np.zeros((301, 2, 2), np.uint8)
-    assert vdcore.compare_videos(frames, iter(frames)).shown == (0, 100, 200, 300)
+    assert vdcore.compare(frames, iter(frames)).shown == (0, 100, 200, 300)
 
 
 @pytest.mark.parametrize("announced", [None, 100, 7, 5000])
@@ -202,7 +203,7 @@ def test_thinning(announced):
 
 
 def test_sheet(tmp_path, files):
-    result = vdcore.compare_videos(*files, out=tmp_path / "sheet.png", rows=3)
+    result = vdcore.compare(*files, out=tmp_path / "sheet.png", rows=3)
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     before = read_video(files[0])
     for index in result.shown:  # pixels enlarged by a whole factor
@@ -215,7 +216,7 @@ def test_sheet(tmp_path, files):
 
 def test_difference_on_the_sheet(tmp_path):
     a = np.full((2, 70, 80), 100, np.uint8)
-    vdcore.compare_videos(a, a + np.uint8(3), out=tmp_path / "a.png", difference_gain=10)
+    vdcore.compare(a, a + np.uint8(3), out=tmp_path / "a.png", difference_gain=10)
     sheet = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_GRAYSCALE)
     values, counts = np.unique(sheet, return_counts=True)
     common = set(values[counts >= 2 * 4 * 70 * 80].tolist())  # enlarged by 2, in two rows
@@ -225,7 +226,7 @@ def test_difference_on_the_sheet(tmp_path):
 @pytest.mark.parametrize("shape", [(1, 1), (2, 700, 3), (700, 2), (900, 1600, 3)], ids=str)
 def test_sheets_of_any_size(tmp_path, shape):
     a = np.random.default_rng(1).integers(0, 256, (2, *shape), dtype=np.uint8)
-    vdcore.compare_videos(a, add_noise(a), out=tmp_path / "sheet.png")
+    vdcore.compare(a, add_noise(a), out=tmp_path / "sheet.png")
     height, width = cv2.imread(str(tmp_path / "sheet.png")).shape[:2]
     assert 900 <= width <= 2100 and 300 <= height <= 2100
 
@@ -234,11 +235,11 @@ def test_names_that_look_like_formulas(tmp_path, files):
     odd = files[0].rename(tmp_path / "$\\x_日本^$ a rather long name, longer than a column of the sheet.mkv")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        vdcore.compare_videos(odd, files[1], out=tmp_path / "sheet.png")
+        vdcore.compare(odd, files[1], out=tmp_path / "sheet.png")
 
 
 def test_sheet_of_identical_frames(tmp_path, arrays):
-    vdcore.compare_videos(arrays[0], arrays[0], out=tmp_path / "sheet.png")
+    vdcore.compare(arrays[0], arrays[0], out=tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").stat().st_size > 1000
 
 
@@ -246,16 +247,16 @@ def test_pyplot_is_left_alone(tmp_path, arrays):
     import matplotlib.pyplot as plt
 
     before = plt.get_fignums()
-    vdcore.compare_videos(*arrays, out=tmp_path / "sheet.png")
+    vdcore.compare(*arrays, out=tmp_path / "sheet.png")
     assert plt.get_fignums() == before
 
 
 def test_sheet_without_matplotlib(tmp_path, monkeypatch, arrays):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r'pip install "vdcore\[plot\]"'):
-        vdcore.compare_videos(*arrays, out=tmp_path / "sheet.png")
+        vdcore.compare(*arrays, out=tmp_path / "sheet.png")
     assert listed(tmp_path) == []
-    assert vdcore.compare_videos(*arrays).frames == 12
+    assert vdcore.compare(*arrays).frames == 12
 
 
 # ---- the split screen
@@ -264,7 +265,7 @@ def test_sheet_without_matplotlib(tmp_path, monkeypatch, arrays):
 def test_split_screen(tmp_path, arrays):
     a = write_video(tmp_path / "a.mkv", arrays[0], fps=10)
     b = write_video(tmp_path / "b.mkv", arrays[1], fps=50)
-    vdcore.compare_videos(a, b, video=tmp_path / "split.mkv")
+    vdcore.compare(a, b, video=tmp_path / "split.mkv")
     split = read_video(tmp_path / "split.mkv")
     assert frame_rate(tmp_path / "split.mkv") == 10
     np.testing.assert_array_equal(split[:, :, :31], arrays[0][:, :, :31])
@@ -274,7 +275,7 @@ def test_split_screen(tmp_path, arrays):
 
 def test_split_screen_of_grey_and_deep_frames(tmp_path, arrays):
     grey, deep = arrays[0][..., 0], np.minimum(arrays[1].astype(np.uint16) * 257, 65435) + 100
-    vdcore.compare_videos(grey, deep, video=tmp_path / "split.mkv")
+    vdcore.compare(grey, deep, video=tmp_path / "split.mkv")
     split = read_video(tmp_path / "split.mkv")
     assert frame_rate(tmp_path / "split.mkv") == 25
     np.testing.assert_array_equal(split[:, :, :31], arrays[0][:, :, :31, :1].repeat(3, axis=3))
@@ -285,7 +286,7 @@ def test_split_screen_of_grey_and_deep_frames(tmp_path, arrays):
 def test_split_screen_of_odd_sizes(tmp_path):
     a = make_frames(3, (31, 45))
     with pytest.warns(UserWarning, match="video: not kept: last column or row") as caught:
-        vdcore.compare_videos(a, a, video=tmp_path / "split.mkv")
+        vdcore.compare(a, a, video=tmp_path / "split.mkv")
     assert caught[0].filename == __file__
     assert read_video(tmp_path / "split.mkv").shape == (3, 30, 44, 3)
 
@@ -316,7 +317,7 @@ def test_wrong_arguments(tmp_path, monkeypatch, files, keywords, error, message)
     os.symlink("after.mkv", "link.mkv")
     before = listed(tmp_path)
     with pytest.raises(error, match=message):
-        vdcore.compare_videos(*files, **keywords)
+        vdcore.compare(*files, **keywords)
     assert listed(tmp_path) == before
 
 
@@ -343,7 +344,7 @@ def test_wrong_inputs(tmp_path, arrays, files):
     ]
     for inputs, error, message in cases:
         with pytest.raises(error, match=message):
-            vdcore.compare_videos(*inputs, out=tmp_path / "sheet.png", video=tmp_path / "split.mkv")
+            vdcore.compare(*inputs, out=tmp_path / "sheet.png", video=tmp_path / "split.mkv")
         assert listed(tmp_path) == before
 
 
@@ -351,13 +352,13 @@ def test_wrong_inputs(tmp_path, arrays, files):
 def test_a_folder_that_cannot_be_written_to(tmp_path, arrays):
     tmp_path.chmod(0o500)
     with pytest.raises(PermissionError):
-        vdcore.compare_videos(*arrays, out=tmp_path / "sheet.png")
+        vdcore.compare(*arrays, out=tmp_path / "sheet.png")
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="no /proc")
 def test_a_folder_that_holds_no_files(arrays):
     with pytest.raises(OSError):
-        vdcore.compare_videos(*arrays, out="/proc/sheet.png")
+        vdcore.compare(*arrays, out="/proc/sheet.png")
 
 
 def test_an_error_on_the_way_leaves_old_files_alone(tmp_path, arrays):
@@ -367,7 +368,7 @@ def test_an_error_on_the_way_leaves_old_files_alone(tmp_path, arrays):
 
     (tmp_path / "sheet.png").write_text("old")
     with pytest.raises(RuntimeError, match="the camera"):
-        vdcore.compare_videos(failing(), arrays[1], out=tmp_path / "sheet.png", video=tmp_path / "split.mkv")
+        vdcore.compare(failing(), arrays[1], out=tmp_path / "sheet.png", video=tmp_path / "split.mkv")
     assert listed(tmp_path) == ["sheet.png"]
     assert (tmp_path / "sheet.png").read_text() == "old"
 
@@ -386,6 +387,6 @@ def test_a_source_counts_what_it_reads(files):
 @pytest.mark.parametrize("name", ["foreman_cif_10f.y4m", "visp_mire2_120f_gray.ffv1.mkv"])
 def test_a_clip_and_what_a_filter_made_of_it(tmp_path, clips, name):
     diffuse_quietly(clips / name, tmp_path / "out.mkv", 0.5, 1)
-    result = vdcore.compare_videos(clips / name, tmp_path / "out.mkv", out=tmp_path / "sheet.png")
+    result = vdcore.compare(clips / name, tmp_path / "out.mkv", out=tmp_path / "sheet.png")
     assert result.frames == result.frames_a == result.frames_b >= 10
     assert 20 < result.mean_psnr < 60 and 0.8 < result.mean_ssim < 1

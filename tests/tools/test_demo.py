@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from helpers.videos import read_video
-from vdcore import demo
 from vdcore.cli import main
+from vdcore.tools import demo
 
 
 @pytest.mark.usefixtures("backend")

@@ -13,9 +13,9 @@ import pytest
 import vdcore
 from helpers.videos import write_video
 from vdcore import models
-from vdcore.fitting import fit, parameters
-from vdcore.fitting.subset import COUNTED, MARGIN, TILE, WARM_UP, Subset
 from vdcore.noise import NoiseEstimate
+from vdcore.tools.fitting import fit, risk
+from vdcore.tools.fitting.subset import COUNTED, MARGIN, TILE, WARM_UP, Subset
 
 pytest.importorskip("scipy")
 
@@ -139,7 +139,7 @@ def test_memory_where_nothing_moves_and_none_where_everything_does():
 @pytest.mark.parametrize("most", [1, 2, 7, 40])
 def test_never_more_evaluations_than_allowed_and_none_twice(most, monkeypatch):
     calls = []
-    monkeypatch.setattr(parameters, "diffuse", lambda *a, **k: calls.append(k) or vdcore.diffuse(*a, **k))
+    monkeypatch.setattr(risk, "diffuse", lambda *a, **k: calls.append(k) or vdcore.diffuse(*a, **k))
     clean, noisy = degraded(scene(), 20)
     result = fit(noisy, clean, max_evaluations=most)
     settings = {(trial.sigma, trial.tau) for trial in result.trials}
@@ -171,7 +171,7 @@ def test_parameters_of_a_model_are_fitted(monkeypatch):
         return getattr(model, "gain", 1.0) * vdcore.diffuse(frames, sigma, tau, **keywords)
 
     monkeypatch.setattr(models, "Model", models.Gaussian | Gain)
-    monkeypatch.setattr(parameters, "diffuse", diffuse)
+    monkeypatch.setattr(risk, "diffuse", diffuse)
     clean, noisy = degraded(scene(), 20, "float32")
     result = fit(noisy, 0.3 * clean, model=Gain(), max_evaluations=80)
     assert result.model.gain == pytest.approx(0.3, rel=0.03) and result.model.patch == 3

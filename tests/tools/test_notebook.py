@@ -55,7 +55,7 @@ def test_two_videos():
     b[2] = a[2]
     viewer = vdcore.show(a, b, names=("noisy & <b>", "@ID@"))
     assert (viewer.shown, viewer.frames) == ((0, 1, 2, 3, 4), 5)
-    np.testing.assert_array_equal(viewer.psnr, vdcore.compare_videos(a, b).psnr)
+    np.testing.assert_array_equal(viewer.psnr, vdcore.compare(a, b).psnr)
     data = data_of(viewer)
     for i, urls in enumerate(data["images"]):
         for url, frame in zip(urls, (a[i], b[i]), strict=True):

@@ -12,11 +12,12 @@ import pytest
 
 import vdcore
 from helpers.videos import read_video, write_video
+from vdcore._regions import frame_range
 from vdcore.cli import main
-from vdcore.demo import clean_scene
 from vdcore.denoiser import denoiser_parameters
-from vdcore.video import Frame, Orientation, Plane, frame_range
-from vdcore.video.denoising import DenoisingFilter
+from vdcore.tools.demo import clean_scene
+from vdcore.video import Frame, Orientation, Plane
+from vdcore.video.filters.denoising import DenoisingFilter
 
 FFV1 = {"opencv": "FFV1", "pyav": "ffv1"}
 

@@ -9,7 +9,7 @@ import pytest
 
 from helpers.media import diffuse, needs_ffmpeg, probe, raws, smooth_frames, write
 from vdcore.video import write_frames
-from vdcore.video.encoding import FAMILIES, Encoding, choose_encoder, hdr_options
+from vdcore.video.backends.pyav.encoding import FAMILIES, Encoding, choose_encoder, hdr_options
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames one by one from paths, arrays and iterables (vdcore._frames)."""
+"""Frames one by one from paths, arrays and iterables (vdcore.tools.frames)."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 from helpers.videos import make_frames, write_bottom_up_avi, write_video, write_y4m
 from vdcore import video
-from vdcore._frames import iterate_frames
+from vdcore.tools.frames import iterate_frames
 
 each_backend = pytest.mark.usefixtures("backend")
 
@@ -131,8 +131,8 @@ def test_what_is_no_video():
 def test_arrays_need_no_opencv():
     program = """
 import sys, numpy as np
-from vdcore._frames import iterate_frames
-from vdcore.noise import estimate_noise
+from vdcore.tools.frames import iterate_frames
+from vdcore import estimate_noise
 frames = np.random.default_rng(1).normal(size=(3, 20, 20))
 assert len(list(iterate_frames(frames))) == 3 and estimate_noise(frames).sigma > 0
 assert not {"av", "cv2", "scipy"} & set(sys.modules)

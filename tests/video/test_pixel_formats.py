@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.media import from_raw, random_frame, raw, samples
-from vdcore.video.pixel_formats import PixelFormat, filterable, is_filterable, keeps, nearest, picture_format
+from vdcore.video.backends.pyav.pixel_formats import (
+    PixelFormat,
+    filterable,
+    is_filterable,
+    keeps,
+    nearest,
+    picture_format,
+)
 
 
 def in_software(name):

@@ -11,8 +11,8 @@ import vdcore
 from helpers.media import from_raw, samples
 from vdcore import models
 from vdcore.video import Orientation, Plane
-from vdcore.video.diffusion import coarser_flow, plane_parameters, shown_motion
-from vdcore.video.planes import PlaneRegions, in_plane
+from vdcore.video.filters.diffusion import coarser_flow, plane_parameters, shown_motion
+from vdcore.video.filters.regions import PlaneRegions, in_plane
 
 U8, U16, F32 = map(np.dtype, (np.uint8, np.uint16, np.float32))
 PLANES = {

@@ -37,7 +37,7 @@ from helpers.media import (
     write,
 )
 from vdcore import models, video
-from vdcore.video import pyav as backend
+from vdcore.video.backends.pyav import reader as backend
 
 FFV1 = [described.name for described in av.Codec("ffv1", "w").video_formats]
 QUICK = {"preset": "ultrafast", "qp": "0"}  # of libx264, without loss

@@ -26,7 +26,8 @@ from helpers.videos import (
     write_y4m,
 )
 from vdcore import video
-from vdcore.video import opencv, pipeline
+from vdcore.video import api, pipeline
+from vdcore.video.backends import opencv
 from vdcore.video.opening import open_reader
 
 SHAPE = (48, 64, 3)
@@ -592,8 +593,8 @@ def test_processors_are_left_for_the_codecs(monkeypatch, environment, threads):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(video, "build_info", lambda: {"threads": 5})
-    assert video._free_threads() == threads
+    monkeypatch.setattr(api, "build_info", lambda: {"threads": 5})
+    assert api._free_threads() == threads
 
 
 # ---- report and progress
@@ -651,7 +652,7 @@ assert report.backend == read_info("out.mp4").backend == "opencv", report
 vdcore.denoise_video("in.mkv", "clean.mkv")
 write_frames("again.avi", read_frames("clean.mkv"), 25)
 vdcore.diffuse_video(np.zeros((3, 8, 8), np.uint8), "stack.npy", 1, 2)
-assert vdcore.compare_videos("in.mkv", "clean.mkv", video="split.mkv").frames == 4
+assert vdcore.compare("in.mkv", "clean.mkv", video="split.mkv").frames == 4
 from vdcore.cli import main
 assert main(["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "2"]) == 0
 assert main(["info", "in.mkv"]) == 0

@@ -16,7 +16,8 @@ import vdcore
 from helpers.media import by_plane, decoded, raws, samples, smooth_frames, stacks, write
 from helpers.support import noise
 from vdcore import video
-from vdcore.video import camera, opening
+from vdcore.video import opening
+from vdcore.video.backends import camera
 
 SHAPES = [(24, 32), (24, 32, 3), (23, 37, 3), (24, 32, 4)]
 DTYPES = ["uint8", "uint16", "float32"]
@@ -235,7 +236,7 @@ def test_a_full_disk(tmp_path, monkeypatch):
         def __getattr__(self, name):
             return getattr(self.file, name)
 
-    import vdcore.video.arrays as arrays
+    import vdcore.video.backends.arrays as arrays
 
     monkeypatch.setattr(arrays, "open", Full, raising=False)
     with pytest.raises(OSError, match="No space"):

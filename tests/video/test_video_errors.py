@@ -17,7 +17,7 @@ import pytest
 
 import vdcore
 from helpers.videos import diffuse_quietly, make_frames, write_video
-from vdcore.video import opencv
+from vdcore.video.backends import opencv
 from vdcore.video.opening import open_reader
 
 only_opencv = pytest.mark.usefixtures("without_pyav")

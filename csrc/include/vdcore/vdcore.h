@@ -250,13 +250,19 @@ VD_API vd_status vd_diffuser_set_diffusivity(vd_diffuser *diffuser, const vd_ima
 VD_API vd_status vd_diffuser_reset(vd_diffuser *diffuser);
 
 /*
- * The complete state and the parameters as bytes, for machines of the same byte order.
- * With buffer NULL only *size is set (to the bytes needed); else *size is the room on entry and the
- * bytes written on return; VD_ERROR_OVERFLOW if the room is too small.
+ * The parameters and the complete state as bytes, for the same version of the library on machines of the same byte order.
+ * With buffer NULL only *size is set (to the bytes needed); else *size is the room on entry and the bytes written on return;
+ * VD_ERROR_OVERFLOW if the room is too small.
  */
 VD_API vd_status vd_diffuser_save(vd_diffuser *diffuser, void *buffer, size_t *size);
 
-/* A new diffuser that goes on where the saved one stood; threads as in vd_params. */
+/*
+ * A new diffuser that resumes from a saved state; threads as in vd_params. *diffuser is NULL unless VD_OK.
+ *
+ * The bytes may come from anywhere and have any alignment. A checksum covers all of them: a state that is cut short or
+ * changed anywhere is refused with VD_ERROR_STATE. A forged state, whose checksum fits, is checked as a caller's parameters
+ * and frames are. It never makes the library leave its memory, but it may hold any parameters, and cost what they cost.
+ */
 VD_API vd_status vd_diffuser_load(vd_diffuser **diffuser, const void *buffer, size_t size, int32_t threads);
 
 /* What the library chose, for reports and tests. */

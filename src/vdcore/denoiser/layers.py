@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 
 from vdcore import _core
-from vdcore._arguments import Array
+from vdcore._arrays import Array
 from vdcore.motion import Flow, optical_flow, resized_flow
 from vdcore.noise import NoiseEstimate
 

@@ -8,8 +8,7 @@ from typing import Literal, cast
 import numpy as np
 
 from vdcore import _core
-from vdcore._arguments import choice, integer, number
-from vdcore.filter import MAX_THREADS
+from vdcore._checks import MAX_THREADS, choice, integer, number
 from vdcore.motion import Motion
 from vdcore.noise import NoiseEstimate
 

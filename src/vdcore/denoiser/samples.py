@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from vdcore._arguments import Array
+from vdcore._arrays import Array
 
 MAX_CHANNELS = 4
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vdcore._files import StrPath
-
-from .planes import UPRIGHT, Orientation, Plane
+from .frame import UPRIGHT, Orientation, Plane
 
 Quality = int | Literal["lossless"]
 
@@ -92,12 +90,3 @@ class VideoInfo:
     orientation: Orientation = UPRIGHT
     backend: str = "opencv"
     live: bool = False
-
-
-def readable(path: StrPath) -> Path:
-    """The path of a non-empty readable file, absolute so that FFmpeg takes no part of it for a protocol."""
-    source = Path(path).absolute()
-    with open(source, "rb") as file:
-        if not file.read(1):
-            raise ValueError(f"{source}: the file is empty")
-    return source

@@ -1,34 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what the user names to a reader and a writer; the output appears when it is complete."""
+"""From what the user names to a reader and a writer."""
 
 import errno
 import os
 import re
-import secrets
-import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import Iterable, Sized
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from vdcore._arguments import choice, number
-from vdcore._files import StrPath, beside, checked_place
+from vdcore._checks import choice, number
+from vdcore._files import StrPath
 
-from .arrays import ArrayReader, NpyWriter, TiffWriter, open_npy, open_tiff
+from .backends.arrays import ArrayReader, NpyWriter, TiffWriter, open_npy, open_tiff
+from .files.targets import PATTERN, STANDARD, PictureTarget, Target
 from .info import Encoding, VideoInfo
 from .pipeline import Reader, Writer
 
 Source = StrPath | int | Iterable[Any]
-
 BACKENDS = ("auto", "opencv", "pyav")
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-_PATTERN = re.compile(r"%0?\d*d")
 _PIPE_FORMAT = "yuv4mpegpipe"
 _TIFF = (".tif", ".tiff")
 _USUAL_RATE = 25.0  # frames per second of what does not say
-STANDARD = "-"  # standard input or output
 
 
 def resolve_backend(backend: str) -> str:
@@ -73,7 +68,7 @@ def open_reader(source: Source, backend: str = "auto", fps: float | None = None)
     if isinstance(source, bool) or not isinstance(source, int | str | os.PathLike | Iterable):
         raise TypeError(f"path must be a file, a camera's number or an iterable of frames, got {source!r}")
     if isinstance(source, int):
-        from .camera import CameraReader
+        from .backends.camera import CameraReader
 
         return CameraReader(source)
     if not isinstance(source, str | os.PathLike):
@@ -83,17 +78,17 @@ def open_reader(source: Source, backend: str = "auto", fps: float | None = None)
     suffix = Path(text).suffix.lower()
     if suffix == ".npy":
         return open_npy(Path(source), fps or _USUAL_RATE)
-    if suffix in _TIFF and not _PATTERN.search(Path(text).name):
+    if suffix in _TIFF and not PATTERN.search(Path(text).name):
         return open_tiff(Path(source), fps or _USUAL_RATE)
-    pattern = _PATTERN.search(Path(text).name) and not Path(text).is_file()
+    pattern = PATTERN.search(Path(text).name) and not Path(text).is_file()
     special = text == STANDARD or _ADDRESS.match(text) or pattern
     if chosen == "opencv":
         if special:
             raise ImportError(f'{text} can be read through PyAV only: pip install "vdcore[av]"')
-        from .opencv import OpenCVReader
+        from .backends.opencv import OpenCVReader
 
         return OpenCVReader(source)
-    from .pyav import PyAVReader
+    from .backends.pyav import PyAVReader
 
     if text == STANDARD:
         return PyAVReader(sys.stdin.buffer, container=_PIPE_FORMAT, name="standard input")
@@ -107,7 +102,7 @@ def open_reader(source: Source, backend: str = "auto", fps: float | None = None)
 
 def _first_number(pattern: Path) -> int:
     """The least number of the pictures that a pattern names."""
-    before, after = map(re.escape, _PATTERN.split(pattern.name, maxsplit=1))
+    before, after = map(re.escape, PATTERN.split(pattern.name, maxsplit=1))
     names = re.compile(f"{before}(\\d+){after}")
     entries = os.listdir(pattern.parent) if pattern.parent.is_dir() else []
     numbers = [int(match[1]) for entry in entries if (match := names.fullmatch(entry))]
@@ -121,73 +116,12 @@ def is_rewindable(info: VideoInfo) -> bool:
     return info.path.is_file()
 
 
-class Target:
-    """Where the output goes, as `open_target` makes it."""
-
-    def __init__(self, path: Path | str, name: str) -> None:
-        self.path = path  # what is written to
-        self.name = name
-
-    def commit(self) -> None:
-        """Put what was written in its place."""
-
-
-class _Replaced(Target):
-    """A file that replaces another one when it is complete."""
-
-    def __init__(self, path: Path, place: Path) -> None:
-        super().__init__(path, str(place))
-        self._place = place
-
-    def commit(self) -> None:
-        assert isinstance(self.path, Path)
-        os.replace(self.path, self._place)
-
-
-class _Pictures(Target):
-    """Numbered pictures, in a folder of their own until they are complete."""
-
-    def __init__(self, folder: Path, pattern: Path) -> None:
-        super().__init__(str(folder / pattern.name), str(pattern))
-        self._folder, self._parent = folder, pattern.parent
-
-    def commit(self) -> None:
-        for picture in sorted(self._folder.iterdir()):
-            os.replace(picture, self._parent / picture.name)
-
-
-@contextmanager
-def open_target(out: StrPath) -> Iterator[Target]:
-    """A place to write to beside the output, that is gone at the end unless it was committed.
-
-    Raises
-    ------
-    OSError
-        The output cannot be written.
-    """
-    text = os.fspath(out)
-    if text == STANDARD:
-        yield Target(STANDARD, "standard output")
-        return
-    target = checked_place(out, "out")
-    if _PATTERN.search(target.name):
-        folder = target.with_name(f".{_PATTERN.sub('', target.stem)}-{secrets.token_hex(4)}")
-        folder.mkdir()
-        try:
-            yield _Pictures(folder, target)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        return
-    with beside(target) as path:
-        yield _Replaced(path, target)
-
-
 def check_encoding(out: StrPath, backend: str, encoding: Encoding, info: VideoInfo) -> None:
     """Raise ValueError for what the backend cannot write, before anything is written."""
     path = Path(out)
     if backend == "pyav" or path.suffix.lower() in (".npy", *_TIFF):
         return
-    from .opencv import check_quality, choose_codec
+    from .backends.opencv import check_quality, choose_codec
 
     chosen = choose_codec(path, encoding.codec)
     quality: Any = encoding.quality
@@ -203,14 +137,14 @@ def open_writer(target: Target, reader: Reader, encoding: Encoding, backend: str
     path = Path(target.path)
     if path.suffix.lower() == ".npy":
         return NpyWriter(path, info, reader.picture)
-    if path.suffix.lower() in _TIFF and not isinstance(target, _Pictures):
+    if path.suffix.lower() in _TIFF and not isinstance(target, PictureTarget):
         return TiffWriter(path, info, reader.picture)
     if backend == "opencv":
-        from .opencv import OpenCVWriter, choose_codec
+        from .backends.opencv import OpenCVWriter, choose_codec
 
         quality: Any = encoding.quality
         return OpenCVWriter(path, info.planes[0], info.fps, choose_codec(path, encoding.codec), quality)
-    from .pyav import PyAVReader, PyAVWriter
+    from .backends.pyav import PyAVReader, PyAVWriter
 
     source = reader if isinstance(reader, PyAVReader) else None
     if target.path == STANDARD:

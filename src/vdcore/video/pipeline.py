@@ -15,34 +15,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy.typing as npt
 
+from .frame import Frame
 from .info import VideoInfo
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
-
 QUEUED_FRAMES = 3  # between two stages
-
-
-@dataclass(slots=True)
-class Frame:
-    """A decoded frame.
-
-    Attributes
-    ----------
-    planes : tuple of ndarray
-        What filters see and change in place, as the reader's `planes` describe it.
-    index : int
-        Number of the frame, from 0.
-    seconds : float
-        Time since the first frame.
-    carrier : object
-        What the reader keeps with it.
-    """
-
-    planes: tuple[Array, ...]
-    index: int
-    seconds: float
-    carrier: Any = None
 
 
 class Reader(Protocol):

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels of motion.h for AVX2. */
+#include "kernels/motion.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include "kernels/simd_avx2.h"
+
+#define TABLE_NAME "avx2"
+#define REAL float
+#define SUFFIX f32
+#include "kernels/motion_template.h"
+#define REAL double
+#define SUFFIX f64
+#include "kernels/motion_template.h"
+
+const vd_motion_kernels *vd_motion_kernels_avx2(int is_double) { return is_double ? &table_f64 : &table_f32; }
+#else
+const vd_motion_kernels *vd_motion_kernels_avx2(int is_double)
+{
+    (void)is_double;
+    return NULL;
+}
+#endif

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Template: the kernels of motion.h as plain loops for one real type and instruction set.
+ *
+ * Takes REAL, SUFFIX and TABLE_NAME (a string) and undefines the first two; VD_TARGET is the attribute that selects the
+ * instruction set. WARP_4, if defined, is a function in place of the loop over pixels of four reals.
+ */
+#if !defined(REAL) || !defined(SUFFIX) || !defined(VD_TARGET) || !defined(TABLE_NAME)
+#error "define REAL, SUFFIX, VD_TARGET and TABLE_NAME before including motion_template.h"
+#endif
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define PASTE2(a, b) a##_##b
+#define PASTE(a, b) PASTE2(a, b)
+#define NAME(name) PASTE(name, SUFFIX)
+#define INLINE static inline VD_TARGET
+
+/* Before a loop over pixels: none reads what another one writes. */
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define INDEPENDENT
+#endif
+
+/* ---- warp ---- */
+
+/* Along one axis: the first of four taps for each of n positions start + step i + moved[i], and their weights. moved
+ * becomes the position less its floor. */
+INLINE void NAME(find_axis)(int32_t *restrict first, REAL *restrict weights, REAL *restrict moved, REAL start,
+                            REAL step, REAL low, REAL high, ptrdiff_t n)
+{
+    const REAL a = (REAL)-0.75;
+    REAL *restrict before = weights, *restrict here = weights + n, *restrict next = weights + 2 * n;
+    REAL *restrict after = weights + 3 * n;
+    INDEPENDENT
+    for (ptrdiff_t i = 0; i < n; i++) {
+        REAL at = (start + step * (REAL)(int32_t)i) + moved[i];
+        at = at > low ? at : low;
+        at = at < high ? at : high;
+        int32_t below = (int32_t)at;
+        below -= at < (REAL)below;
+        REAL f = at - (REAL)below, g = 1 - f;
+        REAL outer = a * f * g * g, centre = ((a + 2) * f - (a + 3)) * f * f + 1, far = a * f * f * g;
+        first[i] = below - 1;
+        before[i] = outer;
+        here[i] = centre;
+        next[i] = 1 - outer - centre - far;
+        after[i] = far;
+        moved[i] = f;
+    }
+}
+
+/* Reals of the taps: weights along y and x, [4][width] each, then rows, columns and the positions less their floors. */
+#define TAPS_Y(taps, width) (taps)
+#define TAPS_X(taps, width) ((taps) + 4 * (width))
+#define TAPS_ROWS(taps, width) ((taps) + 8 * (width))
+#define TAPS_COLUMNS(taps, width) ((taps) + 9 * (width))
+#define TAPS_FRACTION_X(taps, width) ((taps) + 10 * (width))
+#define TAPS_FRACTION_Y(taps, width) ((taps) + 11 * (width))
+
+static VD_TARGET int NAME(find_taps)(void *taps_, uint8_t *restrict lost, const float *restrict flow, int64_t y,
+                                     int64_t height, int64_t width, double clamp, double reach)
+{
+    REAL *taps = taps_, *restrict dx = TAPS_FRACTION_X(taps, width), *restrict dy = TAPS_FRACTION_Y(taps, width);
+    const REAL min = (REAL)-reach, max_x = (REAL)(width - 1) + (REAL)reach, max_y = (REAL)(height - 1) + (REAL)reach;
+    int32_t any = 0;
+    INDEPENDENT
+    for (int64_t x = 0; x < width; x++) {
+        int32_t finite = (fabsf(flow[2 * x]) <= FLT_MAX) & (fabsf(flow[2 * x + 1]) <= FLT_MAX);
+        dx[x] = finite ? (REAL)flow[2 * x] : 0;
+        dy[x] = finite ? (REAL)flow[2 * x + 1] : 0;
+        REAL at_x = (REAL)(int32_t)x + dx[x], at_y = (REAL)y + dy[x];
+        any |= !(finite & (at_x >= min) & (at_x <= max_x) & (at_y >= min) & (at_y <= max_y));
+    }
+    for (int64_t x = 0; x < width; x++)
+        lost[x] = 0;
+    if (any)
+        for (int64_t x = 0; x < width; x++) {
+            REAL at_x = (REAL)(int32_t)x + dx[x], at_y = (REAL)y + dy[x];
+            lost[x] = !(fabsf(flow[2 * x]) <= FLT_MAX && fabsf(flow[2 * x + 1]) <= FLT_MAX && at_x >= min &&
+                        at_x <= max_x && at_y >= min && at_y <= max_y);
+        }
+    NAME(find_axis)((int32_t *)TAPS_COLUMNS(taps, width), TAPS_X(taps, width), dx, 0, 1, (REAL)-clamp,
+                    (REAL)(width - 1) + (REAL)clamp, width);
+    NAME(find_axis)((int32_t *)TAPS_ROWS(taps, width), TAPS_Y(taps, width), dy, (REAL)y, 0, (REAL)-clamp,
+                    (REAL)(height - 1) + (REAL)clamp, width);
+    return any;
+}
+
+INLINE int64_t NAME(clamped)(int64_t row, int64_t height) { return row < 0 ? 0 : row < height ? row : height - 1; }
+
+INLINE const REAL *NAME(row_at)(const REAL *picture, ptrdiff_t pitch, int64_t row, int64_t height)
+{
+    return picture + (ptrdiff_t)NAME(clamped)(row, height) * pitch;
+}
+
+/* The four rows of pixel x, from the first of its columns on, and its weights. */
+#define LOAD_TAPS(step)                                                                                                \
+    const REAL *start = picture + (ptrdiff_t)columns[x] * (step);                                                      \
+    const REAL *r0 = NAME(row_at)(start, pitch, rows[x], height),                                                      \
+               *r1 = NAME(row_at)(start, pitch, rows[x] + 1, height);                                                  \
+    const REAL *r2 = NAME(row_at)(start, pitch, rows[x] + 2, height),                                                  \
+               *r3 = NAME(row_at)(start, pitch, rows[x] + 3, height);                                                  \
+    REAL v0 = in_y[x], v1 = in_y[width + x], v2 = in_y[2 * width + x], v3 = in_y[3 * width + x];                       \
+    REAL w0 = in_x[x], w1 = in_x[width + x], w2 = in_x[2 * width + x], w3 = in_x[3 * width + x];
+
+#define NAME_TAPS(taps, width)                                                                                         \
+    const REAL *in_y = TAPS_Y(taps, width), *in_x = TAPS_X(taps, width);                                               \
+    const int32_t *rows = (const int32_t *)TAPS_ROWS(taps, width),                                                     \
+                  *columns = (const int32_t *)TAPS_COLUMNS(taps, width);
+
+#define WARP(STEP)                                                                                                     \
+    for (int64_t x = 0; x < width; x++) {                                                                              \
+        LOAD_TAPS(STEP)                                                                                                \
+        REAL sums[4 * (STEP)];                                                                                         \
+        for (int k = 0; k < 4 * (STEP); k++)                                                                           \
+            sums[k] = (v0 * r0[k] + v1 * r1[k]) + (v2 * r2[k] + v3 * r3[k]);                                           \
+        for (int c = 0; c < (STEP); c++)                                                                               \
+            out[x * (STEP) + c] =                                                                                      \
+                (w0 * sums[c] + w1 * sums[(STEP) + c]) + (w2 * sums[2 * (STEP) + c] + w3 * sums[3 * (STEP) + c]);      \
+    }
+
+static VD_TARGET void NAME(warp)(void *out_, const void *picture_, ptrdiff_t pitch, const void *taps_, int64_t height,
+                                 int64_t width, int step)
+{
+    REAL *restrict out = out_;
+    const REAL *restrict picture = picture_, *restrict taps = taps_;
+    NAME_TAPS(taps, width)
+#ifdef WARP_4
+    if (step == 4)
+        WARP_4(out, picture, pitch, height, width, rows, columns, in_y, in_x);
+#else
+    if (step == 4)
+        WARP(4)
+#endif
+    else if (step == 2)
+        WARP(2)
+    else
+        WARP(1)
+}
+
+static VD_TARGET void NAME(warp_evidence)(void *weight_, void *variance_, const void *picture_, ptrdiff_t pitch,
+                                          const void *taps_, int64_t height, int64_t width)
+{
+    REAL *restrict weight = weight_, *restrict variance = variance_;
+    const REAL *restrict picture = picture_, *restrict taps = taps_;
+    const REAL *restrict part_x = TAPS_FRACTION_X(taps, width), *restrict part_y = TAPS_FRACTION_Y(taps, width);
+    NAME_TAPS(taps, width)
+    for (int64_t x = 0; x < width; x++) {
+        LOAD_TAPS(2)
+        REAL f = part_x[x], h = part_y[x], g = 1 - f, sums[8], near[8];
+        v0 *= v0;
+        v1 *= v1;
+        v2 *= v2;
+        v3 *= v3;
+        for (int k = 0; k < 8; k++)
+            sums[k] = (v0 * r0[k] + v1 * r1[k]) + (v2 * r2[k] + v3 * r3[k]);
+        for (int k = 0; k < 8; k++)
+            near[k] = (1 - h) * r1[k] + h * r2[k];
+        weight[x] = g * near[2] + f * near[4];
+        variance[x] = (w0 * w0 * sums[1] + w1 * w1 * sums[3]) + (w2 * w2 * sums[5] + w3 * w3 * sums[7]);
+    }
+}
+
+/* The taps around one pixel of an estimate, and how they count. */
+typedef struct NAME(mending) {
+    ptrdiff_t row[4];
+    int32_t column;
+    bool known[4][4], complete;
+    REAL in_y[4], in_x[4];
+    REAL near[2][2]; /* weights of the bilinear mean of what is known */
+} NAME(mending);
+
+/* Returns whether a tap is missing. */
+INLINE bool NAME(find_missing)(NAME(mending) * m, const vd_estimate_layout *layout, const REAL *estimate,
+                               const REAL *taps, int64_t x)
+{
+    int64_t width = layout->width;
+    const REAL *evidence = estimate + vd_estimate_evidence(layout);
+    NAME_TAPS(taps, width)
+    bool missing = false;
+    m->column = columns[x];
+    m->complete = true;
+    for (int j = 0; j < 4; j++) {
+        m->row[j] = (ptrdiff_t)NAME(clamped)(rows[x] + j, layout->height) * layout->pitch;
+        m->in_y[j] = in_y[j * width + x];
+        m->in_x[j] = in_x[j * width + x];
+    }
+    for (int j = 0; j < 4; j++)
+        for (int i = 0; i < 4; i++) {
+            bool known = evidence[m->row[j] + 2 * (m->column + i)] > 0;
+            m->known[j][i] = known;
+            missing = missing || !known;
+            m->complete = m->complete && (known || m->in_y[j] * m->in_x[i] == 0);
+        }
+    REAL f = TAPS_FRACTION_X(taps, width)[x], h = TAPS_FRACTION_Y(taps, width)[x];
+    REAL linear_y[2] = {1 - h, h}, linear_x[2] = {1 - f, f}, sum = 0;
+    for (int j = 0; j < 2; j++)
+        for (int i = 0; i < 2; i++) {
+            m->near[j][i] = m->known[j + 1][i + 1] ? linear_y[j] * linear_x[i] : 0;
+            sum += m->near[j][i];
+        }
+    for (int j = 0; j < 2; j++)
+        for (int i = 0; i < 2; i++)
+            m->near[j][i] = sum > 0 ? m->near[j][i] / sum : 0;
+    return missing;
+}
+
+/* The taps' sum for one of `step` reals per pixel, of which `first` is that of column 0 in row 0. */
+INLINE REAL NAME(mended)(const NAME(mending) * m, const REAL *first, int step, bool squared)
+{
+    REAL sum = 0;
+    if (!m->complete) {
+        for (int j = 0; j < 2; j++)
+            for (int i = 0; i < 2; i++)
+                if (m->near[j][i] > 0) {
+                    REAL part = m->near[j][i];
+                    sum += (squared ? part * part : part) * first[m->row[j + 1] + (m->column + i + 1) * step];
+                }
+        return sum;
+    }
+    REAL column[4];
+    for (int i = 0; i < 4; i++) {
+        REAL terms[4];
+        for (int j = 0; j < 4; j++) {
+            REAL part = squared ? m->in_y[j] * m->in_y[j] : m->in_y[j];
+            terms[j] = m->known[j][i] ? part * first[m->row[j] + (m->column + i) * step] : 0;
+        }
+        REAL part = squared ? m->in_x[i] * m->in_x[i] : m->in_x[i];
+        column[i] = part * ((terms[0] + terms[1]) + (terms[2] + terms[3]));
+    }
+    return (column[0] + column[1]) + (column[2] + column[3]);
+}
+
+static VD_TARGET void NAME(mend)(void *planes_, ptrdiff_t plane_pitch, const vd_estimate_layout *layout,
+                                 const void *estimate_, const void *taps_, const uint8_t *lost, int holes)
+{
+    REAL *planes = planes_;
+    const REAL *estimate = estimate_, *taps = taps_;
+    int64_t channels = layout->channels;
+    REAL *weight = planes + channels * plane_pitch, *variance = weight + plane_pitch;
+    for (int64_t x = 0; x < layout->width; x++) {
+        NAME(mending) m;
+        if ((lost != NULL && lost[x]) || !(weight[x] >= (REAL)VD_MIN_WEIGHT)) {
+            for (int64_t c = 0; c < channels + 2; c++)
+                planes[c * plane_pitch + x] = 0;
+        } else if (holes && NAME(find_missing)(&m, layout, estimate, taps, x)) {
+            for (int64_t c = 0; c < channels; c++)
+                planes[c * plane_pitch + x] = NAME(mended)(&m, estimate + vd_estimate_group(layout, c / 4) + c % 4,
+                                                           vd_estimate_step(channels, c / 4), false);
+            variance[x] = NAME(mended)(&m, estimate + vd_estimate_evidence(layout) + 1, 2, true);
+        }
+    }
+}
+
+/* ---- planes ---- */
+
+static VD_TARGET void NAME(split)(void *planes_, ptrdiff_t plane_pitch, const void *row_, int64_t pixels, int64_t step,
+                                  int64_t channels)
+{
+    REAL *restrict planes = planes_;
+    const REAL *restrict row = row_;
+    if (step == 1)
+        memcpy(planes, row, (size_t)pixels * sizeof *row);
+    else if (step == 4 && channels == 3) {
+        REAL *restrict p0 = planes, *restrict p1 = planes + plane_pitch, *restrict p2 = planes + 2 * plane_pitch;
+        INDEPENDENT
+        for (int64_t x = 0; x < pixels; x++) {
+            p0[x] = row[4 * x];
+            p1[x] = row[4 * x + 1];
+            p2[x] = row[4 * x + 2];
+        }
+    } else if (step == 3 && channels == 3) {
+        REAL *restrict p0 = planes, *restrict p1 = planes + plane_pitch, *restrict p2 = planes + 2 * plane_pitch;
+        INDEPENDENT
+        for (int64_t x = 0; x < pixels; x++) {
+            p0[x] = row[3 * x];
+            p1[x] = row[3 * x + 1];
+            p2[x] = row[3 * x + 2];
+        }
+    } else
+        for (int64_t c = 0; c < channels; c++)
+            for (int64_t x = 0; x < pixels; x++)
+                planes[c * plane_pitch + x] = row[x * step + c];
+}
+
+static VD_TARGET void NAME(join)(void *row_, const void *planes_, ptrdiff_t plane_pitch, int64_t pixels, int64_t step,
+                                 int64_t channels)
+{
+    REAL *restrict row = row_;
+    const REAL *restrict planes = planes_;
+    const REAL *restrict p0 = planes, *restrict p1 = planes + plane_pitch, *restrict p2 = planes + 2 * plane_pitch;
+    if (step == 1)
+        memcpy(row, planes, (size_t)pixels * sizeof *row);
+    else if (step == 2 && channels == 2) {
+        INDEPENDENT
+        for (int64_t x = 0; x < pixels; x++) {
+            row[2 * x] = p0[x];
+            row[2 * x + 1] = p1[x];
+        }
+    } else if (step == 4 && channels == 3) {
+        INDEPENDENT
+        for (int64_t x = 0; x < pixels; x++) {
+            row[4 * x] = p0[x];
+            row[4 * x + 1] = p1[x];
+            row[4 * x + 2] = p2[x];
+            row[4 * x + 3] = 0;
+        }
+    } else if (step == 3 && channels == 3) {
+        INDEPENDENT
+        for (int64_t x = 0; x < pixels; x++) {
+            row[3 * x] = p0[x];
+            row[3 * x + 1] = p1[x];
+            row[3 * x + 2] = p2[x];
+        }
+    } else
+        for (int64_t c = 0; c < channels; c++)
+            for (int64_t x = 0; x < pixels; x++)
+                row[x * step + c] = planes[c * plane_pitch + x];
+}
+
+static VD_TARGET void NAME(measure)(void *planes_, ptrdiff_t plane_pitch, const double *confidence, int64_t shares,
+                                    const double *gain, const double *offset, double min_variance, int64_t channels,
+                                    int64_t pixels, double *restrict scratch)
+{
+    REAL *planes = planes_;
+    REAL *restrict weight = planes + channels * plane_pitch, *restrict variance = weight + plane_pitch;
+    double count = (double)channels;
+    for (int64_t x = 0; x < pixels; x++)
+        scratch[x] = 1;
+    for (int64_t c = 0; confidence != NULL && c < shares; c++)
+        for (int64_t x = 0; x < pixels; x++) {
+            double share = confidence[x * shares + c];
+            scratch[x] = share < scratch[x] ? share : scratch[x];
+        }
+    for (int64_t c = 0; c < channels; c++) {
+        const REAL *restrict samples = planes + c * plane_pitch;
+        for (int64_t x = 0; x < pixels; x++)
+            scratch[x] = samples[x] == samples[x] ? scratch[x] : 0;
+    }
+    for (int64_t x = 0; x < pixels; x++)
+        weight[x] = (REAL)(scratch[x] >= VD_MIN_WEIGHT ? scratch[x] : 0);
+    for (int64_t x = 0; x < pixels; x++)
+        scratch[x] = 0;
+    for (int64_t c = 0; gain != NULL && c < channels; c++) {
+        const REAL *restrict samples = planes + c * plane_pitch;
+        const double slope = gain[c], base = offset[c];
+        for (int64_t x = 0; x < pixels; x++) {
+            double expected = slope * (double)samples[x] + base;
+            scratch[x] += expected > min_variance ? expected : min_variance;
+        }
+    }
+    for (int64_t x = 0; x < pixels; x++)
+        variance[x] = (REAL)(weight[x] > 0 ? scratch[x] / count : 0);
+}
+
+/* ---- gate ---- */
+
+static VD_TARGET void NAME(differ)(void *out_, ptrdiff_t out_pitch, const void *a_, const void *b_,
+                                   ptrdiff_t plane_pitch, int64_t channels, int64_t pixels)
+{
+    REAL *out = out_;
+    const REAL *a = a_, *b = b_;
+    const REAL *restrict weight_a = a + channels * plane_pitch, *restrict weight_b = b + channels * plane_pitch;
+    const REAL *restrict noise_a = weight_a + plane_pitch, *restrict noise_b = weight_b + plane_pitch;
+    REAL *restrict count = out + VD_DIFFERENCE_COUNT * out_pitch, *restrict noise =
+                                                                      out + VD_DIFFERENCE_NOISE * out_pitch;
+    REAL *restrict energy = out + VD_DIFFERENCE_ENERGY * out_pitch;
+    const REAL number = (REAL)channels;
+    for (int64_t x = 0; x < pixels; x++) {
+        REAL both = (weight_a[x] > 0) & (weight_b[x] > 0) ? (REAL)1 : (REAL)0, sum = noise_a[x] + noise_b[x];
+        count[x] = both;
+        noise[x] = both > 0 ? sum : 0;
+        energy[x] = 0;
+    }
+    for (int64_t c = 0; c < channels; c++) {
+        const REAL *restrict values_a = a + c * plane_pitch, *restrict values_b = b + c * plane_pitch;
+        REAL *restrict values = out + (VD_DIFFERENCE_VALUES + c) * out_pitch;
+        for (int64_t x = 0; x < pixels; x++) {
+            REAL difference = values_a[x] - values_b[x];
+            difference = count[x] > 0 ? difference : 0;
+            values[x] = difference;
+            energy[x] += difference * difference;
+        }
+    }
+    for (int64_t x = 0; x < pixels; x++)
+        energy[x] = energy[x] / number;
+}
+
+static VD_TARGET void NAME(sum_along)(void *sums_, const void *values_, int radius, int64_t pixels)
+{
+    REAL *restrict sums = sums_;
+    const REAL *restrict v = values_;
+    if (radius == 2) {
+        for (int64_t x = 0; x < pixels; x++)
+            sums[x] = (((v[x] + v[x - 1]) + v[x + 1]) + v[x - 2]) + v[x + 2];
+    } else if (radius == 4) {
+        for (int64_t x = 0; x < pixels; x++)
+            sums[x] = (((((((v[x] + v[x - 1]) + v[x + 1]) + v[x - 2]) + v[x + 2]) + v[x - 3]) + v[x + 3]) + v[x - 4]) +
+                      v[x + 4];
+    }
+}
+
+static VD_TARGET void NAME(add_rows)(void *out_, const void *const *rows_, int count, int64_t n)
+{
+    REAL *restrict out = out_;
+    const REAL *const *rows = (const REAL *const *)rows_;
+    if (count == 9) {
+        const REAL *restrict r0 = rows[0], *restrict r1 = rows[1], *restrict r2 = rows[2], *restrict r3 = rows[3];
+        const REAL *restrict r4 = rows[4], *restrict r5 = rows[5], *restrict r6 = rows[6], *restrict r7 = rows[7];
+        const REAL *restrict r8 = rows[8];
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (((((((r0[i] + r1[i]) + r2[i]) + r3[i]) + r4[i]) + r5[i]) + r6[i]) + r7[i]) + r8[i];
+    } else if (count == 5) {
+        const REAL *restrict r0 = rows[0], *restrict r1 = rows[1], *restrict r2 = rows[2], *restrict r3 = rows[3];
+        const REAL *restrict r4 = rows[4];
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (((r0[i] + r1[i]) + r2[i]) + r3[i]) + r4[i];
+    } else {
+        memcpy(out, rows[0], (size_t)n * sizeof *out);
+        for (int k = 1; k < count; k++) {
+            const REAL *restrict row = rows[k];
+            for (int64_t i = 0; i < n; i++)
+                out[i] += row[i];
+        }
+    }
+}
+
+/* (r - limit) / scale where that is above 0, of r = value / noise; without noise, anything above 0 is too much. */
+INLINE double NAME(excess)(double value, double noise, double limit, double scale)
+{
+    double beyond = value / noise - limit, some = beyond / scale;
+    some = beyond > 0 ? some : 0;
+    double none = value > 0 ? INFINITY : 0;
+    return noise > 0 ? some : none;
+}
+
+static VD_TARGET void NAME(coefficients)(double *restrict out, const void *window_, ptrdiff_t plane_pitch,
+                                         const vd_gate *gate, int64_t channels, int64_t pixels)
+{
+    const REAL *window = window_;
+    const REAL *restrict count = window + VD_WINDOW_COUNT * plane_pitch;
+    const REAL *restrict energy = window + VD_WINDOW_ENERGY * plane_pitch;
+    const REAL *restrict near_noise = window + VD_WINDOW_NEAR_NOISE * plane_pitch;
+    const REAL *restrict far_noise = window + VD_WINDOW_FAR_NOISE * plane_pitch;
+    const double number = (double)channels;
+    for (int64_t x = 0; x < pixels; x++)
+        out[x] = 0;
+    for (int64_t c = 0; c < channels; c++) {
+        const REAL *restrict values = window + (VD_WINDOW_VALUES + c) * plane_pitch;
+        for (int64_t x = 0; x < pixels; x++)
+            out[x] += (double)values[x] * (double)values[x];
+    }
+    for (int64_t x = 0; x < pixels; x++) {
+        int pixels_near = (int)count[x];
+        double near =
+            NAME(excess)(energy[x], near_noise[x], gate->near_limit[pixels_near], gate->near_scale[pixels_near]);
+        near = pixels_near > 0 ? near : 0;
+        out[x] = NAME(excess)(out[x] / number, far_noise[x], gate->far_limit, gate->far_scale) + near;
+    }
+    for (int64_t x = 0; x < pixels; x++)
+        out[x] = out[x] > 0 ? exp(-out[x]) : 1;
+}
+
+/* ---- merge ---- */
+
+static VD_TARGET int NAME(merge)(void *out_, const void *a_, const void *b_, ptrdiff_t plane_pitch,
+                                 const double *restrict coefficients, double decay, int64_t channels, int64_t pixels,
+                                 double *restrict shares)
+{
+    REAL *out = out_;
+    const REAL *a = a_, *b = b_;
+    const REAL *restrict weight_a = a + channels * plane_pitch, *restrict weight_b = b + channels * plane_pitch;
+    const REAL *restrict noise_a = weight_a + plane_pitch, *restrict noise_b = weight_b + plane_pitch;
+    REAL *restrict weight = out + channels * plane_pitch, *restrict noise = weight + plane_pitch;
+    int32_t missing = 0;
+    /* share: how far a counts; 0 for b alone, -1 for a alone */
+    for (int64_t x = 0; x < pixels; x++) {
+        double own = weight_a[x], other = decay * (double)weight_b[x];
+        if (coefficients != NULL)
+            other *= coefficients[x];
+        double sum = own + other, share = own / sum, rest = other / sum;
+        double variance = rest * rest * (double)noise_b[x];
+        double both = variance + share * share * (double)noise_a[x];
+        share = own > 0 ? share : 0;
+        variance = own > 0 ? both : variance;
+        int32_t counts = other >= VD_MIN_WEIGHT;
+        shares[x] = counts ? share : -1;
+        weight[x] = counts ? (REAL)sum : weight_a[x];
+        noise[x] = counts ? (REAL)variance : noise_a[x];
+        missing |= !(weight[x] > 0);
+    }
+    for (int64_t c = 0; c < channels; c++) {
+        const REAL *restrict values_a = a + c * plane_pitch, *restrict values_b = b + c * plane_pitch;
+        REAL *restrict values = out + c * plane_pitch;
+        for (int64_t x = 0; x < pixels; x++) {
+            double share = shares[x];
+            REAL mixed = values_b[x] + (REAL)(share * (double)(values_a[x] - values_b[x]));
+            mixed = share > 0 ? mixed : values_b[x];
+            values[x] = share < 0 ? values_a[x] : mixed;
+        }
+    }
+    return missing != 0;
+}
+
+static const vd_motion_kernels NAME(table) = {
+    .name = TABLE_NAME,
+    .find_taps = NAME(find_taps),
+    .warp = NAME(warp),
+    .warp_evidence = NAME(warp_evidence),
+    .mend = NAME(mend),
+    .split = NAME(split),
+    .join = NAME(join),
+    .measure = NAME(measure),
+    .differ = NAME(differ),
+    .sum_along = NAME(sum_along),
+    .add_rows = NAME(add_rows),
+    .coefficients = NAME(coefficients),
+    .merge = NAME(merge),
+};
+
+#undef WARP
+#undef NAME_TAPS
+#undef LOAD_TAPS
+#undef TAPS_Y
+#undef TAPS_X
+#undef TAPS_ROWS
+#undef TAPS_COLUMNS
+#undef TAPS_FRACTION_X
+#undef TAPS_FRACTION_Y
+#undef INDEPENDENT
+#undef INLINE
+#undef NAME
+#undef PASTE
+#undef PASTE2
+#undef SUFFIX
+#undef REAL

@@ -1,0 +1,532 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Diffuser`, the filter of a stream of frames."""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vdcore import _core, models
+from vdcore._arrays import (
+    Array,
+    apart,
+    as_factors,
+    as_frame,
+    as_frames,
+    as_output,
+    as_weights,
+    is_in_place,
+    per_frame,
+)
+from vdcore._checks import number
+from vdcore.motion import Motion
+
+from .parameters import USUAL_STEP, Boundary, Dither, FilterParameters, Sigma, TimeUnit, filter_parameters
+
+if TYPE_CHECKING:
+    from vdcore.noise import NoiseEstimate
+    from vdcore.recursion import Recursion
+
+_STATE = struct.Struct("<8sII")  # magic, length and CRC-32 of the JSON that follows; then vd_diffuser_save
+_MAGIC = b"vdcore\x00\x02"
+
+
+@dataclass(frozen=True)
+class DiffuserInfo:
+    """What a `Diffuser` chose and holds.
+
+    Attributes
+    ----------
+    instruction_set : str
+        "scalar", "avx2", "avx512" or "neon".
+    method : str
+        "none" before the first frame, then "fixed", "float", "double" or "pyramid".
+    threads : int
+        Threads that a large frame is shared by.
+    levels : int
+        Halvings of the resolution that the pyramid uses, else 0.
+    masked : bool
+        Whether a confidence or NaN was seen.
+    pending : int
+        Frames in the lookahead queue.
+    frames : int
+        Frames taken since creation or reset.
+    spatial_bound : float
+        Proved bound of the spatial method's error, as a fraction of the range.
+    weight : float
+        Accumulated weight D away from masks.
+    state_bytes : int
+        Memory held by the state and the queue.
+    height, width, channels : int
+        Shape of the stream, 0 before the first frame.
+    dtype : str or None
+        dtype of the stream, None before the first frame.
+    """
+
+    instruction_set: str
+    method: str
+    threads: int
+    levels: int
+    masked: bool
+    pending: int
+    frames: int
+    spatial_bound: float
+    weight: float
+    state_bytes: int
+    height: int
+    width: int
+    channels: int
+    dtype: str | None
+
+
+class Diffuser:
+    r"""Spatio-temporal diffusion filter of a stream of frames.
+
+    Frame after frame, the diffuser returns
+
+    .. math::
+
+        u(x, t) = \frac{\sum_i m_i f_i G(x - x_i) e^{-(t - t_i) / \tau}}
+                       {\sum_i m_i G(x - x_i) e^{-(t - t_i) / \tau}},
+        \qquad G(d) = e^{-d^2 / 2 \sigma^2},
+
+    the sum running over all samples f_i of all frames so far, each with its confidence m_i in [0, 1] (1 by
+    default). The recursion N <- a N + G * (m f), D <- a D + G * m, with a = exp(-dt / tau) and u = N / D, is
+    this formula exactly: neither memory nor work per frame depends on tau or on the length of the video.
+
+    Parameters
+    ----------
+    sigma : float or (float, float)
+        Spatial standard deviation in pixels, >= 0 and finite, or (sigma_y, sigma_x). 0 = no spreading.
+    tau : float
+        Time constant, >= 0, in `time_unit`. 0 = no memory, inf = running mean.
+    model : str or model of `vdcore.models`, optional
+        What decides how strongly a sample counts: an instance, or a text such as "bilateral:range_sigma=20".
+        Models that depend on the picture give weighted means only and have an accuracy of single precision
+        (double for float64 frames).
+    normalize : bool, optional
+        True: the weighted mean u = N / D. False ("raw mode"): the sum u = N as written, with `coefficients`
+        of any sign; integer frames then give float32.
+    boundary : {"renormalize", "reflect", "nearest", "constant"}, optional
+        Beyond the edges: no samples, d c b a | a b c d | d c b a, a a a a | a b c d | d d d d, or `cval`.
+    cval : float, optional
+        The value beyond the edges for ``boundary="constant"``, in the unit of the samples.
+    truncate : float, optional
+        The kernel ends at int(truncate * sigma + 0.5) pixels.
+    fill : float or None, optional
+        The value of samples that no source has ever reached; None keeps that of the frame. NaN is allowed
+        for float frames.
+    lookahead : int, optional
+        Future frames in the two-sided time kernel exp(-abs(t - t_i) / tau). Output comes that much later.
+    tolerance : float or None, optional
+        Bound of the error before rounding, > 0, as a fraction of the range (255, 65535 or 1). None is 1e-3
+        for uint8, 1e-5 for uint16 and float32, 1e-12 for float64.
+    time_unit : {"frames", "seconds"}, optional
+        Unit of `tau` and of every `dt`.
+    threads : int or None, optional
+        Threads to use, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors that
+        this process may use. The result does not depend on it.
+    dither : {None, "ordered"}, optional
+        "ordered" rounds integer output against an 8 x 8 threshold pattern, against banding.
+    motion : {None, "flow"} or callable, optional
+        How the content moves. "flow" estimates the optical flow (OpenCV's dense inverse search [3]_) from
+        each frame to the last result; a callable ``motion(frame, other)`` gets the two, in the shape and
+        dtype of the stream, and returns (dx, dy) in pixels, float of shape (H, W, 2), such that
+        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite, or leads out of
+        the picture, the past does not count.
+    gate : float or NoiseEstimate, optional
+        The noise, as a standard deviation > 0 in sample units or as `estimate_noise` returns it: the past
+        counts at a pixel only as far as noise explains how the surroundings differ from it.
+
+    Attributes
+    ----------
+    parameters : FilterParameters
+        The parameters, checked.
+    info : DiffuserInfo
+        What the diffuser chose and holds.
+
+    Notes
+    -----
+    A diffuser serves one thread at a time: a call that arrives while another is running raises RuntimeError
+    and changes nothing. The global interpreter lock is released while a frame is computed.
+
+    A new diffuser, or one just reset, has seen nothing: its first output is the first frame smoothed in space
+    alone, and the smoothing in time sets in over the next `tau` frames. Without `lookahead` only the past
+    counts, so that the output lags behind motion by about `tau`.
+
+    Every array that NumPy can view is taken as it is, with any strides: anything with the buffer protocol,
+    ``__array_interface__``, ``__array__`` or DLPack on the CPU. Frames are uint8 (range 255), uint16 (65535),
+    float32 or float64 (1); NaN marks a missing sample (m = 0) and infinities are refused.
+
+    With `motion` or `gate`, time comes first: each pixel keeps an estimate u of effective weight W, moved
+    along the motion, u', W', and
+
+    .. math::
+
+        W = m + a c W', \qquad u = (m f + a c W' u') / W,
+
+    with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moved ones stay sharp, and what
+    does not match starts again; a cut needs no special case. The spatial model then runs on u, where a pixel
+    counts as min(W, 1). `NonLocalMeans` whose noise is 0 takes the noise that is left in u, if there is a
+    gate. With `lookahead` future frames are moved and gated in the same way. Noise that is correlated between
+    pixels wants a larger `gate`. All of it is in single precision, double for float64 frames.
+
+    References
+    ----------
+    .. [1] H. Knutsson and C.-F. Westin, "Normalized and differential convolution", CVPR 1993.
+    .. [2] T. Lindeberg, "Scale-space for discrete signals", IEEE TPAMI 12(3), 1990.
+    .. [3] T. Kroeger, R. Timofte, D. Dai and L. Van Gool, "Fast optical flow using dense inverse search",
+       ECCV 2016.
+    .. [4] P. Arias and J.-M. Morel, "Kalman filtering of patches for frame-recursive video denoising", CVPR
+       Workshops 2019: a coefficient per patch.
+
+    Examples
+    --------
+    >>> diffuser = vdcore.Diffuser(sigma=1.5, tau=3)
+    >>> for frame in camera:
+    ...     show(diffuser(frame))
+    """
+
+    def __init__(
+        self,
+        sigma: Sigma,
+        tau: float,
+        *,
+        model: str | models.Model = "gaussian",
+        normalize: bool = True,
+        boundary: Boundary = "renormalize",
+        cval: float = 0.0,
+        truncate: float = 4.0,
+        fill: float | None = None,
+        lookahead: int = 0,
+        tolerance: float | None = None,
+        time_unit: TimeUnit = "frames",
+        threads: int | None = None,
+        dither: Dither | None = None,
+        motion: Motion | None = None,
+        gate: "float | NoiseEstimate | None" = None,
+    ) -> None:
+        parameters = filter_parameters(
+            sigma,
+            tau,
+            model=model,
+            normalize=normalize,
+            boundary=boundary,
+            cval=cval,
+            truncate=truncate,
+            fill=fill,
+            lookahead=lookahead,
+            tolerance=tolerance,
+            time_unit=time_unit,
+            threads=threads,
+            dither=dither,
+            motion=motion,
+            gate=gate,
+        )
+        self._adopt(parameters, new_core(parameters), None)
+
+    def _adopt(
+        self, parameters: FilterParameters, core: "_core.Diffuser | Recursion", ndim: int | None
+    ) -> None:
+        self.parameters = parameters
+        self._core = core
+        self._ndim = ndim  # dimensions of the last frame, for flush; None before the first
+
+    def __call__(
+        self,
+        frame: object,
+        dt: float | None = None,
+        *,
+        confidence: object = None,
+        coefficients: object = None,
+        out: Any = None,
+        dtype: npt.DTypeLike | None = None,
+    ) -> Array | None:
+        """Take one frame and return one.
+
+        Parameters
+        ----------
+        frame : array_like, shape (H, W) or (H, W, C)
+            uint8, uint16, float32 or float64; the same shape and dtype in every call.
+        dt : float, optional
+            Time since the last frame in `time_unit`, >= 0. 1 by default for frames; for seconds it must be
+            given from the second frame on. Not used for the first frame.
+        confidence : array_like, optional
+            How far each pixel or sample counts, shape (H, W) or that of the frame: bool, float in [0, 1], or
+            uint8 where 255 is 1.
+        coefficients : array_like, optional
+            In raw mode, a factor of any sign for each pixel or sample, shape (H, W) or that of the frame,
+            float32 or float64.
+        out : array, optional
+            Where to write the result, of the frame's shape; dtype as below. It may be the frame itself or
+            share memory with it in any way.
+        dtype : dtype, optional
+            That of the frame (in raw mode float32 for integer frames) by default; or float32 or float64.
+
+        Returns
+        -------
+        ndarray or None
+            The frame's shape; `out` itself if it was given. With lookahead, the frame `lookahead` calls ago,
+            and None while there is none.
+
+        Raises
+        ------
+        ValueError, TypeError
+            An argument is wrong. The diffuser and `out` are then as before.
+        RuntimeError
+            Another thread is using this diffuser.
+        """
+        samples = as_frame(frame)
+        models.check_shape(self.parameters.model, samples.shape)
+        result = as_output(out, dtype, samples.shape, samples.dtype, self.parameters.normalize)
+        weights = None if confidence is None else as_weights(confidence, "confidence", samples.shape)
+        factors = None if coefficients is None else as_factors(coefficients, "coefficients", samples.shape)
+        step = self._steps(None, 1)[0] if dt is None else number(dt, "dt", 0)
+        ready = self._core.push(samples, result, step, apart(weights, result), apart(factors, result))
+        self._ndim = samples.ndim
+        if not ready:
+            return None
+        return result if out is None else out
+
+    def push_many(
+        self,
+        frames: object,
+        dt: float | Sequence[float] | npt.NDArray[Any] | None = None,
+        *,
+        confidence: object = None,
+        coefficients: object = None,
+        out: Any = None,
+        dtype: npt.DTypeLike | None = None,
+    ) -> Array:
+        """Take several frames at once: the same bits as frame by frame, in one call.
+
+        Parameters
+        ----------
+        frames : array_like, shape (T, H, W) or (T, H, W, C), or iterable of frames
+            Channels are always last.
+        dt : float or sequence of T floats, optional
+            As in a call, for all frames or for each.
+        confidence, coefficients : array_like or sequence, optional
+            As in a call; one of shape (H, W) for all frames, or T of them.
+        out : array, optional
+            Where to write, of the shape of `frames`. It may be `frames` itself unless there is lookahead, and
+            must share no memory with it otherwise.
+        dtype : dtype, optional
+            As in a call.
+
+        Returns
+        -------
+        ndarray, shape (N, H, W) or (N, H, W, C)
+            The frames that became ready, N <= T of them; a view of `out` if it was given.
+
+        Raises
+        ------
+        ValueError, TypeError
+            An argument is wrong. The frames before the one at fault have been taken.
+        RuntimeError
+            Another thread is using this diffuser.
+        """
+        stack = as_frames(frames)
+        if stack.ndim not in (3, 4):
+            raise ValueError(f"frames must have shape (T, H, W) or (T, H, W, C), got {stack.shape}")
+        models.check_shape(self.parameters.model, stack.shape[1:])
+        result = as_output(out, dtype, stack.shape, stack.dtype, self.parameters.normalize)
+        weights = per_frame(confidence, "confidence", stack, result, as_weights)
+        factors = per_frame(coefficients, "coefficients", stack, result, as_factors)
+        steps = self._steps(dt, len(stack))
+        if is_in_place(stack, result) and self.parameters.lookahead:
+            raise ValueError("out must share no memory with frames when there is lookahead")
+        written = self._core.push_many(stack, result, steps, weights, factors)
+        self._ndim = stack.ndim - 1
+        return result[:written]
+
+    def _steps(self, dt: Any, count: int) -> list[float]:
+        """Return `count` time steps."""
+        if dt is None:
+            if self.parameters.time_unit == "frames":
+                return [1.0] * count
+            if count > 1 or self.info.frames > 0:
+                raise ValueError('dt must be given with time_unit="seconds": the time since the last frame')
+            return [0.0]
+        if np.ndim(dt) == 0:
+            return [number(dt, "dt", 0)] * count
+        if len(dt) != count:
+            raise ValueError(f"dt must be a number or one per frame, got {len(dt)} for {count} frames")
+        return [number(step, "dt", 0) for step in dt]
+
+    def flush(self, out: Any = None, *, dtype: npt.DTypeLike | None = None) -> Iterator[Array]:
+        """Yield the frames still in the lookahead queue, one by one.
+
+        Parameters
+        ----------
+        out : array, optional
+            Where to write each of them in turn.
+        dtype : dtype, optional
+            As in a call.
+
+        Yields
+        ------
+        ndarray
+            The next frame; `out` itself if it was given.
+
+        Notes
+        -----
+        Afterwards the memory in time stands as after the last frame; a further frame continues the stream.
+        """
+        while (info := self.info).pending:
+            shape = (info.height, info.width, info.channels)[: self._ndim]
+            result = as_output(out, dtype, shape, np.dtype(info.dtype), self.parameters.normalize)
+            if not self._core.flush(result):
+                break
+            yield result if out is None else out
+
+    def reset(self) -> None:
+        """Forget every frame, the shape and the dtype; keep the parameters."""
+        self._core.reset()
+        self._ndim = None
+
+    @property
+    def info(self) -> DiffuserInfo:
+        """What the diffuser chose and holds."""
+        return DiffuserInfo(**self._core.info())
+
+    def copy(self) -> Self:
+        """Return an independent diffuser with the same parameters and state."""
+        twin = object.__new__(type(self))
+        twin._adopt(self.parameters, self._core.copy(), self._ndim)
+        return twin
+
+    def state(self) -> bytes:
+        """Return the parameters and the complete state, for `restore` and `from_state`.
+
+        They can be read by the same version of vdcore on every machine of the same byte order. A callable
+        given as `motion` is not in them: `restore` keeps that of its own diffuser.
+        """
+        parameters = self.parameters
+        values = asdict(parameters) | {"ndim": self._ndim}
+        values["model"] = models.values_of(parameters.model)
+        values["motion"] = parameters.motion if parameters.motion in (None, "flow") else "callable"
+        if parameters.gate is not None and not isinstance(parameters.gate, float):
+            values["gate"] = {name: part.tolist() for name, part in asdict(parameters.gate).items()}
+        header = json.dumps(values).encode()
+        return _STATE.pack(_MAGIC, len(header), zlib.crc32(header)) + header + self._core.save()
+
+    def restore(self, state: bytes) -> None:
+        """Go on where the diffuser that gave `state` stood, with its parameters; `threads` stays.
+
+        Raises
+        ------
+        ValueError
+            The state is damaged, cut short or of another version. This diffuser is then as before.
+        """
+        parameters, core, ndim = _read_state(state, self.parameters.threads, self.parameters.motion)
+        self._core.info()  # raises if another thread is using it
+        self._adopt(parameters, core, ndim)
+
+    @classmethod
+    def from_state(cls, state: bytes, threads: int | None = None, motion: Motion | None = None) -> Self:
+        """Return a new diffuser that goes on where the one that gave `state` stood.
+
+        Parameters
+        ----------
+        state : bytes
+            What `state` returned, perhaps in another process.
+        threads : int or None, optional
+            As for `Diffuser`.
+        motion : callable, optional
+            What the diffuser had as `motion`, if that was a callable.
+
+        Raises
+        ------
+        ValueError
+            The state is damaged, cut short or of another version.
+        """
+        diffuser = object.__new__(cls)
+        diffuser._adopt(*_read_state(state, threads, motion))
+        return diffuser
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_state, (self.state(), self.parameters.threads, self.parameters.motion)
+
+    def __repr__(self) -> str:
+        values = asdict(self.parameters) | {"model": self.parameters.model}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+
+
+def new_core(parameters: FilterParameters) -> "_core.Diffuser | Recursion":
+    """Return a diffuser of the C library, or what stands in for it with motion or a gate."""
+    if parameters.motion is None and parameters.gate is None:
+        return _linear_core(parameters)
+    from vdcore.recursion import Recursion
+
+    model = parameters.model
+
+    def make_spatial(noise: float | None, dtype: np.dtype[Any] | None) -> _core.Diffuser:
+        tolerance = parameters.tolerance
+        if dtype is not None and dtype.kind == "u":  # floats on the scale of integers
+            usual = 1e-3 if dtype == np.uint8 else 1e-5
+            tolerance = (tolerance or usual) * float(np.iinfo(dtype).max)
+        own = model
+        if noise is not None and isinstance(model, models.NonLocalMeans):
+            own = replace(model, noise=noise)
+        return _linear_core(replace(parameters, tau=0.0, lookahead=0, tolerance=tolerance, model=own))
+
+    return Recursion(
+        make_spatial,
+        isinstance(model, models.NonLocalMeans) and model.noise == 0 and parameters.gate is not None,
+        parameters.tau,
+        parameters.lookahead,
+        parameters.motion,
+        parameters.gate,
+        parameters.threads,
+    )
+
+
+def _linear_core(parameters: FilterParameters) -> _core.Diffuser:
+    """Return a diffuser of the C library: time as in the linear model."""
+    values = asdict(parameters)
+    own = values.pop("model")
+    del values["motion"], values["gate"]
+    dt = USUAL_STEP[values.pop("time_unit")]
+    return _core.Diffuser(dt=dt, model=parameters.model.name, model_parameters=own, **values)
+
+
+def _read_state(
+    state: bytes, threads: int | None, motion: Motion | None
+) -> "tuple[FilterParameters, _core.Diffuser | Recursion, int | None]":
+    data = memoryview(state).tobytes()
+    try:
+        magic, length, checksum = _STATE.unpack_from(data)
+    except struct.error:
+        raise ValueError(f"state is what Diffuser.state() returns, got {len(data)} bytes") from None
+    header, rest = data[_STATE.size : _STATE.size + length], data[_STATE.size + length :]
+    if magic != _MAGIC or zlib.crc32(header) != checksum:
+        raise ValueError("state is damaged, cut short, or not what this version's Diffuser.state() returns")
+    values = json.loads(header) | {"threads": threads}
+    ndim = values.pop("ndim")
+    values["model"] = models.from_values(values["model"])
+    if values["motion"] == "callable":
+        if not callable(motion):
+            raise ValueError("motion must be the callable that the saved diffuser had, got " + repr(motion))
+        values["motion"] = motion
+    if isinstance(values["gate"], dict):
+        from vdcore.noise import NoiseEstimate
+
+        values["gate"] = NoiseEstimate(**{name: np.array(part) for name, part in values["gate"].items()})
+    parameters = filter_parameters(**values)
+    if parameters.motion is None and parameters.gate is None:
+        return parameters, _core.Diffuser.load(rest, threads), ndim
+    core = new_core(parameters)
+    assert not isinstance(core, _core.Diffuser)
+    return parameters, core.load(rest), ndim

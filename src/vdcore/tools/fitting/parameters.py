@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters fitted from data: `fit` finds the sigma and tau that suit a video."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count, product, zip_longest
+from math import exp, inf, log
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vdcore import models
+from vdcore._arrays import is_array
+from vdcore._checks import integer, number
+from vdcore.diffuser.parameters import Boundary, Sigma, TimeUnit, filter_parameters
+from vdcore.noise import NoiseEstimate
+from vdcore.tools.frames import iterate_frames
+from vdcore.tools.noise import estimate_noise
+
+from .result import AS_GIVEN, Fit, Trial, best_trial, own_parameters
+from .risk import make_tasks
+from .subset import Piece, Subset
+
+# (low, high, limit): the grid of the start reaches from low to high, the search on to the limit. At `low` a
+# neighbour weighs less than 0.2 %, and the parameter is set to 0.
+_SIGMA = (0.25, 2.5, 16.0)  # pixels
+_TAU = (0.15, 8.0, 1000.0)  # frames
+_GRID = 5  # the most points of the grid in one direction
+_OWN = 1000.0  # a model's own parameters are searched from 1 / _OWN to _OWN times the value they come with
+_REGIONS = 8  # the most values of a map of diffusivity that are fitted
+
+
+@dataclass(frozen=True)
+class _Free:
+    """A parameter to be fitted, by the logarithm of its value."""
+
+    name: str
+    start: tuple[float, ...]  # where the search begins
+    step: float  # of the first simplex
+    low: float
+    high: float
+    can_be_off: bool  # the lowest position stands for 0
+
+    def value(self, position: float) -> float:
+        """Return the value at a position, to four digits."""
+        if self.can_be_off and position <= self.low:
+            return 0.0
+        return float(f"{exp(position):.4g}")
+
+
+def fit(
+    frames: object,
+    reference: object = None,
+    *,
+    model: str | models.Model = "gaussian",
+    sigma: Sigma | None = None,
+    tau: float | None = None,
+    noise: NoiseEstimate | npt.ArrayLike | None = None,
+    lookahead: int = 0,
+    boundary: Boundary = "renormalize",
+    truncate: float = 4.0,
+    time_unit: TimeUnit = "frames",
+    times: Iterable[float] | None = None,
+    max_evaluations: int = 40,
+    max_samples: int = 2**23,
+    seed: int = 0,
+    threads: int | None = None,
+    channel_axis: int | None = None,
+) -> Fit:
+    r"""Find the sigma and tau for which the mean squared error of `vdcore.Diffuser` is least.
+
+    With a clean `reference` the error is measured. Without one it is estimated from the noisy frames alone,
+    by Stein's unbiased risk estimate [1]_ with the divergence from a random probe [2]_,
+
+    .. math::
+
+        E |u - v|^2 = E |u - f|^2 - s^2 + 2 s^2 E \frac{\partial u}{\partial f},
+
+    f the frames, u the filter's result, v the unknown clean frames, s the noise. For a linear filter this is
+    the error that the blind-spot prediction [3]_ measures, of which a pixel itself is no part, with the pixel
+    then given its weight again. Samples clipped to black or white are taken into account.
+
+    Parameters
+    ----------
+    frames : str or os.PathLike, array_like or iterable
+        The noisy video: a file (RGB), an array of shape (T, H, W) or (T, H, W, C), or an iterable of frames,
+        which is read once. uint8 (range 255), uint16 (65535), float32 or float64 (1); NaN is a missing
+        sample. Noise must be independent from sample to sample if there is no reference.
+    reference : the same forms, optional
+        The same video without noise: as many frames of the same shape and dtype, of any of these kinds.
+    model : str or model of `vdcore.models`, optional
+        The model. Its own parameters that are floats above 0 are fitted too, from their values on; whole
+        numbers stay as they are. In a map of diffusivity the pixels of one value are a region, whose value is
+        fitted; there may be 8 of them, and those of 0. Diffusivity and sigma only count together: where sigma
+        is fitted, one diffusivity, or that of the largest region, stays as it is.
+    sigma, tau : float, optional
+        Given, it is not fitted but held fixed; sigma may be (sigma_y, sigma_x).
+    noise : float, array_like of shape (C,), or NoiseEstimate, optional
+        Standard deviation of the noise before clipping, >= 0, in sample units. By default
+        `vdcore.estimate_noise` is asked. Not used with a reference.
+    lookahead, boundary, truncate, time_unit, threads
+        See `vdcore.Diffuser`.
+    times : iterable of float, optional
+        Time of every frame in `time_unit`, not decreasing. By default frame numbers or, for a file in
+        seconds, 1 / fps; required for anything else in seconds.
+    max_evaluations : int, optional
+        The most settings that are tried, >= 1.
+    max_samples : int, optional
+        The most samples of a video that are kept, >= 1; the filter works on about 16 bytes for each. A longer
+        or larger video is fitted on tiles of its frames, in runs of consecutive frames over its whole length.
+    seed : int, optional
+        Of the probe and of the tiles, >= 0. The result depends on nothing else that is random.
+    channel_axis : int, optional
+        Where the channels of arrays are, see `vdcore.diffuse`.
+
+    Returns
+    -------
+    Fit
+        Its `parameters()` go to `vdcore.diffuse` and its `command()` to the shell.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is wrong; the reference does not correspond; a single frame and `tau` to be fitted; no
+        sample but NaN.
+    OSError
+        A file cannot be read.
+    ImportError
+        SciPy is not installed: ``pip install vdcore[fit]``.
+
+    Notes
+    -----
+    A grid over the logarithms of sigma and tau, then the Nelder-Mead method from its best point. 0 is part of
+    the grid, and what comes below 0.25 pixels or 0.15 frames is 0: a neighbour weighs less than 0.2 % there.
+    Where nothing is gained, as in a constant or noiseless video, sigma and tau are 0. sigma ends at 16 pixels
+    and tau at 1000 frames.
+
+    Without a reference, noise taken 5 % too low or too high costs up to about 0.2 dB. Noise that neighbours
+    share, as after compression or demosaicing, is in part taken for the picture, and the fit is then too
+    weak. A reference with noise of its own makes it weaker too, as that noise is then to be kept.
+
+    References
+    ----------
+    .. [1] C. M. Stein, "Estimation of the mean of a multivariate normal distribution", Annals of Statistics
+           9(6), 1981.
+    .. [2] S. Ramani, T. Blu and M. Unser, "Monte-Carlo SURE", IEEE TIP 17(9), 2008.
+    .. [3] J. Batson and L. Royer, "Noise2Self: blind denoising by self-supervision", ICML 2019.
+
+    Examples
+    --------
+    >>> result = vdcore.fit("noisy.mp4")
+    >>> print(result.table())
+    >>> smooth = vdcore.diffuse(video, **result.parameters())
+    """
+    try:
+        from scipy import optimize
+    except ImportError as absent:
+        raise ImportError("fit needs SciPy: pip install vdcore[fit]") from absent
+    given = filter_parameters(
+        0.0 if sigma is None else sigma,
+        0.0 if tau is None else tau,
+        model=model,
+        lookahead=lookahead,
+        boundary=boundary,
+        truncate=truncate,
+        time_unit=time_unit,
+        threads=threads,
+    )
+    evaluations = integer(max_evaluations, "max_evaluations", 1, 2**31 - 1)
+    samples = integer(max_samples, "max_samples", 1, 2**62)
+    rng = np.random.default_rng(integer(seed, "seed", 0, 2**63 - 1))
+
+    subset = Subset(samples, given.lookahead, rng)
+    dtype = _collect(subset, frames, reference, times, time_unit, channel_axis, given.model)
+    if tau is None and subset.frames < 2:
+        raise ValueError("frames must be at least 2 to fit tau, got 1: give tau=0")
+    pieces = list(subset.pieces())
+    level = None if reference is not None else _noise(noise, pieces)
+    tasks = make_tasks(pieces, level, dtype, rng)
+    counted = sum(np.count_nonzero(~task.missing) for task in tasks)
+
+    as_given = {name: getattr(given, name) for name in AS_GIVEN}
+    same = given.sigma[0] == given.sigma[1]
+    fixed: dict[str, Any] = {"sigma": given.sigma[0] if same else given.sigma, "tau": given.tau}
+    free = _free_parameters(sigma is None, tau is None, given.model, _usual_step(pieces), evaluations)
+    trials: dict[tuple[float, ...], Trial] = {}
+
+    def error(positions: Iterable[float]) -> float:
+        values = tuple(each.value(position) for each, position in zip(free, positions, strict=True))
+        if values not in trials:
+            chosen = fixed | {each.name: value for each, value in zip(free, values, strict=True)}
+            setting = {
+                "sigma": chosen.pop("sigma"),
+                "tau": chosen.pop("tau"),
+                "model": _changed(given.model, chosen),
+            }
+            total = sum(task.squared_error(threads=given.threads, **setting, **as_given) for task in tasks)
+            trials[values] = Trial(**setting, error=total / counted)
+        return trials[values].error
+
+    start = min(product(*(each.start for each in free)), key=error)
+    if free and len(trials) < evaluations:
+        corners = [start]
+        for i, each in enumerate(free):
+            corners.append((*start[:i], start[i] + each.step, *start[i + 1 :]))
+        optimize.minimize(
+            error,
+            start,
+            method="Nelder-Mead",
+            bounds=[(each.low, each.high) for each in free],
+            options={
+                "initial_simplex": corners,
+                "maxfev": evaluations - len(trials),
+                "xatol": 0.02,
+                "fatol": 0,
+            },
+        )
+    best = best_trial(trials.values())
+    return Fit(
+        sigma=best.sigma,
+        tau=best.tau,
+        model=best.model,
+        error=max(0.0, best.error),
+        peak=float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0,
+        noise=level,
+        frames=sum(piece.stop - piece.start for piece in pieces),
+        trials=tuple(trials.values()),
+        **as_given,
+    )
+
+
+def _changed(model: models.Model, values: dict[str, Any]) -> models.Model:
+    """Return the model with other values of its own parameters, by the names they have there."""
+    if isinstance(model, models.Laplacian) and isinstance(model.diffusivity, np.ndarray):
+        levels, regions = np.unique(model.diffusivity, return_inverse=True)
+        changed = np.array([values.get(f"diffusivity[{i}]", level) for i, level in enumerate(levels)])
+        return models.Laplacian(changed[regions].reshape(model.diffusivity.shape))
+    return replace(model, **values)
+
+
+def _largest_region(model: models.Laplacian) -> str:
+    """Return the name of the diffusivity that most pixels have, among those above 0."""
+    if not isinstance(model.diffusivity, np.ndarray):
+        return "diffusivity"
+    levels, sizes = np.unique(model.diffusivity, return_counts=True)
+    return f"diffusivity[{np.argmax(np.where(levels > 0, sizes, 0))}]"
+
+
+def _free_parameters(
+    sigma: bool, tau: bool, model: models.Model, usual_step: float, evaluations: int
+) -> list[_Free]:
+    """Return what is to be fitted: sigma, tau, and a model's own; half the evaluations are for the grid."""
+    searched: list[tuple[str, float, tuple[float, float, float]]] = []
+    searched += [("sigma", 1.0, _SIGMA)] if sigma else []
+    searched += [("tau", usual_step, _TAU)] if tau else []
+    points = min(_GRID, int((evaluations / 2) ** (1 / max(1, len(searched)))))
+    free = []
+    for name, unit, bounds in searched:
+        low, high, limit = (log(unit * bound) for bound in bounds)
+        grid = tuple(map(float, np.linspace(low, high, max(1, points))))
+        free.append(_Free(name, grid, (high - low) / max(2, 2 * (points - 1)), low, limit, can_be_off=True))
+    own = own_parameters(model)
+    if models.has_map(model) and len(own) > _REGIONS:
+        raise ValueError(
+            f"model must have a map of at most {_REGIONS} values above 0 to be fitted, got {len(own)}"
+        )
+    if sigma and isinstance(model, models.Laplacian):
+        own.pop(_largest_region(model), None)
+    for name, value in own.items():
+        free.append(
+            _Free(name, (log(value),), log(2), log(value / _OWN), log(value * _OWN), can_be_off=False)
+        )
+    return free
+
+
+def _collect(
+    subset: Subset,
+    frames: object,
+    reference: object,
+    times: Iterable[float] | None,
+    time_unit: str,
+    channel_axis: int | None,
+    model: models.Model,
+) -> np.dtype[Any]:
+    """Send the frames, and the reference beside them, through `subset`; return their dtype."""
+    videos = {"frames": iterate_frames(frames, channel_axis=channel_axis)}
+    if reference is not None:
+        axis = channel_axis if is_array(reference) else None
+        videos["reference"] = iterate_frames(reference, "reference", channel_axis=axis)
+    stamps = _stamps(times, frames, time_unit)
+    for index, images in enumerate(zip_longest(*videos.values())):
+        for name, image in zip(videos, images, strict=True):
+            if image is None:
+                raise ValueError(f"frames and reference must be as many, but {name} ends after {index}")
+        first, last = images[0], images[-1]
+        if last.shape != first.shape or last.dtype != first.dtype:
+            raise ValueError(
+                f"reference must have the shape and dtype of frames, {first.shape} {first.dtype},"
+                f" got {last.shape} {last.dtype}"
+            )
+        models.check_shape(model, first.shape)
+        subset.add(np.stack(images).reshape(len(images), *first.shape[:2], -1), next(stamps))
+    return first.dtype
+
+
+def _stamps(times: Iterable[float] | None, frames: object, time_unit: str) -> Iterator[float]:
+    """Yield the time of one frame after the other."""
+    if times is None:
+        step = 1.0
+        if time_unit == "seconds":
+            if not isinstance(frames, str | os.PathLike):
+                raise ValueError('times must be given with time_unit="seconds": the time of every frame')
+            from vdcore.video import read_info
+
+            rate = read_info(frames).fps
+            if not rate:
+                raise ValueError(f"{os.fspath(frames)}: nothing says how many frames per second it has")
+            step = 1 / rate
+        yield from count(0.0, step)
+        return
+    last = -inf
+    index = -1
+    for index, time in enumerate(times):
+        now = number(time, f"times[{index}]")
+        if now < last:
+            raise ValueError(f"times must not decrease, got {last} and then {now}")
+        yield now
+        last = now
+    raise ValueError(f"times must have one entry for each frame, got {index + 1}")
+
+
+def _usual_step(pieces: list[Piece]) -> float:
+    """Return the median time between frames, 1 if there is none."""
+    steps = np.concatenate([np.diff(piece.times) for piece in pieces])
+    return float(np.median(steps)) or 1.0 if steps.size else 1.0
+
+
+def _noise(noise: NoiseEstimate | npt.ArrayLike | None, pieces: list[Piece]) -> NoiseEstimate:
+    """Return the noise as given, or estimated from the pieces."""
+    channels = pieces[0].images.shape[-1]
+    if noise is None:
+        noise = estimate_noise(frame for piece in pieces for frame in piece.images[:, 0])
+        if not np.isfinite(noise.sigma).all():
+            raise ValueError("frames do not suffice to estimate their noise: give noise=")
+    if isinstance(noise, NoiseEstimate):
+        if noise.sigma.shape != (channels,):
+            raise ValueError(f"noise must have {channels} channels, like frames, got {len(noise.sigma)}")
+        return noise
+    sigma = np.asarray(noise, np.float64)
+    if sigma.shape not in ((), (channels,)) or not (np.isfinite(sigma) & (sigma >= 0)).all():
+        raise ValueError(f"noise must be a number >= 0 or one for each of {channels} channels, got {noise!r}")
+    sigma = np.broadcast_to(sigma, channels).copy()
+    return NoiseEstimate(sigma, np.zeros(channels), sigma**2)

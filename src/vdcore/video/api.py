@@ -1,0 +1,436 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public functions: a video file in, a video file out."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import numpy.typing as npt
+
+from vdcore import models
+from vdcore._checks import choice, number
+from vdcore._core import build_info
+from vdcore._files import StrPath
+from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, resolve_region
+from vdcore.denoiser import Preset, Strength, denoiser_parameters
+from vdcore.diffuser.parameters import Boundary, Dither, Sigma, TimeUnit, filter_parameters
+from vdcore.motion import Motion
+from vdcore.noise import NoiseEstimate
+
+from .engine import VideoReport, filter_video, quiet_backend
+from .filters.denoising import DenoisingFilter, noise_of_planes
+from .filters.diffusion import DiffusionFilter
+from .filters.regions import PlaneRegions
+from .frame import Frame
+from .info import Quality, VideoInfo
+from .opening import Source, is_rewindable, open_reader, resolve_backend
+from .pipeline import Filter, PassThrough, Reader
+
+
+def read_info(path: Source, backend: str = "auto") -> VideoInfo:
+    """Read what a video holds.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        See `diffuse_video`.
+    backend : {"auto", "opencv", "pyav"}, optional
+        What decodes.
+
+    Returns
+    -------
+    VideoInfo
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        There is no such file, or it cannot be read.
+    ValueError
+        The file is empty or holds no video that can be decoded.
+    """
+    with closing(open_reader(path, backend)) as reader:
+        return reader.info
+
+
+def read_frames(path: Source, backend: str = "auto") -> Iterator[npt.NDArray[Any]]:
+    """Decode a video frame by frame.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        See `diffuse_video`.
+    backend : {"auto", "opencv", "pyav"}, optional
+        What decodes.
+
+    Yields
+    ------
+    ndarray of shape (H, W) of grey video, else (H, W, 3) in the order red, green, blue
+        A new array for every frame that can be decoded, upright. uint8, or uint16 over its full range where
+        PyAV decodes more than 8 bits.
+
+    Raises
+    ------
+    OSError, ValueError
+        With the first frame: see `read_info`.
+    """
+    with quiet_backend(resolve_backend(backend)), closing(open_reader(path, backend)) as reader:
+        for frame in iter(reader.read, None):
+            yield reader.picture(frame)
+
+
+def diffuse_video(
+    path: Source,
+    out: StrPath,
+    sigma: Sigma,
+    tau: float,
+    *,
+    model: str | models.Model = "gaussian",
+    normalize: bool = True,
+    boundary: Boundary = "renormalize",
+    cval: float = 0.0,
+    truncate: float = 4.0,
+    fill: float | None = None,
+    lookahead: int = 0,
+    tolerance: float | None = None,
+    time_unit: TimeUnit = "frames",
+    threads: int | None = None,
+    dither: Dither | None = None,
+    motion: Motion | None = None,
+    gate: float | NoiseEstimate | None = None,
+    region: Region = None,
+    sources: Region = None,
+    start: float | None = None,
+    stop: float | None = None,
+    gain: float | None = None,
+    backend: str = "auto",
+    codec: str | None = None,
+    quality: Quality | None = None,
+    preset: str | None = None,
+    bitrate: int | None = None,
+    fps: float | None = None,
+    progress: bool = False,
+) -> VideoReport:
+    r"""Filter a video file by spatio-temporal diffusion.
+
+    Every sample spreads over its neighbours in space and over the frames that follow it; the result is the
+    weighted mean of what arrives, see `vdcore.diffuse`. Frames are decoded, filtered and encoded at the same
+    time, a few of them in memory at once.
+
+    Parameters
+    ----------
+    path : str, os.PathLike, int or iterable of arrays
+        The video to read: a file (also .npy, (T, H, W) or (T, H, W, C), and .tif with many pages), the number
+        of a camera, or any iterable of frames (H, W) or (H, W, 3 or 4), uint8, uint16 or float32. Through
+        PyAV also "-" (YUV4MPEG on standard input), the address of a live stream (``rtsp://...``), or a
+        pattern of numbered pictures (``frame_%04d.png``). What is live ends at `stop`, or with Ctrl-C.
+    out : str or os.PathLike
+        The video to write. Its suffix names the container: .avi, .mkv, .mov, .mp4 or .webm; also .npy and
+        .tif. Through PyAV any that FFmpeg writes, "-" (YUV4MPEG on standard output), or a pattern of
+        pictures. It appears when it is complete, replacing any file of that name; after an error nothing is
+        left.
+    sigma : float or (float, float)
+        Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
+    tau : float
+        Time constant in `time_unit`. 0 = no memory, inf = running mean.
+    model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, dither, motion, gate
+        See `vdcore.Diffuser`. What is in sample units counts in samples of 8 bits, 0 to 255, whatever the
+        depth of the file. Through PyAV, luma and chroma are filtered each by itself, chroma with the sigma of
+        its coarser grid; a callable `motion` is given the luma (RGB where the file is RGB).
+    threads : int or None, optional
+        Threads of the filter, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors
+        that decoding and encoding, one thread each, leave free. The result does not depend on it.
+    time_unit : {"frames", "seconds"}, optional
+        Unit of `tau`, `start` and `stop`. Seconds count from the first frame, by the time stamps of the file;
+        with OpenCV, frames are 1 / fps seconds apart.
+    region : (x, y, width, height), array, callable or iterable, optional
+        Where the output is changed; elsewhere the frames pass through untouched. A rectangle in pixels; a
+        mask of shape (H, W): bool, float in [0, 1] or uint8 where 255 is 1, blended at soft edges; a callable
+        of (index, seconds) that returns one of those, or None for everywhere; or an iterable that gives one
+        per frame.
+    sources : the same forms, optional
+        Which samples send out information, and how much they count.
+    start, stop : float, optional
+        Only frames with start <= t < stop are filtered, in `time_unit`. The others pass through untouched and
+        do not enter the state.
+    gain : float, optional
+        With ``normalize=False``, and then required: what the sums are multiplied by to become samples.
+    backend : {"auto", "opencv", "pyav"}, optional
+        What decodes and encodes. "auto" is PyAV (``pip install "vdcore[av]"``) where it is installed. It
+        keeps sound, subtitles, time stamps, depth, colour and rotation; OpenCV does not, see Notes.
+    codec : str, optional
+        PyAV: a family such as "h264", "hevc", "av1", "vp9", "ffv1" or "prores", an encoder of FFmpeg, or
+        "lossless". By default the family of the input, if it can be written into the container, else H.264.
+        OpenCV: a four-character code; by default XVID for .avi, FFV1 (lossless) for .mkv, mp4v for .mp4 and
+        .mov, VP90 for .webm.
+    quality : int or "lossless", optional
+        PyAV, in the encoder's measure: CRF of H.264 (0 to 51, 18 by default), HEVC (20), AV1 and VP9 (0 to
+        63, 24); quantizer of MPEG-4 and MJPEG (1 to 31, 2). Less is better. OpenCV: from 1 to 100, for
+        ``codec="MJPG"`` in .avi at a whole frame rate; more is better.
+    preset : str, optional
+        PyAV: the encoder's own trade of speed for size, such as "slow" of H.264 or "8" of AV1.
+    bitrate : int, optional
+        PyAV: bits per second, instead of a quality.
+    fps : float, optional
+        Frames per second of what does not say: frames, pictures, .npy, .tif and raw streams. By default 25,
+        or what PyAV guesses.
+    progress : bool, optional
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument is wrong, the input is not a video or changes its frame size, or the codec is not known.
+    OSError
+        The input cannot be read, the output cannot be written, or its disk is full.
+
+    Warns
+    -----
+    UserWarning
+        Once, naming everything in the input that the output cannot keep. Once more at the end if the input
+        ended early or could not be decoded everywhere.
+
+    Notes
+    -----
+    Through PyAV the samples of the file itself are filtered, at their own depth and without a detour through
+    RGB; with ``sigma=0, tau=0`` and a lossless codec every bit is as before. Everything else is copied: see
+    the page "Files" of the documentation for what each backend keeps. Packets that cannot be decoded are left
+    out; time stamps stay, so that sound and picture stay together.
+
+    Through OpenCV frames have 8 bits and a constant rate, which it stores as a short decimal within 0.001, so
+    that 30000/1001 becomes 29.97. Where the frames of a file change their size, they are scaled to that of
+    the first.
+
+    Examples
+    --------
+    >>> report = vdcore.diffuse_video("in.mp4", "out.mp4", sigma=1.5, tau=3)
+    >>> print(report.frames, report.seconds)
+    """
+    parameters: dict[str, Any] = {
+        "sigma": sigma,
+        "tau": tau,
+        "model": model,
+        "normalize": normalize,
+        "boundary": boundary,
+        "cval": cval,
+        "truncate": truncate,
+        "fill": fill,
+        "lookahead": lookahead,
+        "tolerance": tolerance,
+        "time_unit": time_unit,
+        "threads": _free_threads() if threads is None else threads,
+        "dither": dither,
+        "motion": motion,
+        "gate": gate,
+    }
+    checked = filter_parameters(**parameters)
+    frames = frame_range(start, stop, time_unit)
+    if gain is not None:
+        gain = number(gain, "gain")
+    if normalize and gain is not None:
+        raise ValueError(f"gain is for normalize=False only, got gain={gain!r} with normalize=True")
+    if not normalize and gain is None:
+        raise ValueError("normalize=False makes sums of any size: give gain= to write them to a video")
+
+    def make_filter(info: VideoInfo) -> Filter:
+        models.check_shape(checked.model, (info.height, info.width))
+        return DiffusionFilter(
+            parameters,
+            info.planes,
+            info.orientation,
+            _regions(region, info),
+            _regions(sources, info, "sources"),
+            frames,
+            gain,
+        )
+
+    return filter_video(
+        path,
+        out,
+        make_filter,
+        backend=backend,
+        codec=codec,
+        quality=quality,
+        preset=preset,
+        bitrate=bitrate,
+        fps=fps,
+        progress=progress,
+        until=frames,
+    )
+
+
+def _regions(region: Region, info: VideoInfo, name: str = "region") -> PlaneRegions | None:
+    """A region of the picture for each plane; None is everywhere."""
+    if region is None:
+        return None
+    provider: RegionProvider = resolve_region(region, info.height, info.width, name)
+    return PlaneRegions(provider, info.planes, info.orientation)
+
+
+def write_frames(
+    out: StrPath,
+    frames: Iterable[Any],
+    fps: float,
+    *,
+    backend: str = "auto",
+    codec: str | None = None,
+    quality: Quality | None = None,
+    preset: str | None = None,
+    bitrate: int | None = None,
+    progress: bool = False,
+) -> VideoReport:
+    """Write frames to a video file; the counterpart of `read_frames`.
+
+    Parameters
+    ----------
+    out : str or os.PathLike
+        See `diffuse_video`.
+    frames : iterable of array_like, shape (H, W), (H, W, 3) or (H, W, 4)
+        Grey, or red, green, blue and alpha. uint8; through PyAV uint16 too, over its full range.
+    fps : float
+        Frames per second.
+    backend, codec, quality, preset, bitrate, progress
+        See `diffuse_video`.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        See `diffuse_video`.
+    """
+    return filter_video(
+        frames,
+        out,
+        lambda info: PassThrough(),
+        backend=backend,
+        codec=codec,
+        quality=quality,
+        preset=preset,
+        bitrate=bitrate,
+        fps=fps,
+        progress=progress,
+    )
+
+
+def denoise_video(
+    path: Source,
+    out: StrPath,
+    strength: Strength = "auto",
+    *,
+    preset: Preset = "balanced",
+    motion: Motion | None = "flow",
+    lookahead: int = 0,
+    time_unit: TimeUnit = "frames",
+    threads: int | None = None,
+    region: Region = None,
+    start: float | None = None,
+    stop: float | None = None,
+    backend: str = "auto",
+    codec: str | None = None,
+    quality: Quality | None = None,
+    encoder_preset: str | None = None,
+    bitrate: int | None = None,
+    fps: float | None = None,
+    progress: bool = False,
+) -> VideoReport:
+    """Remove the noise of a video file; nothing needs to be set.
+
+    A Kalman filter on the spectra of small patches follows the optical flow, see `vdcore.Denoiser`. Frames
+    are decoded, filtered and encoded at the same time, a few of them in memory at once.
+
+    Parameters
+    ----------
+    path, out : str or os.PathLike
+        See `diffuse_video`. A codec without loss, such as that of .mkv, keeps what the filter gives.
+    strength : "auto", float or NoiseEstimate, optional
+        The noise: its standard deviation in samples of 8 bits, >= 0, of luma and chroma or of red, green and
+        blue, as the file has them; or what `vdcore.estimate_noise` returns. 0 is no change. "auto": it is
+        estimated from pairs of frames, spread over all that are filtered, for which the file is decoded once
+        more; of a pipe or a live stream, on the way.
+    preset, motion, lookahead
+        See `vdcore.Denoiser`. A callable is given what `diffuse_video` says.
+    time_unit, threads, region, start, stop, backend, codec, quality, bitrate, fps, progress
+        See `diffuse_video`. `time_unit` is that of `start` and `stop`.
+    encoder_preset
+        `preset` of `diffuse_video`.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        See `diffuse_video`.
+
+    Warns
+    -----
+    UserWarning
+        See `diffuse_video`.
+
+    References
+    ----------
+    .. [1] P. Arias and J.-M. Morel, "Kalman filtering of patches for frame-recursive video denoising", CVPR
+       Workshops 2019.
+
+    Examples
+    --------
+    >>> report = vdcore.denoise_video("in.mp4", "out.mkv")
+    >>> print(report.noise.sigma)
+    """
+    parameters = denoiser_parameters(
+        strength, preset, motion, lookahead, _free_threads() if threads is None else threads
+    )
+    frames = frame_range(start, stop, choice(time_unit, "time_unit", ("frames", "seconds")))
+    made: list[DenoisingFilter] = []
+
+    def make_filter(info: VideoInfo) -> Filter:
+        regions = _regions(region, info)
+        noise = None
+        if parameters.strength == "auto" and is_rewindable(info):
+            with closing(open_reader(path, info.backend)) as reader:
+                noise = noise_of_planes((frame.planes for frame in _within(frames, reader)), info.planes)
+        made.append(DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, frames))
+        return made[0]
+
+    report = filter_video(
+        path,
+        out,
+        make_filter,
+        backend=backend,
+        codec=codec,
+        quality=quality,
+        preset=encoder_preset,
+        bitrate=bitrate,
+        fps=fps,
+        progress=progress,
+        until=frames,
+    )
+    return replace(report, noise=made[0].noise, preset=preset)
+
+
+def _within(frames: FrameRange, reader: Reader) -> Iterable[Frame]:
+    """Decode the frames that are in the range."""
+    begun = False
+    for frame in iter(reader.read, None):
+        if frames.contains(frame.index, frame.seconds):
+            begun = True
+            yield frame
+        elif begun:
+            return
+
+
+def _free_threads() -> int | None:
+    """Threads for a filter while two others decode and encode; None where the environment says."""
+    if any(name in os.environ for name in ("VDCORE_NUM_THREADS", "OMP_NUM_THREADS")):
+        return None
+    processors: int = build_info()["threads"]
+    return max(1, processors - 2)

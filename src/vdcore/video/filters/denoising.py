@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The denoiser as a stage of the pipeline: one for each plane of the frames, all following the same flow."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vdcore._regions import FrameRange
+from vdcore.denoiser import Denoiser, DenoiserParameters, NoiseMeter
+from vdcore.motion import Flow
+from vdcore.noise import NoiseEstimate
+from vdcore.video.frame import Frame, Orientation, Plane
+
+from .diffusion import coarser_flow, shown_motion
+from .regions import PlaneRegions, in_plane
+from .stream import StreamFilter
+
+Array = npt.NDArray[Any]
+
+
+class DenoisingFilter(StreamFilter):
+    """Frames within `frames` go through denoisers; where `region` says so, they take the result.
+
+    Parameters
+    ----------
+    parameters : DenoiserParameters
+        For the picture as displayed; `strength` in 8-bit units (0 to 255).
+    noise : sequence of NoiseEstimate or None
+        The noise of each plane, in its sample units; None: that of `parameters`.
+    planes : tuple of Plane
+        Of the frames.
+    orientation : Orientation
+        How they are shown.
+    region, frames
+        See `StreamFilter`.
+    """
+
+    def __init__(
+        self,
+        parameters: DenoiserParameters,
+        noise: Sequence[NoiseEstimate] | None,
+        planes: tuple[Plane, ...],
+        orientation: Orientation,
+        region: PlaneRegions | None,
+        frames: FrameRange,
+    ) -> None:
+        super().__init__(region, frames, parameters.threads)
+        self._planes = planes
+        self._denoisers: list[Denoiser] = []
+        for i, plane in enumerate(planes):
+            strength = parameters.strength
+            if noise is not None:
+                strength = noise[i]
+            elif isinstance(strength, NoiseEstimate):
+                strength = in_plane(strength, plane, i)
+            elif isinstance(strength, float):
+                strength *= plane.unit
+            motion = parameters.motion
+            if callable(motion):
+                motion = shown_motion(motion, orientation, plane) if i == 0 else "flow"
+            self._denoisers.append(Denoiser(**vars(replace(parameters, strength=strength, motion=motion))))
+
+    @property
+    def noise(self) -> NoiseEstimate | None:
+        """The noise assumed, in 8-bit units (0 to 255), channel by channel or plane by plane."""
+        estimates = [noise for denoiser in self._denoisers if (noise := denoiser.info.noise) is not None]
+        return _joined(estimates, self._planes) if estimates else None
+
+    def _take(self, frame: Frame, outs: Sequence[Array]) -> bool:
+        flows = self._shared_flows(frame.planes[0])
+        ready = [
+            denoiser(samples, flow=flow, out=out) is not None
+            for denoiser, samples, flow, out in zip(self._denoisers, frame.planes, flows, outs, strict=True)
+        ]
+        return ready[0]
+
+    def _next(self, outs: Sequence[Array]) -> bool:
+        flows = self._shared_flows(None)
+        more = [
+            next(denoiser.flush(out, flow=flow), None) is not None
+            for denoiser, flow, out in zip(self._denoisers, flows, outs, strict=True)
+        ]
+        return more[0]
+
+    def _shared_flows(self, first: Array | None) -> list[list[Flow | None] | None]:
+        """The flows of the first plane for each plane; None where they are those that it finds itself."""
+        if len(self._planes) == 1:
+            return [None]
+        found = self._denoisers[0].find_flows(first)
+        return [
+            [None if flow is None else coarser_flow(flow, plane) for flow in found] for plane in self._planes
+        ]
+
+
+def noise_of_planes(frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane]) -> list[NoiseEstimate]:
+    """Estimate the noise of each plane, in its sample units."""
+    meters = [NoiseMeter() for _ in planes]
+    for frame in frames:
+        for meter, samples in zip(meters, frame, strict=True):
+            meter.add(samples)
+    return [meter.estimate() for meter in meters]
+
+
+def _joined(estimates: Sequence[NoiseEstimate], planes: Sequence[Plane]) -> NoiseEstimate:
+    """The noise of all planes in 8-bit units; colour in the order red, green, blue."""
+    parts: list[list[Array]] = [[], [], []]
+    for estimate, plane in zip(estimates, planes, strict=True):
+        order = slice(None, None, -1 if plane.channel_order == "bgr" else 1)
+        for values, part, power in zip(
+            (estimate.sigma, estimate.gain, estimate.offset), parts, (1, 1, 2), strict=True
+        ):
+            part.append(values[order] / plane.unit**power)
+    return NoiseEstimate(*(np.concatenate(part) for part in parts))

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What users are told about a video: one warning for what is lost, one for what was damaged."""
+
+import math
+import warnings
+
+from .files.truncation import is_cut_short
+from .info import VideoInfo
+
+
+def damage_text(errors: int, repaired: int) -> str:
+    """What could not be decoded, in words."""
+    parts = [f"{errors} parts could not be decoded"] if errors else []
+    parts += [f"{repaired} damaged frames were repaired by the decoder"] if repaired else []
+    return ", ".join(parts)
+
+
+def warn_of_losses(
+    info: VideoInfo, not_kept: list[str], ended_after: int | None = None, damage: str = ""
+) -> list[str]:
+    """Warn, in one warning, about what is lost; return the warning if there is one."""
+    parts = []
+    if not_kept:
+        parts.append(f"not kept: {'; '.join(not_kept)}")
+    if damage:
+        parts.append(f"damaged: {damage}")
+    if ended_after is not None:
+        announced = f" of {info.frames}" if info.frames and info.frames > ended_after else ""
+        parts.append(f"ended early, after {ended_after}{announced} frames")
+    if not parts:
+        return []
+    message = f"{info.path.name}: {'. '.join(parts)}"
+    warnings.warn(message, UserWarning, stacklevel=4)
+    return [message]
+
+
+def has_ended_early(info: VideoInfo, frames: int) -> bool:
+    """Whether the file is cut off, or clearly has fewer frames than it announces."""
+    return info.path.is_file() and is_cut_short(info.path) or _is_short(frames, info.frames)
+
+
+def _is_short(frames: int, announced: int | None) -> bool:
+    """Clearly fewer frames than announced: the number is often rounded or the duration of longer sound."""
+    return announced is not None and frames < math.floor(0.95 * announced) - 1

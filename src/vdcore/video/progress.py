@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The progress bar of everything that goes through a video."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress_bar(shown: bool, frames: int | None) -> Iterator[Callable[[], object]]:
+    """Yield a function to call after every frame; it advances a bar on stderr if `shown`."""
+    if not shown:
+        yield lambda: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=frames, unit="frame") as bar:
+        yield bar.update

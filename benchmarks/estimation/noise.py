@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How near does `estimate_noise` come to noise that was added, and to scikit-image's `estimate_sigma`?
+"""How accurate is `estimate_noise` on noise that was added, and beside scikit-image's `estimate_sigma`?
 
-The truth is sqrt(added^2 + own^2), own being the noise that the clip had: the median temporal standard
-deviation in the flattest tenth of its still blocks.
+The reference is sqrt(added^2 + own^2), where own is the noise of the clip itself: the median temporal
+standard deviation of the flattest tenth of its static blocks.
 """
 
 from itertools import islice
@@ -10,32 +10,32 @@ from pathlib import Path
 
 import numpy as np
 
-from vdcore import estimate_noise
+import vdcore
 from vdcore.video import read_frames
 
-from .clips import REAL_HD, make_clip
-from .timing import Row
+from ..common.clips import CLIPS, add_noise, make_clip
+from ..common.results import Answer, Options, Row, rounded
 
-CLIPS = REAL_HD.parent
 CROPS = {  # file: frames, rows, columns
     "flower_720p_300f.264": (20, slice(180, 540), slice(320, 960)),
     "vtest_200f.avi": (16, slice(100, 460), slice(64, 704)),
 }
 ADDED = (5, 10, 20, 40)
 BLOCK = 8
-PEER = "skimage.restoration.estimate_sigma"
+TARGETS = {"median": 5, "worst": 15}  # percent
+PEER = "scikit-image estimate_sigma"
 WORK = "noise added to clips, 5 to 40"
 
 
 def read_clip(path: Path) -> np.ndarray:
-    """The first frames of a clip, (T, H, W, C)."""
+    """Return the first frames of a clip, (T, H, W, C)."""
     count, rows, columns = CROPS.get(path.name, (30, slice(None), slice(None)))
     frames = np.stack([frame[rows, columns] for frame in islice(read_frames(path), count)])
     return frames.reshape(*frames.shape[:3], -1)
 
 
 def own_noise(clip: np.ndarray) -> np.ndarray:
-    """Standard deviation per channel that still, flat areas have in time; 0 where there are none."""
+    """Return the temporal standard deviation of static flat areas, per channel; 0 where there are none."""
     count, height, width, channels = clip.shape
     rows, columns = height // BLOCK, width // BLOCK
     pairs = clip[:, : rows * BLOCK, : columns * BLOCK].astype(np.float32)
@@ -50,26 +50,19 @@ def own_noise(clip: np.ndarray) -> np.ndarray:
     return np.sqrt(np.median(np.square(change).mean((2, 4))[flat] / 2, axis=0))
 
 
-def add_noise(clip: np.ndarray, sigma: float) -> np.ndarray:
-    """White Gaussian noise, clipped and rounded to 8 bits."""
-    rng = np.random.default_rng(1)
-    noisy = (np.clip(frame + rng.normal(0, sigma, frame.shape), 0, 255).round() for frame in clip)
-    return np.stack([frame.astype(np.uint8) for frame in noisy])
-
-
 def theirs(frames: np.ndarray) -> np.ndarray:
-    """Mean of scikit-image's estimates over the frames, per channel."""
+    """Return the mean of scikit-image's estimates over the frames, per channel."""
     from skimage.restoration import estimate_sigma
 
     return np.mean([estimate_sigma(f, channel_axis=-1, average_sigmas=False) for f in frames], axis=0)
 
 
-def run(tiny: bool, folder: Path) -> list[Row]:
+def run(options: Options) -> Answer:
     runs_on = "RGB or grey, 8 bits"
-    if tiny:
-        paths = [make_clip(folder / "noise.avi", (48, 64), 4)]
+    if options.tiny:
+        paths = [make_clip(options.folder / "noise.avi", (48, 64), 4)]
     elif not CLIPS.is_dir():
-        return [Row(WORK, "the noise added", runs_on, "no clips found", "median at most 5 %")]
+        return Answer([Row(WORK, "the noise added", runs_on, "no clips found", "median at most 5 %")])
     else:
         paths = sorted(path for path in CLIPS.iterdir() if path.is_file() and path.suffix != ".md")
     ours, peer = [], []
@@ -79,7 +72,7 @@ def run(tiny: bool, folder: Path) -> list[Row]:
         own = own_noise(clip)
         for added in ADDED:
             noisy, truth = add_noise(clip, added), np.hypot(added, own)
-            ours.append(np.abs(estimate_noise(noisy).sigma / truth - 1))
+            ours.append(np.abs(vdcore.estimate_noise(noisy).sigma / truth - 1))
             line = f"{path.name} {added}: {100 * ours[-1].max():.1f} % off"
             try:
                 if missing is None:
@@ -90,14 +83,22 @@ def run(tiny: bool, folder: Path) -> list[Row]:
             print(line, flush=True)
 
     errors = np.concatenate(ours)
+    off = {"median": float(100 * np.median(errors)), "worst": float(100 * errors.max())}
     rows = [
-        Row(WORK, "the noise added", runs_on, f"{name} {100 * error:.2g} % off", f"at most {most} %", met)
-        for name, error, most in (("median", np.median(errors), 5), ("worst", errors.max(), 15))
-        for met in (None if tiny else bool(error <= most / 100),)
+        Row(
+            WORK,
+            "the noise added",
+            runs_on,
+            f"{name} {off[name]:.2g} % off",
+            f"at most {target} %",
+            off[name] <= target,
+        )
+        for name, target in TARGETS.items()
     ]
+    figures = {f"estimation.noise_{name}_percent": float(f"{percent:.2g}") for name, percent in off.items()}
     wanted = "closer in 90 %"
     if missing:
-        return [*rows, Row(WORK, PEER, runs_on, missing, wanted)]
-    closer = float(np.mean(errors <= np.concatenate(peer)))
-    met = None if tiny else closer >= 0.9
-    return [*rows, Row(WORK, PEER, runs_on, f"closer in {100 * closer:.0f} %", wanted, met)]
+        return Answer([*rows, Row(WORK, PEER, runs_on, missing, wanted)], figures=figures)
+    closer = rounded(100 * float(np.mean(errors <= np.concatenate(peer))))
+    rows.append(Row(WORK, PEER, runs_on, f"closer in {closer:.0f} %", wanted, closer >= 90))
+    return Answer(rows, figures=figures | {"estimation.noise_closer_percent": round(closer)})

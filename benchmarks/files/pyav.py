@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Through PyAV, H.264 to H.264: does the filter cost more than ffmpeg's hqdn3d does, and what is its share?
+"""Through PyAV, H.264 to H.264: is the filter cheaper than FFmpeg's hqdn3d, and what is its share?
 
-Does the memory grow over half an hour of 1080p? That clip is one short clip again and again.
+Does the memory grow over half an hour of 1080p? That video repeats one short clip.
 """
 
 import shutil
@@ -18,35 +18,37 @@ from time import perf_counter
 import vdcore
 from vdcore.video import PassThrough, filter_video, write_frames
 
-from .clips import HD, REAL_HD, make_clip
-from .contestants import FULL_HD, TAU, TINY, random_frame
-from .timing import Row, interleave, usable_processors
+from ..common.clips import HD, REAL_HD, make_clip
+from ..common.peers import FULL_HD, TAU, TINY, random_frame
+from ..common.results import Answer, Options, Row, rounded
+from ..common.timing import interleave, usable_processors
 
-WORK = "720p H.264 file to file through PyAV"
-PEER = "the same pipeline with a pass-through, plus hqdn3d's own time (ffmpeg with it less with null)"
+WORK = "720p H.264 through PyAV"
+PEER = "the same pipeline without a filter, plus the time of hqdn3d"
 SIGMA = 2
 HALF_AN_HOUR = 30 * 60 * 25  # frames
-MOST_MEMORY = 600  # MB
+MAX_MEMORY, MAX_GROWTH = 600, 30  # MB
+MAX_SHARE = 0.1
 PROGRAM = """
 import sys, warnings, vdcore
 
 warnings.simplefilter("ignore")
 path, out, preset = sys.argv[1:]
-vdcore.diffuse_video(path, out, 2, 3, backend="pyav", codec="h264", preset=preset)
+vdcore.diffuse_video(path, out, sigma=2, tau=3, backend="pyav", codec="h264", preset=preset)
 for line in open("/proc/self/status"):
     if line.startswith("VmHWM"):
         print(line.split()[1])
 """
 
 
-def time_rows(clip: Path, scratch: Path, *, tiny: bool) -> list[Row]:
-    """The time against that of hqdn3d, and the filter's share of it."""
+def time_of(clip: Path, scratch: Path, *, tiny: bool) -> Answer:
+    """The time beside that of hqdn3d, and the filter's share of it."""
     threads = usable_processors()
     out = scratch / "out.mp4"
     shares: list[float] = []
 
     def ours() -> None:
-        report = vdcore.diffuse_video(clip, out, SIGMA, TAU, backend="pyav", codec="h264")
+        report = vdcore.diffuse_video(clip, out, sigma=SIGMA, tau=TAU, backend="pyav", codec="h264")
         shares.append(report.filter_seconds / report.seconds)
 
     functions: dict[str, Callable[[], object]] = {
@@ -62,24 +64,24 @@ def time_rows(clip: Path, scratch: Path, *, tiny: bool) -> list[Row]:
     times = interleave(functions, tiny=tiny, rounds=3, clock=perf_counter)
     runs_on = f"{vdcore.build_info()['instruction_set']}, {threads} processors, default threads"
     share = sorted(shares)[len(shares) // 2]
+    percent = rounded(100 * share)
     rows = [
         Row(
-            f"{WORK}, the filter",
-            "all of the time",
-            runs_on,
-            f"{100 * share:.1f} %",
-            "under 10 %",
-            share < 0.1,
+            f"{WORK}, the filter", "all of the time", runs_on, f"{percent} %", "under 10 %", share < MAX_SHARE
         )
     ]
+    figures = {"files.filter_share": percent}
     if program is None:
-        return [Row(WORK, PEER, runs_on, "no ffmpeg program found", "at most 1 x"), *rows]
+        missing = Row(WORK, PEER, runs_on, "no ffmpeg program found", "at most 1 x")
+        return Answer([missing, *rows], figures=figures)
     theirs = times["pass"] + times["hqdn3d"] - times["null"]
-    return [Row.slower(f"{WORK}, sigma {SIGMA}", PEER, runs_on, times["ours"] / theirs, 1), *rows]
+    ratio = times["ours"] / theirs
+    row = Row.slower("files.pyav", f"{WORK}, sigma {SIGMA}", PEER, runs_on, ratio, 1)
+    return Answer([row, *rows], figures=figures)
 
 
 def repeated(path: Path, size: tuple[int, int], frames: int, total: int) -> Path:
-    """Write a clip whose packets are those of a short one, again and again."""
+    """Write a clip that repeats the packets of a short one."""
     import av
 
     short = path.with_name("short.mp4")
@@ -99,12 +101,12 @@ def repeated(path: Path, size: tuple[int, int], frames: int, total: int) -> Path
     return path
 
 
-def memory_rows(scratch: Path, *, tiny: bool) -> list[Row]:
-    """Peak of a process of its own over half an hour, and what it is more than over two minutes."""
+def memory_of(scratch: Path, *, tiny: bool) -> Answer:
+    """Peak of a separate process over half an hour, and how much more that is than over two minutes."""
     size, total = (TINY, 40) if tiny else (FULL_HD, HALF_AN_HOUR)
     work = f"memory, 1080p through PyAV, {total} frames"
     if not Path("/proc/self/status").exists():
-        return [Row(work, "", "", "needs Linux' /proc")]
+        return Answer([Row(work, "", "", "needs Linux's /proc")])
 
     def peak(frames: int) -> float:
         clip = repeated(scratch / "long.mp4", size, 20 if tiny else 50, frames)
@@ -114,19 +116,23 @@ def memory_rows(scratch: Path, *, tiny: bool) -> list[Row]:
 
     short, long = peak(total // 15), peak(total)
     more = long - short
-    return [
-        Row(work, "", "", f"{long:.0f} MB", f"under {MOST_MEMORY} MB", None if tiny else long < MOST_MEMORY),
-        Row(work, f"{total // 15} frames", "", f"{more:+.0f} MB", "flat", None if tiny else more < 30),
+    rows = [
+        Row(work, "", "", f"{long:.0f} MB", f"under {MAX_MEMORY} MB", long < MAX_MEMORY),
+        Row(work, f"{total // 15} frames", "", f"{more:+.0f} MB", "flat", more < MAX_GROWTH),
     ]
+    return Answer(rows, figures={"files.memory_mb": round(long), "files.memory_growth_mb": round(more)})
 
 
-def run(tiny: bool, folder: Path) -> list[Row]:
+def run(options: Options) -> Answer:
+    tiny = options.tiny
     if find_spec("av") is None:
-        return [Row(WORK, PEER, "", "PyAV is not installed")]
+        return Answer([Row(WORK, PEER, "", "PyAV is not installed")])
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the raw stream has no time stamps
         if REAL_HD.exists() and not tiny:
             clip = REAL_HD
         else:
             clip = make_clip(Path(scratch, "clip.mp4"), TINY if tiny else HD, 10 if tiny else 300)
-        return time_rows(clip, Path(scratch), tiny=tiny) + memory_rows(Path(scratch), tiny=tiny)
+        answers = time_of(clip, Path(scratch), tiny=tiny), memory_of(Path(scratch), tiny=tiny)
+    rows, figures = [row for each in answers for row in each.rows], [each.figures for each in answers]
+    return Answer(rows, figures={**figures[0], **figures[1]})

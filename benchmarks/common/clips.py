@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Videos to filter: a real one where there is one, else, or where the length matters, a made one."""
+"""Videos to filter: real ones where there are any, and synthetic ones."""
 
 from pathlib import Path
 
@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 
 HD = (720, 1280)
-REAL_HD = Path(__file__).parents[2] / "shared" / "clips" / "flower_720p_300f.264"
+CLIPS = Path(__file__).parents[3] / "shared" / "clips"
+REAL_HD = CLIPS / "flower_720p_300f.264"
 
 
 def make_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
-    """Write a noisy picture that moves sideways, and return its path."""
+    """Write a noisy picture that moves sideways; return the path."""
     height, width = size
     rng = np.random.default_rng(1)
     picture = cv2.resize(rng.integers(0, 256, (9, 32, 3), dtype=np.uint8), (2 * width, height))
@@ -22,3 +23,10 @@ def make_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
         writer.write(cv2.add(picture[:, left : left + width], np.roll(noise, 7 * index, axis=1)))
     writer.release()
     return path
+
+
+def add_noise(clip: np.ndarray, sigma: float) -> np.ndarray:
+    """Add white Gaussian noise of this standard deviation; clip and round to 8 bits."""
+    rng = np.random.default_rng(1)
+    noisy = (np.clip(frame + rng.normal(0, sigma, frame.shape), 0, 255).round() for frame in clip)
+    return np.stack([frame.astype(np.uint8) for frame in noisy])

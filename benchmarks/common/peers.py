@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The filters that are timed against each other.
+"""The filters that are compared, on random frames.
 
-Each is made for one frame; calling it filters that frame once more, with the state of the calls before.
-All work on one thread unless said otherwise.
+Each is made for one frame; a call filters that frame once more and keeps its state. All use one thread unless
+given another number.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ cv2.setNumThreads(1)
 def random_frame(
     size: tuple[int, int], channels: int = 3, dtype: type[np.generic] = np.uint8, *, tiny: bool = False
 ) -> np.ndarray:
-    """Uniform noise over the whole range, (height, width, channels); TINY instead of `size` if tiny."""
+    """Return uniform noise over the whole range, (height, width, channels); of size TINY if tiny."""
     samples = np.random.default_rng(1).integers(0, 256, (*(TINY if tiny else size), channels), dtype=np.uint8)
     if dtype is np.uint16:
         return samples.astype(np.uint16) * 257
@@ -33,7 +33,7 @@ def random_frame(
 
 
 def random_planes(size: tuple[int, int], *, tiny: bool = False) -> list[np.ndarray]:
-    """The three planes of a planar 4:2:0 8-bit frame of noise, views into one block."""
+    """Return the planes of an 8-bit 4:2:0 frame of noise, views into one block."""
     height, width = TINY if tiny else size
     block = random_frame((height * 3 // 2, width), channels=1)[..., 0].reshape(-1)
     luma, chroma = height * width, height * width // 4
@@ -45,8 +45,8 @@ def random_planes(size: tuple[int, int], *, tiny: bool = False) -> list[np.ndarr
     ]
 
 
-class Vdcore:
-    """A vdcore.Diffuser on one frame."""
+class Ours:
+    """A `vdcore.Diffuser` on one frame."""
 
     def __init__(
         self, frame: np.ndarray, sigma: float, *, threads: int = 1, tolerance: float | None = None
@@ -73,10 +73,10 @@ class Vdcore:
 
 
 def opencv(frame: np.ndarray, sigma: float, truncate: float = 4.0) -> Callable[[], None]:
-    """GaussianBlur + accumulateWeighted + convertScaleAbs, in the frame's own type.
+    """Return GaussianBlur, accumulateWeighted and convertScaleAbs in the dtype of the frame.
 
-    In float32 convertScaleAbs would make 8-bit samples, so there the accumulator is copied to the output.
-    OpenCV itself cuts an 8-bit kernel at 3 sigma and a float one at 4 unless told a size.
+    `convertScaleAbs` makes 8-bit samples, so in float32 the accumulator is copied to the output. By default
+    OpenCV's kernel ends at 3 sigma for 8-bit frames and at 4 for float ones.
     """
     taps = 2 * int(truncate * sigma + 0.5) + 1
     blurred, out = np.empty_like(frame), np.empty_like(frame)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The streaming pass: the least work that any filter with a float32 state has to do per frame, and so
- * the unit that the speed table counts in. Per sample: read the frame, read and write the state with one
- * multiply-add, write the frame.
+ * The streaming pass: the least work per frame of any filter with a float32 state, and the baseline of the
+ * benchmarks. Per sample: read the frame, read and write the state with one multiply-add, write the frame.
  *
  *     s <- s + gain (f - s)        out = s in the frame's sample type
  *
- * Integer output is rounded by adding 1/2 and cutting, which is as cheap as leaving it out: the pass
- * waits for memory. Compiled by yardstick.py for the machine it runs on.
+ * Integer output is rounded by adding 1/2 and truncating, which costs nothing: the pass is bound by memory.
+ * streaming_pass.py compiles it for the machine it runs on.
  */
 #include <stddef.h>
 #include <stdint.h>

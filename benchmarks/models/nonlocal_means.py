@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much faster than ffmpeg's and scikit-image's non-local means, with the same windows?
+"""How much faster than FFmpeg's and scikit-image's non-local means, with the same windows?
 
-ffmpeg compares each plane of a video with itself alone, so against it ours gets one plane after the other,
-and, beside that, three planes as one picture. ffmpeg's time is the program's less that of a null filter.
+ffmpeg filters each plane of a video separately, so vdcore gets one plane after the other, and the three
+planes as one picture as well. The time of a run with the filter `null` is subtracted from ffmpeg's.
 """
 
 import shutil
 import subprocess
 import tempfile
-from pathlib import Path
 
 import numpy as np
 from skimage.restoration import denoise_nl_means
@@ -16,20 +15,22 @@ from skimage.restoration import denoise_nl_means
 import vdcore
 from vdcore.models import NonLocalMeans
 
-from .against_hqdn3d import processor_time
-from .contestants import TINY
-from .timing import Row, interleave
+from ..common.peers import TINY
+from ..common.results import Answer, Options, Row
+from ..common.timing import interleave, processor_time
 
 SIZE = (360, 640)
 PATCH, SEARCH = 5, 11  # diameters
 NOISE = 20.0
 FRAMES = 20
 MODEL = NonLocalMeans(25.0, NOISE, patch=PATCH // 2, search=SEARCH // 2)
-WANTED = {"ffmpeg": 4, "scikit-image": 20}
+WORK = "Non-local means, 8-bit"
+PLACES = {"grey": "", "colour": "_colour", "three planes": "_planes", "three planes as one picture": "_joint"}
+TARGETS = {"ffmpeg": 4, "scikit-image": 20}
 
 
 def picture(channels: int, *, tiny: bool) -> np.ndarray:
-    """Waves and squares with noise, (height, width[, channels]), uint8."""
+    """Return waves and squares with noise, (height, width[, channels]), uint8."""
     height, width = TINY if tiny else SIZE
     y, x = np.mgrid[:height, :width]
     clean = 120 + 60 * np.sin(x / 17) + 50 * ((x // 40 + y // 40) % 2)
@@ -55,20 +56,22 @@ class Ours:
 
 
 def against_ffmpeg(tiny: bool) -> list[Row]:
-    """Grey, and three planes as three pictures and as one."""
+    """Grey; three planes, separately and as one picture."""
     program = shutil.which("ffmpeg")
     frames = 2 if tiny else FRAMES
+    peer = f"ffmpeg nlmeans (p={PATCH}, r={SEARCH})"
     rows = []
     for channels, pixels in ((1, "gray"), (3, "gbrp")):
         frame = picture(channels, tiny=tiny)
         planes = [np.ascontiguousarray(frame.reshape(*frame.shape[:2], -1)[:, :, c]) for c in range(channels)]
-        streams = {"grey" if channels == 1 else "three planes": [Ours(plane) for plane in planes]}
+        name = "grey" if channels == 1 else "three planes"
+        streams = {name: [Ours(plane) for plane in planes]}
         if channels > 1:
             streams["three planes as one picture"] = [Ours(frame)]
-        peer = f"ffmpeg nlmeans (p={PATCH}, r={SEARCH}), one thread, less a null filter run"
         if program is None:
             rows += [
-                Row(work, peer, str(ours[0]), "no ffmpeg program found") for work, ours in streams.items()
+                Row(f"{WORK} {kind} 640x360", peer, str(ours[0]), "no ffmpeg program found")
+                for kind, ours in streams.items()
             ]
             continue
         with tempfile.NamedTemporaryFile(suffix=".raw") as file:
@@ -87,20 +90,21 @@ def against_ffmpeg(tiny: bool) -> list[Row]:
                 "nlmeans": lambda ffmpeg=ffmpeg: ffmpeg(f"nlmeans=s=10:p={PATCH}:r={SEARCH}"),
                 "null": lambda ffmpeg=ffmpeg: ffmpeg("null"),
             }
-            for work, ours in streams.items():
-                functions[work] = lambda ours=ours: [one() for one in ours * frames]
+            for kind, ours in streams.items():
+                functions[kind] = lambda ours=ours: [one() for one in ours * frames]
             times = interleave(functions, tiny=tiny, seconds=6, rounds=3, clock=processor_time)
-        for work, ours in streams.items():
-            ratio = (times["nlmeans"] - times["null"]) / times[work]
-            text = f"360p uint8, {work}"
-            rows.append(Row.faster(text, peer, str(ours[0]), ratio, WANTED["ffmpeg"]))
+        for kind, ours in streams.items():
+            ratio = (times["nlmeans"] - times["null"]) / times[kind]
+            place = f"models.nlm_ffmpeg{PLACES[kind]}"
+            target = TARGETS["ffmpeg"]
+            rows.append(Row.faster(place, f"{WORK} {kind} 640x360", peer, str(ours[0]), ratio, target))
     return rows
 
 
 def against_scikit_image(tiny: bool) -> list[Row]:
-    """Grey and colour, float32, which scikit-image works in."""
+    """Grey and colour; float32 for scikit-image, which computes in it."""
     rows = []
-    for channels, name in ((1, "grey"), (3, "colour")):
+    for channels, kind in ((1, "grey"), (3, "colour")):
         frame = picture(channels, tiny=tiny)
         ours = Ours(frame)
         samples = frame.astype(np.float32)
@@ -113,12 +117,11 @@ def against_scikit_image(tiny: bool) -> list[Row]:
 
         times = interleave({"theirs": theirs, "ours": ours}, tiny=tiny)
         peer = "scikit-image denoise_nl_means, fast mode"
-        text = f"360p uint8, {name}"
-        rows.append(
-            Row.faster(text, peer, str(ours), times["theirs"] / times["ours"], WANTED["scikit-image"])
-        )
+        place, work = f"models.nlm_skimage{PLACES[kind]}", f"{WORK} {kind} 640x360"
+        ratio = times["theirs"] / times["ours"]
+        rows.append(Row.faster(place, work, peer, str(ours), ratio, TARGETS["scikit-image"]))
     return rows
 
 
-def run(tiny: bool, folder: Path) -> list[Row]:
-    return [*against_ffmpeg(tiny), *against_scikit_image(tiny)]
+def run(options: Options) -> Answer:
+    return Answer([*against_ffmpeg(options.tiny), *against_scikit_image(options.tiny)])

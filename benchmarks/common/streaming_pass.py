@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The streaming pass of yardstick.c, compiled for this machine when it is first asked for."""
+"""The streaming pass of streaming_pass.c, compiled for this machine on first use."""
 
 import ctypes
 import os
@@ -19,8 +19,8 @@ GAIN = 0.25
 def _library() -> ctypes.CDLL:
     compiler = os.environ.get("CC", "cc").split()
     with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "yardstick.so"
-        source = Path(__file__).with_name("yardstick.c")
+        library = Path(folder) / "streaming_pass.so"
+        source = Path(__file__).with_name("streaming_pass.c")
         target = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
         command = [*compiler, "-O3", target, "-shared", "-fPIC", str(source), "-o", str(library)]
         subprocess.run(command, check=True)
@@ -28,7 +28,7 @@ def _library() -> ctypes.CDLL:
 
 
 def streaming_pass(frame: np.ndarray, out: np.ndarray) -> Callable[[], None]:
-    """One streaming pass over `frame` into `out` per call, with a state of its own.
+    """Return a function that makes one pass over `frame` into `out`, with a state of its own.
 
     Parameters
     ----------

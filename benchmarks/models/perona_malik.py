@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does Perona-Malik diffusion cost, against explicit schemes at the same total diffusion?
+"""How much faster is Perona-Malik diffusion than explicit schemes with the same total diffusion?
 
-NumPy's two schemes take steps of 0.2: the same equation as ours, with the gradient of the smoothed picture
-over all channels, and the plain one of 1990 with the differences to the neighbours. SimpleITK (steps of
-0.125, the longest it takes as stable) and DIPlib (0.2) are compared where they are installed.
+The two schemes in NumPy take steps of 0.2: the same equation as vdcore's, with the gradient of the smoothed
+picture over all channels, and that of 1990 with the differences between neighbours. SimpleITK (steps of
+0.125, the longest that it considers stable) and DIPlib (0.2) are compared where they are installed.
 """
 
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from time import process_time
 
 import numpy as np
@@ -18,8 +17,9 @@ import numpy as np
 import vdcore
 from vdcore.models import PeronaMalik
 
-from .contestants import TINY
-from .timing import Row, interleave
+from ..common.peers import TINY
+from ..common.results import Answer, Options, Row
+from ..common.timing import interleave, one_thread
 
 SIZE = (360, 640)
 CONTRAST, STEP, ITK_STEP = 20.0, 0.2, 0.125
@@ -27,7 +27,7 @@ SIGMAS = (2, 4)
 
 
 def scene(size: tuple[int, int], channels: int) -> np.ndarray:
-    """Blocks with noise, float32 in [0, 255]."""
+    """Return blocks with noise, float32 in [0, 255]."""
     y, x = np.mgrid[: size[0], : size[1]]
     blocks = 60.0 + 60 * (y // 24 % 2) + 60 * (x // 32 % 2)
     noise = np.random.default_rng(1).normal(0, 12, (*size, channels))
@@ -36,18 +36,18 @@ def scene(size: tuple[int, int], channels: int) -> np.ndarray:
 
 
 def steps(sigma: float, length: float) -> int:
-    """How many steps of this length make sigma."""
+    """Return how many steps of this length make sigma."""
     return round(sigma**2 / 2 / length)
 
 
 def ours(frame: np.ndarray, sigma: float) -> Callable[[], object]:
-    """Frame after frame of a stream, each by itself."""
+    """Return a stream that filters each frame on its own."""
     diffuser, out = vdcore.Diffuser(sigma, 0, model=PeronaMalik(CONTRAST), threads=1), np.empty_like(frame)
     return lambda: diffuser(frame, out=out)
 
 
 def smooth(u: np.ndarray) -> np.ndarray:
-    """(1 2 1) / 4 along both axes."""
+    """Return the picture after (1 2 1) / 4 along both axes."""
     padded = np.pad(u, ((1, 1), (1, 1), (0, 0)), mode="edge")
     along = padded[:-2] + 2 * padded[1:-1] + padded[2:]
     result: np.ndarray = (along[:, :-2] + 2 * along[:, 1:-1] + along[:, 2:]) / 16
@@ -55,7 +55,7 @@ def smooth(u: np.ndarray) -> np.ndarray:
 
 
 def same_equation(frame: np.ndarray, sigma: float, dtype: str = "float64") -> Callable[[], object]:
-    """Explicit steps, the diffusivity anew in each."""
+    """Return explicit steps with the diffusivity computed in each."""
 
     def run() -> np.ndarray:
         u = frame.astype(dtype)
@@ -75,7 +75,7 @@ def same_equation(frame: np.ndarray, sigma: float, dtype: str = "float64") -> Ca
 
 
 def plain(frame: np.ndarray, sigma: float) -> Callable[[], object]:
-    """The scheme of Perona and Malik, g of each difference."""
+    """Return the scheme of Perona and Malik, g of each difference."""
 
     def run() -> np.ndarray:
         u = frame.copy()
@@ -110,28 +110,29 @@ def diplib(frame: np.ndarray, sigma: float) -> Callable[[], object]:
     return lambda: dip.PeronaMalikDiffusion(picture, steps(sigma, STEP), CONTRAST, STEP)
 
 
-Contestant = Callable[[np.ndarray, float], Callable[[], object]]
-PEERS: list[tuple[str, Contestant, int, float | None]] = [
-    ("the same equation in NumPy, float64", same_equation, 3, 50),
-    ("the same in float32", partial(same_equation, dtype="float32"), 3, None),
-    ("the plain scheme in NumPy, float32", plain, 1, None),
+Peer = Callable[[np.ndarray, float], Callable[[], object]]
+PEERS: list[tuple[str, str, Peer, int, float | None]] = [  # place, name, peer, channels, target
+    ("numpy", "the same equation in NumPy, float64", same_equation, 3, 50),
+    ("numpy_f32", "the same equation in NumPy, float32", partial(same_equation, dtype="float32"), 3, None),
+    ("plain", "the scheme of 1990 in NumPy, float32", plain, 1, None),
 ]
-INSTALLED: list[tuple[str, str, Contestant]] = [
-    ("SimpleITK", "SimpleITK GradientAnisotropicDiffusion", simple_itk),
-    ("diplib", "DIPlib PeronaMalikDiffusion", diplib),
+INSTALLED: list[tuple[str, str, str, Peer]] = [  # place, module, name, peer
+    ("sitk", "SimpleITK", "SimpleITK GradientAnisotropicDiffusion", simple_itk),
+    ("diplib", "diplib", "DIPlib PeronaMalikDiffusion", diplib),
 ]
 
 
-def run(tiny: bool, folder: Path) -> list[Row]:
-    size = TINY if tiny else SIZE
-    peers = PEERS + [(name, peer, 1, 3) for module, name, peer in INSTALLED if find_spec(module)]
-    runs_on = f"{vdcore.build_info()['instruction_set']}, 1 thread"
+def run(options: Options) -> Answer:
+    size = TINY if options.tiny else SIZE
+    installed = [(place, name, peer, 1, 3) for place, module, name, peer in INSTALLED if find_spec(module)]
     rows = []
-    for name, peer, channels, wanted in peers:
+    for place, name, peer, channels, target in PEERS + installed:
         frame = scene(size, channels)
         for sigma in SIGMAS:
             functions = {"ours": ours(frame, sigma), "theirs": peer(frame, sigma)}
-            times = interleave(functions, tiny=tiny, clock=process_time)
-            work = f"Perona-Malik, 640x360 {'colour' if channels == 3 else 'grey'} float32, sigma {sigma}"
-            rows.append(Row.faster(work, name, runs_on, times["theirs"] / times["ours"], wanted))
-    return rows
+            times = interleave(functions, tiny=options.tiny, clock=process_time)
+            kind = "colour" if channels == 3 else "grey"
+            work = f"Perona-Malik, float32 {kind} 640x360, sigma {sigma}"
+            ratio = times["theirs"] / times["ours"]
+            rows.append(Row.faster(f"models.pm_{place}_{sigma}", work, name, one_thread(), ratio, target))
+    return Answer(rows)

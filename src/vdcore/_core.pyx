@@ -293,15 +293,22 @@ cdef class Diffuser:
 
     def save(self):
         """The state as bytes."""
-        cdef size_t size = 0
+        cdef size_t room = 0
+        cdef size_t size
         cdef vd_status status
-        _check(vd_diffuser_save(self.handle, NULL, &size))
-        cdef bytes state = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size)
-        cdef char *buffer = PyBytes_AsString(state)
-        with nogil:
-            status = vd_diffuser_save(self.handle, buffer, &size)
-        _check(status)
-        return state[:size]
+        cdef bytes state
+        cdef char *buffer = NULL
+        while True:  # another thread may push between the calls, and the state may grow
+            size = room
+            with nogil:
+                status = vd_diffuser_save(self.handle, buffer, &size)
+            if buffer != NULL and status == VD_OK:
+                return state if size == room else state[:size]
+            if status != VD_ERROR_OVERFLOW:
+                _check(status)
+            room = size
+            state = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>room)
+            buffer = PyBytes_AsString(state)
 
     @staticmethod
     def load(bytes state not None, threads=None):

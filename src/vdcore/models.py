@@ -121,10 +121,9 @@ class Laplacian:
     discrete Gaussian ``e^-t I_n(t)``, ``t = sigma^2``, along each axis, which comes nearer to the sampled one
     as sigma grows.
 
-    With `sources` (or NaN) the known pixels are held, and what is not known takes up in each frame where the
-    last one left it: the values of a region spread, frame after frame, through the whole video, towards
-    harmonic in-filling. How long a value that came that way lasts is up to `tau`. With `lookahead` each frame
-    stands for itself.
+    With `confidence` (or NaN) the known pixels are held, and unknown ones resume from their value in the last
+    frame, so that the values of a region spread through the whole video, towards harmonic in-filling; `tau`
+    is how long such a value lasts. With `lookahead` each frame stands for itself.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,12 @@ from vdcore._arrays import (
     per_frame,
 )
 from vdcore._checks import number
+from vdcore._options import accepts
 from vdcore.motion import Motion
 
-from .parameters import USUAL_STEP, Boundary, Dither, FilterParameters, Sigma, TimeUnit, filter_parameters
+from .parameters import USUAL_STEP, FilterOptions, FilterParameters, Sigma, filter_parameters
 
 if TYPE_CHECKING:
-    from vdcore.noise import NoiseEstimate
     from vdcore.recursion import Recursion
 
 _STATE = struct.Struct("<8sII")  # magic, length and CRC-32 of the JSON that follows; then vd_diffuser_save
@@ -192,42 +192,9 @@ class Diffuser:
     ...     show(diffuser(frame))
     """
 
-    def __init__(
-        self,
-        sigma: Sigma,
-        tau: float,
-        *,
-        model: str | models.Model = "gaussian",
-        normalize: bool = True,
-        boundary: Boundary = "renormalize",
-        cval: float = 0.0,
-        truncate: float = 4.0,
-        fill: float | None = None,
-        lookahead: int = 0,
-        tolerance: float | None = None,
-        time_unit: TimeUnit = "frames",
-        threads: int | None = None,
-        dither: Dither | None = None,
-        motion: Motion | None = None,
-        gate: "float | NoiseEstimate | None" = None,
-    ) -> None:
-        parameters = filter_parameters(
-            sigma,
-            tau,
-            model=model,
-            normalize=normalize,
-            boundary=boundary,
-            cval=cval,
-            truncate=truncate,
-            fill=fill,
-            lookahead=lookahead,
-            tolerance=tolerance,
-            time_unit=time_unit,
-            threads=threads,
-            dither=dither,
-            motion=motion,
-            gate=gate,
-        )
+    @accepts(FilterOptions, filter_parameters)
+    def __init__(self, sigma: Sigma, tau: float, **options: Unpack[FilterOptions]) -> None:
+        parameters = filter_parameters(sigma, tau, **options)
         self._adopt(parameters, new_core(parameters), None)
 
     def _adopt(
@@ -359,7 +326,7 @@ class Diffuser:
             raise ValueError(f"dt must be a number or one per frame, got {len(dt)} for {count} frames")
         return [number(step, "dt", 0) for step in dt]
 
-    def flush(self, out: Any = None, *, dtype: npt.DTypeLike | None = None) -> Iterator[Array]:
+    def flush(self, *, out: Any = None, dtype: npt.DTypeLike | None = None) -> Iterator[Array]:
         """Yield the frames still in the lookahead queue, one by one.
 
         Parameters
@@ -429,7 +396,7 @@ class Diffuser:
         self._adopt(parameters, core, ndim)
 
     @classmethod
-    def from_state(cls, state: bytes, threads: int | None = None, motion: Motion | None = None) -> Self:
+    def from_state(cls, state: bytes, *, threads: int | None = None, motion: Motion | None = None) -> Self:
         """Return a new diffuser that goes on where the one that gave `state` stood.
 
         Parameters

@@ -37,8 +37,8 @@ class DiffusionFilter(StreamFilter):
         How they are shown.
     region, frames
         See `StreamFilter`.
-    sources : PlaneRegions or None
-        How much each pixel counts as a source; None is fully.
+    confidence : PlaneRegions or None
+        The weight of each pixel as a source; None is 1 everywhere.
     gain : float or None
         In raw mode, what the sums are multiplied by before they are rounded to samples.
     """
@@ -49,7 +49,7 @@ class DiffusionFilter(StreamFilter):
         planes: tuple[Plane, ...],
         orientation: Orientation,
         region: PlaneRegions | None,
-        sources: PlaneRegions | None,
+        confidence: PlaneRegions | None,
         frames: FrameRange,
         gain: float | None,
     ) -> None:
@@ -64,7 +64,7 @@ class DiffusionFilter(StreamFilter):
                 motion = _follower(followers[i - 1], plane)
             arguments = {**parameters, "motion": motion}
             self._diffusers.append(Diffuser(**plane_parameters(arguments, plane, i, orientation)))
-        self._sources = sources
+        self._confidence = confidence
         self._gain = gain
         self._zeros = [plane.level(0) for plane in planes]
         self._in_seconds = parameters["time_unit"] == "seconds"
@@ -72,7 +72,7 @@ class DiffusionFilter(StreamFilter):
         self._sums: list[Array] = []
 
     def _take(self, frame: Frame, outs: Sequence[Array]) -> bool:
-        weights = self._sources(frame.index, frame.seconds) if self._sources else None
+        weights = self._confidence(frame.index, frame.seconds) if self._confidence else None
         step = max(0.0, frame.seconds - self._last) if self._in_seconds and self._last is not None else None
         self._last = frame.seconds
         if self._in_seconds and step is None:

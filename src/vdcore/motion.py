@@ -131,8 +131,8 @@ def guides(frame: Array, other: Array, blur: float = 1.0) -> tuple[Array, Array]
     return here, there
 
 
-def checked_flow(flow: object, shape: tuple[int, int]) -> Flow:
-    """Return what a function of motion returned as a flow for frames of `shape`.
+def checked_flow(flow: object, shape: tuple[int, int], name: str = "what motion returns") -> Flow:
+    """Return `flow` as a flow for frames of `shape`.
 
     Parameters
     ----------
@@ -140,6 +140,8 @@ def checked_flow(flow: object, shape: tuple[int, int]) -> Flow:
         float32 or float64, (dx, dy) in pixels. Where one is not finite, nothing is known of the pixel.
     shape : (int, int)
         (H, W).
+    name : str, optional
+        What the flow is called in messages.
 
     Returns
     -------
@@ -150,9 +152,9 @@ def checked_flow(flow: object, shape: tuple[int, int]) -> Flow:
     TypeError, ValueError
         The dtype or the shape is another.
     """
-    array = as_samples(flow, "what motion returns", FACTOR_DTYPES)
+    array = as_samples(flow, name, FACTOR_DTYPES)
     if array.shape != (*shape, 2):
-        raise ValueError(f"what motion returns must have shape {(*shape, 2)}, got {array.shape}")
+        raise ValueError(f"{name} must have shape {(*shape, 2)}, got {array.shape}")
     with np.errstate(over="ignore"):
         return array.astype(np.float32, copy=False)
 

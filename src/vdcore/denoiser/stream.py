@@ -2,7 +2,7 @@
 """The stream object `Denoiser`: noise level, motion and priors of every frame."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -12,22 +12,12 @@ import numpy.typing as npt
 
 from vdcore._arrays import Array, as_frame, as_output
 from vdcore.motion import Flow, Motion, checked_flow
-from vdcore.noise import BLOCK, Estimator, NoiseEstimate
+from vdcore.noise import NoiseEstimate
 
 from .layers import Layer, QueuedFrame
 from .parameters import DenoiserInfo, Preset, Strength, denoiser_parameters
-from .samples import (
-    MAX_CHANNELS,
-    channel_count,
-    check_samples,
-    colour_count,
-    converted,
-    layer_channels,
-    with_channel_axis,
-)
-from .tracking import fixed_noise
-
-_SAME = 0.05  # of a standard deviation: estimates that differ by less are not worth a new start
+from .samples import MAX_CHANNELS, channel_count, check_samples, colour_count, converted, layer_channels
+from .tracking import NoiseTracker
 
 
 class Denoiser:
@@ -115,19 +105,30 @@ class Denoiser:
         self._frames = 0
         self._shape: tuple[int, ...] = ()  # of the stream, () before the first frame
         self._dtype = np.dtype(np.uint8)
-        self._noise: NoiseEstimate | None = None
-        self._estimator = Estimator()
+        self._tracker = NoiseTracker(self.parameters.strength)
         self._layers: list[Layer] = []
         self._last: Array | None = None  # the last result, for a callable
         self._queue: deque[QueuedFrame] = deque()
 
-    def __call__(self, frame: object, *, out: Any = None, dtype: npt.DTypeLike | None = None) -> Array | None:
+    def __call__(
+        self,
+        frame: object,
+        *,
+        flow: object = None,
+        out: Any = None,
+        dtype: npt.DTypeLike | None = None,
+    ) -> Array | None:
         """Take one frame and return one.
 
         Parameters
         ----------
         frame : array_like, shape (H, W) or (H, W, C), C from 1 to 4
             uint8, uint16, float32 or float64, finite; the same shape and dtype in every call.
+        flow : array of shape (H, W, 2), or list of them, optional
+            The motion, where it is known, used instead of what `motion` finds: (dx, dy) in pixels from this
+            frame to the last result, float32 or float64, see `motion`. A list gives what `find_flows`
+            returns for this frame: with `lookahead` also the flows from the frame that this call returns to
+            each later one. What is None is left to `motion`.
         out : array, optional
             Where to write the result, of the frame's shape; dtype as below. It may be the frame itself or
             share memory with it in any way.
@@ -153,17 +154,22 @@ class Denoiser:
             samples = as_frame(frame)
             self._check(samples)
             result = as_output(out, dtype, samples.shape, samples.dtype, True)
-            if not self._take(samples, result):
+            if not self._take(samples, result, flow):
                 return None
             return result if out is None else out
 
-    def flush(self, out: Any = None, *, dtype: npt.DTypeLike | None = None) -> Iterator[Array]:
+    def flush(
+        self, out: Any = None, *, flow: object = None, dtype: npt.DTypeLike | None = None
+    ) -> Iterator[Array]:
         """Yield the frames still in the lookahead queue, one by one.
 
         Parameters
         ----------
         out : array, optional
             Where to write each of them in turn.
+        flow : list of arrays of shape (H, W, 2), optional
+            The motion, where it is known: from the frame that is yielded first to each later one of the
+            queue, as ``find_flows()`` returns it. `motion` finds the rest.
         dtype : dtype, optional
             As in a call.
 
@@ -175,8 +181,48 @@ class Denoiser:
         while self._queue:
             with self._alone():
                 result = as_output(out, dtype, self._shape, self._dtype, True)
-                self._finish(self._flows_ahead(), result)
+                given = _given_flows(flow, len(self._queue) - 1, self._shape)
+                self._finish(self._future_flows(given), result)
+                flow = None
             yield result if out is None else out
+
+    def find_flows(self, frame: object = None) -> list[Flow | None]:
+        """Return the flows that the next call would follow; the denoiser stays as it is.
+
+        Streams that move together, such as the planes of a YUV video, share their motion this way: find it in
+        one of them, and give it to each as `flow`, scaled to the size of its frames.
+
+        Parameters
+        ----------
+        frame : array_like, optional
+            The next frame, as in a call. None: for the next step of `flush`.
+
+        Returns
+        -------
+        list of (ndarray of float32, shape (H, W, 2), or None)
+            The flow from `frame` to the last result; then, where the call returns a frame of the lookahead
+            queue, from that to each later one up to `frame`. Without `frame` only the latter. (dx, dy) in
+            pixels, see `motion`. None where there is nothing to follow: before the first result, in a
+            constant frame, and with ``motion=None``. For frames of two channels, the flow of the first.
+
+        Raises
+        ------
+        ValueError, TypeError, ImportError, RuntimeError
+            As in a call.
+
+        Examples
+        --------
+        >>> flows = luma.find_flows(y)
+        >>> y, u = luma(y, flow=flows), chroma(u, flow=[halve(flow) for flow in flows])
+        """
+        with self._alone():
+            if frame is None:
+                found = self._future_flows([None] * (len(self._queue) - 1)) if self._queue else []
+            else:
+                samples = as_frame(frame)
+                self._check(samples)
+                found = self._all_flows(samples, [None] * self._flow_count())
+            return [flows[0] if flows else None for flows in found]
 
     def reset(self) -> None:
         """Forget every frame, the shape, the dtype and the noise; keep the parameters."""
@@ -188,10 +234,11 @@ class Denoiser:
         """What the denoiser found and holds."""
         height, width, *channels = self._shape or (0, 0, 0)
         return DenoiserInfo(
-            noise=self._noise,
+            noise=self._tracker.noise,
             frames=self._frames,
             pending=len(self._queue),
-            state_bytes=sum(layer.nbytes for layer in self._layers) + sum(m.nbytes for m in self._queue),
+            state_bytes=sum(layer.nbytes for layer in self._layers)
+            + sum(queued.nbytes for queued in self._queue),
             height=height,
             width=width,
             channels=channels[0] if channels else 1,
@@ -228,94 +275,103 @@ class Denoiser:
 
     # ---- one frame
 
-    def _take(self, samples: Array, result: Array) -> bool:
+    def _take(self, samples: Array, result: Array, flow: object) -> bool:
         """Take a frame; whether result was written."""
+        given = _given_flows(flow, self._flow_count(), samples.shape)
+        if self.parameters.lookahead:  # the caller may reuse the arrays
+            given = [None if flow is None else flow.copy() for flow in given]
         if not self._frames:
-            self._estimator = Estimator()
+            self._tracker = NoiseTracker(self.parameters.strength)
             self._layers = [
                 Layer(part, self.parameters.preset, self.parameters.threads)
                 for part in layer_channels(samples.shape)
             ]
-        noise = self._noise_now(samples)
-        ahead, motion = self.parameters.lookahead, self.parameters.motion
-        flows = self._flows(samples)
-        ready = len(self._queue) == ahead
-        flows_ahead = self._flows_ahead(samples) if ready else []  # before anything changes: motion may raise
+        flows, *future_flows = self._all_flows(samples, given)  # before anything changes: motion may raise
+        noise = self._tracker.update(
+            samples, lambda estimate: np.array([layer.noise_of(estimate)[0] for layer in self._layers])
+        )
         for layer in self._layers:
             layer.noise = layer.noise_of(noise)
-        self._noise = noise
 
+        lookahead = self.parameters.lookahead
         whole = len(self._layers) == 1 and colour_count(samples.shape) == channel_count(samples.shape)
-        if ahead or (not whole and np.may_share_memory(samples, result)):
+        if lookahead or (not whole and np.may_share_memory(samples, result)):
             samples = samples.copy()
-        causal = np.empty_like(samples) if ahead else result
-        priors = [layer.result() for layer in self._layers] if ahead else []
-        for layer, flow in zip(self._layers, flows, strict=True):
-            layer.push(samples, causal, flow)
+        causal = np.empty_like(samples) if lookahead else result
+        priors = [layer.result() for layer in self._layers] if lookahead else []
+        for layer, layer_flow in zip(self._layers, flows, strict=True):
+            layer.push(samples, causal, layer_flow)
         if not whole and channel_count(samples.shape) == MAX_CHANNELS:
             causal[..., 3] = samples[..., 3]
-        if callable(motion):
+        if callable(self.parameters.motion):
             self._last = converted(causal, samples.dtype)
         self._shape, self._dtype = samples.shape, samples.dtype
         self._frames += 1
-        if not ahead:
+        if not lookahead:
             return True
+        ready = len(self._queue) == lookahead
         self._queue.append(QueuedFrame(samples, priors, flows))
         if ready:
-            self._finish(flows_ahead, result)
+            self._finish(future_flows, result)
         return ready
 
-    def _noise_now(self, samples: Array) -> NoiseEstimate:
-        """The noise to go by from this frame on."""
-        strength, colours = self.parameters.strength, colour_count(samples.shape)
-        if isinstance(strength, NoiseEstimate):
-            return strength
-        if strength != "auto":
-            return fixed_noise(np.full(colours, strength))
-        if min(samples.shape[:2]) < BLOCK:
-            return fixed_noise(np.zeros(colours))
-        told = self._estimator.add(with_channel_axis(samples)[..., :colours])
-        pairs = self._estimator.pairs
-        due = told and pairs & (pairs - 1) == 0  # 1, 2, 4, ...
-        if self._noise is not None and not due:
-            return self._noise
-        estimate = self._estimator.estimate()
-        if self._noise is not None:
-            before, now = (
-                np.array([layer.noise_of(noise)[0] for layer in self._layers])
-                for noise in (self._noise, estimate)
-            )
-            if (np.abs(now - before) <= _SAME * np.maximum(now, before)).all():
-                return self._noise
-        return estimate
+    def _flow_count(self) -> int:
+        """Flows that the next call follows."""
+        lookahead = self.parameters.lookahead
+        return 1 + (lookahead if len(self._queue) == lookahead else 0)
 
-    def _flows(self, samples: Array, other: Array | None = None) -> list[Flow | None]:
-        """From a frame to another one, or the last result, for each layer; None where nothing moves."""
+    def _all_flows(self, samples: Array, given: Sequence[Flow | None]) -> list[list[Flow | None]]:
+        """From a frame to the last result, then from the oldest frame of the queue, if it is full, to each
+        later one up to this; for each layer. What is given is not searched for."""
+        flows = [self._flows(samples, None, given[0])]
+        return flows if len(given) == 1 else flows + self._future_flows(given[1:], samples)
+
+    def _future_flows(self, given: Sequence[Flow | None], *more: Array) -> list[list[Flow | None]]:
+        """From the oldest frame of the queue to each later one, and to `more`; for each layer."""
+        frames = [*(queued.samples for queued in self._queue), *more]
+        return [self._flows(frames[0], other, flow) for other, flow in zip(frames[1:], given, strict=True)]
+
+    def _flows(self, samples: Array, other: Array | None, given: Flow | None) -> list[Flow | None]:
+        """From a frame to another one, None for the last result; for each layer, None where nothing moves."""
         motion, layers = self.parameters.motion, self._layers
+        if given is not None:
+            return [given] * len(layers)
         if motion is None or not any(layer.has_result for layer in layers):
             return [None] * len(layers)
         if motion == "flow":
             return [layer.flow(samples, other) for layer in layers]
         assert callable(motion)
-        there = self._last if other is None else other
-        assert there is not None
-        return [checked_flow(motion(samples, there), samples.shape[:2])] * len(layers)
-
-    def _flows_ahead(self, *more: Array) -> list[list[Flow | None]]:
-        """From the oldest frame of the queue to each of the others, and to `more`."""
-        frames = [*(moment.samples for moment in self._queue), *more]
-        return [self._flows(frames[0], other) for other in frames[1:]]
+        target = self._last if other is None else other
+        assert target is not None
+        flow = checked_flow(motion(samples, target), samples.shape[:2])
+        return [flow.copy() if self.parameters.lookahead else flow] * len(
+            layers
+        )  # motion may reuse its array
 
     def _finish(self, flows: list[list[Flow | None]], result: Array) -> None:
-        """Filter the oldest frame of the queue, with what the others know of it."""
-        now, *later = self._queue
+        """Filter the oldest frame of the queue, together with the later ones."""
+        queued, *later = self._queue
         for i, layer in enumerate(self._layers):
-            priors = [(now.priors[i], now.flows[i], 0.0)]
+            priors = [(queued.priors[i], queued.flows[i], 0.0)]
             priors += [
-                (layer.channels_of(moment.samples), ahead[i], 1.0)
-                for moment, ahead in zip(later, flows, strict=True)
+                (layer.channels_of(future.samples), future_flows[i], 1.0)
+                for future, future_flows in zip(later, flows, strict=True)
             ]
-            layer.push_late(now.samples, result, priors, 1 + self.parameters.lookahead)
-        if channel_count(now.samples.shape) == MAX_CHANNELS:
-            result[..., 3] = now.samples[..., 3]
+            layer.push_late(queued.samples, result, priors, 1 + self.parameters.lookahead)
+        if channel_count(queued.samples.shape) == MAX_CHANNELS:
+            result[..., 3] = queued.samples[..., 3]
         self._queue.popleft()
+
+
+def _given_flows(flow: object, count: int, shape: tuple[int, ...]) -> list[Flow | None]:
+    """The argument `flow`, checked, as a list of `count` flows; None for what is not given."""
+    if flow is None:
+        return [None] * count
+    if not isinstance(flow, list | tuple):
+        flow = [flow, *[None] * (count - 1)]
+    if len(flow) != count:
+        raise ValueError(f"flow must be an array or a list of {count} (see find_flows), got {len(flow)}")
+    return [
+        None if item is None else checked_flow(item, (shape[0], shape[1]), f"flow[{i}]")
+        for i, item in enumerate(flow)
+    ]

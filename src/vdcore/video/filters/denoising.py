@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The denoiser as a stage of the pipeline: one for every plane of the frames, all along the same flow."""
+"""The denoiser as a stage of the pipeline: one for each plane of the frames, all following the same flow."""
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,9 +27,9 @@ class DenoisingFilter(StreamFilter):
     Parameters
     ----------
     parameters : DenoiserParameters
-        As they are meant for the picture that is shown, in samples of 8 bits.
+        For the picture as displayed; `strength` in 8-bit units (0 to 255).
     noise : sequence of NoiseEstimate or None
-        What is known of each plane, in its samples; None is for `parameters` to say.
+        The noise of each plane, in its sample units; None: that of `parameters`.
     planes : tuple of Plane
         Of the frames.
     orientation : Orientation
@@ -50,7 +49,6 @@ class DenoisingFilter(StreamFilter):
     ) -> None:
         super().__init__(region, frames, parameters.threads)
         self._planes = planes
-        followers: list[deque[Flow | None]] = [deque() for _ in planes[1:]]
         self._denoisers: list[Denoiser] = []
         for i, plane in enumerate(planes):
             strength = parameters.strength
@@ -63,64 +61,42 @@ class DenoisingFilter(StreamFilter):
             motion = parameters.motion
             if callable(motion):
                 motion = shown_motion(motion, orientation, plane) if i == 0 else "flow"
-            arguments = vars(replace(parameters, strength=strength, motion=motion))
-            if i == 0:
-                self._denoisers.append(_Leader(followers, arguments))
-            else:
-                self._denoisers.append(_Follower(followers[i - 1], plane, arguments))
+            self._denoisers.append(Denoiser(**vars(replace(parameters, strength=strength, motion=motion))))
 
     @property
     def noise(self) -> NoiseEstimate | None:
-        """What the filter went by, in samples of 8 bits, channel after channel or plane after plane."""
+        """The noise assumed, in 8-bit units (0 to 255), channel by channel or plane by plane."""
         estimates = [noise for denoiser in self._denoisers if (noise := denoiser.info.noise) is not None]
         return _joined(estimates, self._planes) if estimates else None
 
     def _take(self, frame: Frame, outs: Sequence[Array]) -> bool:
+        flows = self._shared_flows(frame.planes[0])
         ready = [
-            denoiser(plane, out=out) is not None
-            for denoiser, plane, out in zip(self._denoisers, frame.planes, outs, strict=True)
+            denoiser(samples, flow=flow, out=out) is not None
+            for denoiser, samples, flow, out in zip(self._denoisers, frame.planes, flows, outs, strict=True)
         ]
         return ready[0]
 
     def _next(self, outs: Sequence[Array]) -> bool:
+        flows = self._shared_flows(None)
         more = [
-            next(denoiser.flush(out), None) is not None
-            for denoiser, out in zip(self._denoisers, outs, strict=True)
+            next(denoiser.flush(out, flow=flow), None) is not None
+            for denoiser, flow, out in zip(self._denoisers, flows, outs, strict=True)
         ]
         return more[0]
 
-
-class _Leader(Denoiser):
-    """The denoiser of the first plane; the others are given its flow."""
-
-    def __init__(self, followers: Sequence[deque[Flow | None]], arguments: dict[str, Any]) -> None:
-        super().__init__(**arguments)
-        self._followers = followers
-
-    def _flows(self, samples: Array, other: Array | None = None) -> list[Flow | None]:
-        flows = super()._flows(samples, other)
-        for queue in self._followers:
-            queue.append(flows[0])
-        return flows
-
-
-class _Follower(Denoiser):
-    """The denoiser of another plane."""
-
-    def __init__(self, flows: deque[Flow | None], plane: Plane, arguments: dict[str, Any]) -> None:
-        super().__init__(**arguments)
-        self._given = flows
-        self._plane = plane
-
-    def _flows(self, samples: Array, other: Array | None = None) -> list[Flow | None]:
-        flow = self._given.popleft()
-        if flow is None:  # nothing to follow in the first plane, which may be without noise
-            return super()._flows(samples, other)
-        return [coarser_flow(flow, self._plane)] * len(self._layers)
+    def _shared_flows(self, first: Array | None) -> list[list[Flow | None] | None]:
+        """The flows of the first plane for each plane; None where they are those that it finds itself."""
+        if len(self._planes) == 1:
+            return [None]
+        found = self._denoisers[0].find_flows(first)
+        return [
+            [None if flow is None else coarser_flow(flow, plane) for flow in found] for plane in self._planes
+        ]
 
 
 def noise_of_planes(frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane]) -> list[NoiseEstimate]:
-    """Estimate the noise of each plane, in its samples."""
+    """Estimate the noise of each plane, in its sample units."""
     meters = [NoiseMeter() for _ in planes]
     for frame in frames:
         for meter, samples in zip(meters, frame, strict=True):
@@ -129,7 +105,7 @@ def noise_of_planes(frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane]
 
 
 def _joined(estimates: Sequence[NoiseEstimate], planes: Sequence[Plane]) -> NoiseEstimate:
-    """The noise of all planes in samples of 8 bits; colour in the order red, green, blue."""
+    """The noise of all planes in 8-bit units; colour in the order red, green, blue."""
     parts: list[list[Array]] = [[], [], []]
     for estimate, plane in zip(estimates, planes, strict=True):
         order = slice(None, None, -1 if plane.channel_order == "bgr" else 1)

@@ -7,7 +7,7 @@ writes marked.mkv, filled.mkv and infilling.png into FOLDER and prints how near 
 to the truth. The filter is normalized convolution: `sources` says which pixels send out information (white in
 known.png), `region` where the result is wanted (white in hole.png). The command line does the same:
 
-    vdcore run marked.mkv filled.mkv --sigma 2 --tau 4 --sources known.png --region hole.png
+    vdcore run marked.mkv filled.mkv --sigma 2 --tau 4 --confidence known.png --region hole.png
 """
 
 import sys
@@ -51,7 +51,7 @@ def main(folder: Path) -> tuple[float, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the clip has no sound
         vdcore.diffuse_video(
-            folder / "marked.mkv", folder / "filled.mkv", sigma=2, tau=4, sources=255 - hole, region=hole
+            folder / "marked.mkv", folder / "filled.mkv", sigma=2, tau=4, confidence=255 - hole, region=hole
         )
     filled = np.stack(list(read_frames(folder / "filled.mkv")))[..., ::-1]  # blue, green, red
 

@@ -6,7 +6,7 @@ and, where there are parameters without defaults, those: ``"bilateral:range_sigm
 """
 
 from base64 import b64decode, b64encode
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -272,6 +272,16 @@ def from_values(values: dict[str, Any]) -> Model:
         if key != "name"
     }
     return MODELS[values["name"]](**own)
+
+
+_SAMPLE_UNITS = ("range_sigma", "strength", "noise", "contrast")
+
+
+def scaled(model: Model, factor: float) -> Model:
+    """Return the model for the same video with its samples multiplied by `factor`."""
+    names = {field.name for field in fields(model)}
+    changes: dict[str, Any] = {name: getattr(model, name) * factor for name in _SAMPLE_UNITS if name in names}
+    return replace(model, **changes) if changes else model
 
 
 def has_map(model: Model) -> bool:

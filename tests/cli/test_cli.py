@@ -38,7 +38,7 @@ def run(capsys, *arguments):
         (["--sigma", "2,0.5"], {"sigma": (2.0, 0.5)}),
         (["--tau", "inf"], {"tau": float("inf")}),
         (["--region", "10,8,30,20"], {"region": (10, 8, 30, 20)}),
-        (["--sources", "0,0,40,48", "--fill", "9"], {"sources": (0, 0, 40, 48), "fill": 9.0}),
+        (["--confidence", "0,0,40,48", "--fill", "9"], {"confidence": (0, 0, 40, 48), "fill": 9.0}),
         (["--start", "2", "--stop", "4"], {"start": 2, "stop": 4}),
         (["--boundary", "constant", "--cval", "30"], {"boundary": "constant", "cval": 30.0}),
         (["--lookahead", "2", "--truncate", "3"], {"lookahead": 2, "truncate": 3.0}),
@@ -75,9 +75,18 @@ def test_backend(tmp_path, capsys, clip, chosen, found):
 def test_masks_from_pictures(tmp_path, capsys, clip):
     mask = np.linspace(0, 255, 64).astype(np.uint8) * np.ones((48, 1), np.uint8)
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
-    options = "--sigma", 2, "--tau", 1, "--region", tmp_path / "mask.png", "--sources", tmp_path / "mask.png"
+    options = (
+        "--sigma",
+        2,
+        "--tau",
+        1,
+        "--region",
+        tmp_path / "mask.png",
+        "--confidence",
+        tmp_path / "mask.png",
+    )
     assert run(capsys, "run", clip, tmp_path / "out.mkv", *options)[0] == 0
-    expected = vdcore.diffuse(make_frames(6), 2, 1, region=mask, sources=mask)
+    expected = vdcore.diffuse(make_frames(6), 2, 1, region=mask, confidence=mask)
     np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), expected)
 
 

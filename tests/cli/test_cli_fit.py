@@ -60,7 +60,11 @@ def test_without_reference_it_says_how_much_noise(capsys, noisy):
     code, out, _ = run(capsys, "fit", noisy, "--table")
     expected = fit(noisy)
     levels = ", ".join(f"{sigma:.3g}" for sigma in expected.noise.sigma)
-    assert code == 0 and f"\nnoise: {levels}\n" in out and "(estimated over 6 frames)" in out
+    assert (
+        code == 0
+        and f"\nnoise: {levels} (standard deviation, 8-bit units)\n" in out
+        and "(estimated over 6 frames)" in out
+    )
     assert out.startswith(expected.table())
     assert out.splitlines()[-1] == expected.command(noisy, "out.mp4")
 

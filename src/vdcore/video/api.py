@@ -208,12 +208,11 @@ def diffuse_video(
     >>> report = vdcore.diffuse_video("in.mp4", "out.mp4", sigma=1.5, tau=3)
     >>> print(report.frames, report.seconds)
     """
-    own = {name: value for name, value in options.items() if name in FilterOptions.__optional_keys__}
-    file_options: Any = {name: value for name, value in options.items() if name not in own}
-    parameters: dict[str, Any] = {"threads": None} | own | {"sigma": sigma, "tau": tau}
-    if parameters["threads"] is None:
-        parameters["threads"] = _free_threads()
-    checked = filter_parameters(**parameters)
+    filter_options: Any = {n: v for n, v in options.items() if n in FilterOptions.__optional_keys__}
+    file_options: Any = {n: v for n, v in options.items() if n not in filter_options}
+    if filter_options.get("threads") is None:
+        filter_options["threads"] = _free_threads()
+    checked = filter_parameters(sigma, tau, **filter_options)
     frames = frame_range(start, stop, checked.time_unit)
     if gain is not None:
         gain = number(gain, "gain")
@@ -225,7 +224,7 @@ def diffuse_video(
     def make_filter(info: VideoInfo) -> Filter:
         models.check_shape(checked.model, (info.height, info.width))
         return DiffusionFilter(
-            parameters,
+            vars(checked),
             info.planes,
             info.orientation,
             _regions(region, info),

@@ -29,7 +29,7 @@ class DiffusionFilter(StreamFilter):
     Parameters
     ----------
     parameters : mapping
-        Arguments of `Diffuser`, as they are meant for the picture that is shown, in samples of 8 bits.
+        All arguments of `Diffuser`, for the picture as it is shown, in 8-bit units.
     planes : tuple of Plane
         Of the frames.
     orientation : Orientation

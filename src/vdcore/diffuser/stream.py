@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
@@ -437,7 +438,10 @@ class Diffuser:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_state, (self.state(), self.parameters.threads, self.parameters.motion)
+        resume = partial(
+            type(self).from_state, threads=self.parameters.threads, motion=self.parameters.motion
+        )
+        return resume, (self.state(),)
 
     def __repr__(self) -> str:
         values = asdict(self.parameters) | {"model": self.parameters.model}

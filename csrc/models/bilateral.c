@@ -33,7 +33,6 @@
 
 #include "base/gaussian.h"
 #include "base/parallel.h"
-#include "kernels/bilateral.h"
 #include "kernels/exponential.h"
 #include "models/bilateral.h"
 #include "models/models.h"
@@ -64,18 +63,6 @@ static int64_t vectors(int64_t n) { return (n + VECTOR - 1) / VECTOR * VECTOR; }
 typedef struct run {
     int64_t begin, end;
 } run;
-
-static const vd_bilateral_kernels *kernels_named(const char *name)
-{
-    const vd_bilateral_kernels *kernels = NULL;
-    if (strcmp(name, "avx512") == 0)
-        kernels = vd_bilateral_kernels_avx512();
-    else if (strcmp(name, "avx2") == 0)
-        kernels = vd_bilateral_kernels_avx2();
-    else if (strcmp(name, "neon") == 0)
-        kernels = vd_bilateral_kernels_neon();
-    return kernels != NULL ? kernels : vd_bilateral_kernels_scalar();
-}
 
 static int64_t radius_of(double sigma, double truncate)
 {
@@ -113,7 +100,7 @@ vd_status vd_bilateral(const vd_model_frame *frame)
 {
     const vd_params *params = frame->params;
     size_t size = frame->dtype == VD_F32 ? sizeof(float) : sizeof(double);
-    job j = {.frame = frame, .kernels = kernels_named(frame->kernels->name)};
+    job j = {.frame = frame, .kernels = &frame->kernels->bilateral};
     j.radius_y = radius_of(params->sigma_y, params->truncate);
     j.radius_x = radius_of(params->sigma_x, params->truncate);
     if (params->boundary == VD_BOUNDARY_RENORMALIZE) { /* nothing there beyond the picture */

@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd)
-C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/fuzz/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*.c)
+C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/fuzz/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*/*.c)
 CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
 
 .PHONY: demo test test-all lint lint-ruff lint-format lint-mypy lint-cython lint-c lint-includes soak bench wheel sanitize cross docs fuzz clean
@@ -72,7 +72,8 @@ cross: $(VENV)/release
 	tools/cross.sh $(BIN)/python
 
 docs: $(VENV)/docs
-	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
+	$(BIN)/python tools/check_site.py docs/_build/html
 
 # The fuzz targets: the library without OpenMP, under AddressSanitizer and UndefinedBehaviorSanitizer. What a run finds
 # worth keeping goes to build/fuzz/corpus; an input that fails is left in build/fuzz.
@@ -101,5 +102,5 @@ fuzz-%: build/fuzz/fuzz_%
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
 
 clean:
-	rm -rf $(VENV) build dist wheelhouse src/*.egg-info docs/_build vdcore-demo results
+	rm -rf $(VENV) build dist wheelhouse src/*.egg-info docs/_build docs/_generated docs/gallery vdcore-demo results
 	rm -rf src/vdcore/_core.c src/vdcore/*.so src/vdcore/include

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast vdcore is: one module per question, all of them run by `python -m benchmarks`.
+"""How fast and how good vdcore is: one module per question, all run by `python -m benchmarks`.
 
-Every module has ``run(tiny, folder) -> list[Row]``: it returns its rows of the speed table and may write
-plots into the folder. With `tiny` it does the same once on tiny inputs, which shows that it works, not how
-fast anything is.
+Every question is a module with ``run(options) -> Answer`` (`common.results`): rows for the table of results,
+and where it takes one, further text. With ``options.tiny`` it runs once on tiny inputs, which shows that it
+works and measures nothing.
 """

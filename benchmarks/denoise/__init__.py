@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How good and how fast is the video denoiser, beside others? `python -m benchmarks.denoise CLIP...`."""
+"""The denoiser, beside FFmpeg's and OpenCV's: quality, moving scenes, camera noise, speed, memory."""

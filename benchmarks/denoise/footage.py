@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clips that are denoised: which frames, which part of the picture."""
+"""The clips that are denoised."""
 
 import re
 from dataclasses import dataclass
@@ -10,10 +10,9 @@ import numpy as np
 
 from vdcore.video import read_frames
 
-from ..clips import REAL_HD
-from ..contestants import TINY
+from ..common.clips import CLIPS
+from ..common.peers import TINY
 
-CLIPS = REAL_HD.parent
 CLEAN = (  # noise is added to these
     "foreman_cif_10f.y4m",
     "mobile_cif_30f.ffv1.mkv[frames=20]",
@@ -21,8 +20,7 @@ CLEAN = (  # noise is added to these
     "vtest_200f.avi[frames=16,rows=100:460,columns=64:704]",
 )
 REAL = ("visp_mire2_120f_gray.ffv1.mkv[frames=60]", "nasa_13013.mp4[frames=100]")  # with noise of their own
-NOISES = (10, 20, 40)
-FEWEST = 4  # frames, for the peers' sake
+MIN_FRAMES = 4  # that the peers need
 
 
 @dataclass(frozen=True)
@@ -33,14 +31,14 @@ class Clip:
     frames: np.ndarray
 
     def in_colour(self) -> "Clip":
-        """Itself, or a grey clip in three equal channels."""
+        """Return itself, or a grey clip in three equal channels."""
         if self.frames.ndim == 4:
             return self
         return Clip(self.name, np.repeat(self.frames[..., None], 3, axis=3))
 
 
 def between(text: str) -> slice:
-    """`a:b` as a slice, `b` alone as the first b."""
+    """Return `a:b` as a slice, `b` alone as the first b."""
     start, colon, stop = text.partition(":")
     return slice(int(start or 0), int(stop) if stop else None) if colon else slice(0, int(text))
 
@@ -58,15 +56,15 @@ def read_clip(what: str) -> Clip:
     path = Path(match["path"])
     decoded = read_frames(path, backend="opencv")  # 8 bits, whatever the file has
     chosen = [frame[rows, columns] for frame in islice(decoded, frames.start, frames.stop)]
-    if len(chosen) < FEWEST or not chosen[0].size:
+    if len(chosen) < MIN_FRAMES or not chosen[0].size:
         raise ValueError(
-            f"clip: {what!r} has {len(chosen)} frames, at least {FEWEST} and some pixels are needed"
+            f"clip: {what!r} has {len(chosen)} frames, at least {MIN_FRAMES} and some pixels are needed"
         )
     return Clip(path.name.split("_")[0].split(".")[0], np.ascontiguousarray(np.stack(chosen)))
 
 
-def made_clip(size: tuple[int, int], count: int, *, seed: int = 1) -> Clip:
-    """Soft texture that moves sideways behind a square that moves the other way, without noise, in colour."""
+def synthetic_clip(size: tuple[int, int], count: int, *, seed: int = 1) -> Clip:
+    """Return soft texture that moves sideways behind a square that moves the opposite way, in colour."""
     height, width = size
     y, x = np.mgrid[:height, :width, :1][:2]
     phases = np.random.default_rng(seed).uniform(0, 6, (5, 3))
@@ -78,11 +76,11 @@ def made_clip(size: tuple[int, int], count: int, *, seed: int = 1) -> Clip:
         left = (width - side - 2 * t) % width
         frame[side : 2 * side, left : left + side] = (200, 120, 60)
         frames.append(frame)
-    return Clip(f"made {seed}", np.rint(np.stack(frames)).clip(0, 255).astype(np.uint8))
+    return Clip(f"synthetic {seed}", np.rint(np.stack(frames)).clip(0, 255).astype(np.uint8))
 
 
 def camera_clip(size: tuple[int, int], count: int) -> Clip:
-    """A grey ramp that stands still, from dark to bright, with a bright bar and noise of a sensor."""
+    """Return a static grey ramp from dark to bright, with a bright bar and noise of 2."""
     height, width = size
     ramp = np.broadcast_to(np.linspace(10, 200, width), (height, width)).copy()
     ramp[:, 2 * width // 3 : 2 * width // 3 + 2] = 250
@@ -91,15 +89,15 @@ def camera_clip(size: tuple[int, int], count: int) -> Clip:
 
 
 def clean_clips(given: list[str], *, tiny: bool) -> list[Clip]:
-    """In colour: those given, else the usual ones where they are, else two that are made."""
+    """Return clips in colour: those given, else the usual ones where they exist, else two synthetic ones."""
     if tiny or not (given or CLIPS.is_dir()):
         size, count = (TINY, 4) if tiny else ((144, 176), 12)
-        return [made_clip(size, count, seed=seed) for seed in (1, 2)]
+        return [synthetic_clip(size, count, seed=seed) for seed in (1, 2)]
     return [read_clip(what).in_colour() for what in given or [str(CLIPS / name) for name in CLEAN]]
 
 
 def real_clips(given: list[str], *, tiny: bool) -> list[Clip]:
-    """As they are: those given, else the usual ones where they are, else one that is made."""
+    """Return clips as they are: those given, else the usual ones where they exist, else a synthetic one."""
     if tiny or not (given or CLIPS.is_dir()):
         return [camera_clip((64, 96), 6) if tiny else camera_clip((144, 176), 30)]
     return [read_clip(what) for what in given or [str(CLIPS / name) for name in REAL]]

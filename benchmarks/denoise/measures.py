@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a clip is from the clean one, how much noise is in it, how sharp it is."""
+"""Distance to the clean clip, noise and sharpness."""
 
 import cv2
 import numpy as np
@@ -10,30 +10,30 @@ DARK = 64  # sample values below
 
 
 def psnr(clean: np.ndarray, frames: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB, peak 255: mean over the frames of that of each frame."""
+    """Return the peak signal-to-noise ratio in dB, peak 255: the mean over the frames."""
     squared = [np.square(a.astype(np.float64) - b).mean() for a, b in zip(clean, frames, strict=True)]
     return float(np.mean(10 * np.log10(255**2 / np.maximum(squared, 1e-10))))
 
 
 def ssim(clean: np.ndarray, frames: np.ndarray) -> float:
-    """scikit-image's structural similarity of (T, H, W, 3) uint8: mean over channels and frames."""
+    """Return scikit-image's structural similarity of (T, H, W, 3) uint8, mean over channels and frames."""
     pairs = zip(clean, frames, strict=True)
     return float(np.mean([structural_similarity(a, b, channel_axis=-1, data_range=255) for a, b in pairs]))
 
 
 def brightness(frames: np.ndarray) -> np.ndarray:
-    """Mean of the channels, float32, shape (T, H, W)."""
+    """Return the mean of the channels, float32, shape (T, H, W)."""
     return frames.astype(np.float32) if frames.ndim == 3 else frames.mean(axis=3, dtype=np.float32)
 
 
 def change(clean: np.ndarray) -> np.ndarray:
-    """Change of the brightness, after a Gaussian of 1.5 pixels, since the frame before: (T - 1, H, W)."""
+    """Return how the brightness changes between frames, after a Gaussian of 1.5 pixels, (T - 1, H, W)."""
     smooth = [cv2.GaussianBlur(frame, (0, 0), 1.5) for frame in brightness(clean)]
     return np.abs(np.diff(smooth, axis=0))
 
 
 def error_ratio(clean: np.ndarray, one: np.ndarray, other: np.ndarray, where: np.ndarray) -> float:
-    """Squared error of one result over that of the other, on the pixels `where` (T, H, W)."""
+    """Return the squared error of one result over that of the other, on the pixels `where` (T, H, W)."""
     ours, theirs = (
         np.square(frames[where] - clean[where].astype(np.float64)).sum() for frames in (one, other)
     )
@@ -41,7 +41,7 @@ def error_ratio(clean: np.ndarray, one: np.ndarray, other: np.ndarray, where: np
 
 
 def in_blocks(pictures: np.ndarray) -> np.ndarray:
-    """Pictures (T, H, W) as blocks, shape (T, rows, columns, BLOCK, BLOCK); what is over is left out."""
+    """Return pictures (T, H, W) as whole blocks, shape (T, rows, columns, BLOCK, BLOCK)."""
     count, height, width = pictures.shape
     rows, columns = height // BLOCK, width // BLOCK
     cut = pictures[:, : rows * BLOCK, : columns * BLOCK].reshape(count, rows, BLOCK, columns, BLOCK)
@@ -49,40 +49,40 @@ def in_blocks(pictures: np.ndarray) -> np.ndarray:
 
 
 def flat_blocks(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which blocks of the pairs of successive frames are flat and still, and which of these are dark.
+    """Return which blocks of pairs of successive frames are flat and static, and which of these are dark.
 
-    The flattest tenth of those that are still (mean changes by less than half a step) but not frozen (no
-    sample changes) and not clipped. Flatness is judged by the mean of both frames, of which, in white noise,
-    their difference is independent.
+    The flattest tenth of the blocks that are static (the mean changes by less than half a step) but neither
+    frozen (no sample changes) nor clipped. Flatness is measured on the mean of both frames, which in white
+    noise is independent of their difference.
     """
     pictures = brightness(frames)
     pair, difference = in_blocks((pictures[1:] + pictures[:-1]) / 2), in_blocks(np.diff(pictures, axis=0))
     level, texture = pair.mean((3, 4)), pair.var((3, 4))
-    still = (
+    static = (
         (np.abs(difference.mean((3, 4))) < 0.5) & (difference != 0).any((3, 4)) & (level > 4) & (level < 247)
     )
 
     def flattest(among: np.ndarray) -> np.ndarray:
         return among & (texture <= np.quantile(texture[among], 0.1)) if among.any() else among
 
-    return flattest(still), flattest(still & (level < DARK))
+    return flattest(static), flattest(static & (level < DARK))
 
 
 def temporal_deviation(frames: np.ndarray, blocks: np.ndarray) -> float:
-    """Standard deviation over time in these blocks, from the differences of successive frames."""
+    """Return the standard deviation over time in these blocks, from differences of successive frames."""
     differences = in_blocks(np.diff(brightness(frames), axis=0))[blocks]
     return float(np.sqrt(np.square(differences).mean() / 2)) if differences.size else float("nan")
 
 
 def steepness(frames: np.ndarray) -> np.ndarray:
-    """Length of the gradient of the brightness (Sobel), shape (T, H, W)."""
+    """Return the magnitude of the gradient of the brightness (Sobel), shape (T, H, W)."""
     pictures = brightness(frames)
     slopes = [(cv2.Sobel(p, cv2.CV_32F, 1, 0), cv2.Sobel(p, cv2.CV_32F, 0, 1)) for p in pictures]
     return np.stack([np.hypot(dx, dy) for dx, dy in slopes])
 
 
 def edge_contrast(before: np.ndarray, after: np.ndarray) -> float:
-    """Mean gradient after over before, on the steepest 2 % of the pixels of `before`."""
+    """Return the mean gradient after over before, on the steepest 2 % of the pixels of `before`."""
     slopes = steepness(before)
     steep = slopes >= np.quantile(slopes, 0.98)
     return float(steepness(after)[steep].mean() / slopes[steep].mean())

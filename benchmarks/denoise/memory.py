@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the memory of the denoiser grow with the length of the video?
 
-The peak of the resident memory of a process of its own, which makes its frames one by one.
+The peak resident memory of a separate process, which makes its frames one by one.
 """
 
 import subprocess
 import sys
 from pathlib import Path
 
-from ..contestants import TINY
-from ..timing import Row
+from ..common.peers import TINY
+from ..common.results import Answer, Options, Row
 from .speed import SIZE
 
-LENGTH = 100  # frames, and four times as many
+LENGTH = 100  # frames, compared with four times as many
 PROGRAM = """
 import sys, numpy as np, vdcore
 
@@ -29,22 +29,20 @@ for line in open("/proc/self/status"):
 
 
 def peak_bytes(size: tuple[int, int], frames: int, preset: str, lookahead: int) -> int:
-    """Peak of a process that denoises so many frames of colour."""
+    """Return the peak of a process that denoises this many colour frames."""
     command = [sys.executable, "-c", PROGRAM, *map(str, (*size, frames, preset, lookahead))]
     return 1024 * int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def memory(*, tiny: bool) -> list[Row]:
-    """Peak with four times as many frames, in frames of 8 bits more than with as many."""
-    size, length = (TINY, 4) if tiny else (SIZE, LENGTH)
-    against = f"{length} frames"
+def run(options: Options) -> Answer:
+    size, length = (TINY, 4) if options.tiny else (SIZE, LENGTH)
+    peer = f"{length} frames"
     if not Path("/proc/self/status").exists():
-        return [Row("memory", against, "", "needs Linux' /proc")]
+        return Answer([Row("memory", peer, "", "needs Linux's /proc")])
     rows = []
     for preset, lookahead in ("fast", 0), ("balanced", 0), ("balanced", 2):
         more = peak_bytes(size, 4 * length, preset, lookahead) - peak_bytes(size, length, preset, lookahead)
         frames = more / (3 * size[0] * size[1])
         work = f"memory, {size[1]}x{size[0]} colour, {4 * length} frames, `{preset}`, lookahead {lookahead}"
-        met = None if tiny else frames <= 2
-        rows.append(Row(work, against, "", f"{frames:.2g} frames more", "at most 2 (flat)", met))
-    return rows
+        rows.append(Row(work, peer, "", f"{frames:.2g} frames more", "at most 2 (flat)", frames <= 2))
+    return Answer(rows)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does the past do harm where the scene moves, or changes at once?
+"""Does the past do harm where the scene moves, or at a cut?
 
-The same denoiser with the same strength, once on the clip and once on each frame by itself.
+The same denoiser with the same strength filters the clip, and each of its frames alone.
 """
 
 from collections.abc import Sequence
@@ -10,19 +10,18 @@ import numpy as np
 
 from vdcore import estimate_noise
 
-from ..noise_estimation import add_noise
-from ..timing import Row
-from .footage import Clip
+from ..common.clips import add_noise
+from ..common.results import Answer, Options, Row, markdown
+from .footage import Clip, clean_clips
 from .measures import change, error_ratio, psnr
 from .ours import PRESETS, denoised, without_time
-from .tables import markdown
 
-CHANGES = (6, 12, 24)  # of the brightness from frame to frame
-FEWEST = 200  # pixels on which an error is measured
+CHANGES = (6, 12, 24)  # of the brightness between frames
+MIN_PIXELS = 200  # on which an error is measured
 TIMELESS = "itself without time"
 
 
-def moving_pixels(clips: Sequence[Clip], noises: Sequence[int], *, tiny: bool) -> tuple[str, list[Row]]:
+def moving_pixels(clips: Sequence[Clip], noises: Sequence[int]) -> Answer:
     """Squared error on the pixels that change, over that of the same denoiser without time."""
     lines, highest = [], dict.fromkeys(PRESETS, 0.0)
     for clip in clips:
@@ -34,32 +33,27 @@ def moving_pixels(clips: Sequence[Clip], noises: Sequence[int], *, tiny: bool) -
             for preset in PRESETS:
                 results = denoised(noisy, preset, strength), without_time(noisy, preset, strength)
                 cells = []
-                for least in CHANGES:
-                    where = moved > least
-                    if np.count_nonzero(where) < FEWEST:
+                for threshold in CHANGES:
+                    where = moved > threshold
+                    if np.count_nonzero(where) < MIN_PIXELS:
                         cells += ["", ""]
                         continue
                     ratio = error_ratio(clean[1:], results[0][1:], results[1][1:], where)
                     highest[preset] = max(highest[preset], ratio)
                     cells += [f"{100 * where.mean():.2g} %", f"{ratio:.2f}"]
                 lines.append([clip.name, f"{noise}", preset, *cells])
-    header = [text for least in CHANGES for text in (f"pixels that change by more than {least}", "error")]
-    rows = [
-        Row(
-            f"squared error on moving pixels, `{preset}`",
-            TIMELESS,
-            "",
-            f"at most {ratio:.2f} x",
-            "at most 1 x",
-            met,
-        )
-        for preset, ratio in highest.items()
-        for met in (None if tiny else round(ratio, 2) <= 1,)
+    header = [
+        text for threshold in CHANGES for text in (f"pixels that change by more than {threshold}", "error")
     ]
-    return markdown(["clip", "noise", "preset", *header], lines), rows
+    rows, figures = [], {}
+    for preset, ratio in highest.items():
+        work, result = f"squared error on moving pixels, `{preset}`", f"at most {ratio:.2f} x"
+        rows.append(Row(work, TIMELESS, "", result, "at most 1 x", round(ratio, 2) <= 1))
+        figures[f"moving.{preset}"] = round(ratio, 2)
+    return Answer(rows, markdown(["clip", "noise", "preset", *header], lines), figures)
 
 
-def hard_cuts(clips: Sequence[Clip], noises: Sequence[int], *, tiny: bool) -> tuple[str, list[Row]]:
+def hard_cuts(clips: Sequence[Clip], noises: Sequence[int]) -> Answer:
     """PSNR of the first two frames after a cut from each clip to the next one."""
     lines, gains = [], []
     for before, after in zip(clips, [*clips[1:], clips[0]], strict=True):
@@ -74,13 +68,24 @@ def hard_cuts(clips: Sequence[Clip], noises: Sequence[int], *, tiny: bool) -> tu
             for preset in PRESETS:
                 results = denoised(noisy, preset, strength), without_time(noisy, preset, strength)
                 cells = [f"{before.name} to {after.name}", f"{noise}", preset]
+                case = []
                 for frame in (half, half + 1):
                     at = slice(frame, frame + 1)
-                    with_, without = (psnr(joined[at], result[at]) for result in results)
-                    gains.append(with_ - without)
-                    cells += [f"{without:.2f}", f"{with_:.2f}"]
+                    with_time, alone = (psnr(joined[at], result[at]) for result in results)
+                    case.append(with_time - alone)
+                    cells += [f"{alone:.2f}", f"{with_time:.2f}"]
+                gains.append(min(case))
                 lines.append(cells)
     header = [f"{frame} frame {how} time" for frame in ("first", "second") for how in ("without", "with")]
-    met = None if tiny else round(min(gains), 2) >= 0
-    row = Row("PSNR after a hard cut", TIMELESS, "", f"minimum {min(gains):+.2f} dB", "no loss", met)
-    return markdown(["cut", "noise", "preset", *header], lines), [row]
+    worst = round(min(gains), 2)
+    row = Row("PSNR after a hard cut", TIMELESS, "", f"minimum {worst:+.2f} dB", "no loss", worst >= 0)
+    worse = sum(round(gain, 2) < 0 for gain in gains)
+    figures = {"cuts.cases": len(gains), "cuts.worse": worse, "cuts.loss": max(0.0, -worst)}
+    return Answer([row], markdown(["cut", "noise", "preset", *header], lines), figures)
+
+
+def run(options: Options) -> Answer:
+    clips = clean_clips(options.clips, tiny=options.tiny)
+    moving, cuts = moving_pixels(clips, options.noises), hard_cuts(clips, options.noises)
+    text = f"Moving pixels\n\n{moving.text}\nHard cuts\n\n{cuts.text}"
+    return Answer([*moving.rows, *cuts.rows], text, {**moving.figures, **cuts.figures})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vdcore's denoiser as the tables need it."""
+"""vdcore's denoiser."""
 
 from collections.abc import Callable
 
@@ -12,15 +12,15 @@ PRESETS = ("fast", "balanced")
 
 
 def denoised(frames: np.ndarray, preset: str, strength: str | NoiseEstimate = "auto") -> np.ndarray:
-    """The clip with one automatic setting, or with a known strength."""
+    """Return the clip denoised, by default with the automatic setting."""
     return vdcore.denoise(frames, strength, preset=preset)
 
 
 def without_time(frames: np.ndarray, preset: str, strength: NoiseEstimate) -> np.ndarray:
-    """Each frame by itself, with the same strength."""
+    """Return the clip with each frame denoised alone, with the same strength."""
     return np.concatenate([denoised(frame[None], preset, strength) for frame in frames])
 
 
 def pusher(preset: str, noise: float, threads: int) -> Callable[[np.ndarray], object]:
-    """A running stream: takes a frame, gives a frame."""
+    """Return a stream that takes a frame and returns one."""
     return vdcore.Denoiser(noise, preset=preset, threads=threads)

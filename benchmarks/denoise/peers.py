@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Denoisers of others: five filters of the ffmpeg program and OpenCV's non-local means over several frames.
+"""Other denoisers: five filters of FFmpeg and OpenCV's non-local means over several frames.
 
-Each has a small grid of settings, in units of the noise's standard deviation, the likeliest first. Which one
-is best is decided with the clean clip in hand, for every clip and noise: no user could do that. ffmpeg 5.1's
-atadenoise never ends on a clip of less than half as many frames as it averages.
+Each has a grid of settings in units of the noise's standard deviation, the likeliest first. The best is
+chosen on the clean clip for every clip and noise level, which no user can do. atadenoise of FFmpeg 5.1 never
+ends on a clip of less than half as many frames as it averages.
 """
 
 import shutil
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-TEMPLATE, SEARCH, WINDOW = 5, 15, 5  # of OpenCV's: diameters in pixels, and frames
+TEMPLATE, SEARCH, WINDOW = 5, 15, 5  # of OpenCV: diameters in pixels, and frames
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ FFMPEG = {
 
 
 def with_ffmpeg(program: str, frames: np.ndarray, filters: str) -> np.ndarray:
-    """The frames after filters of the ffmpeg program, which work in planar YUV 4:4:4."""
+    """Return the frames after filters of the ffmpeg program, in planar YUV 4:4:4."""
     height, width = frames.shape[1:3]
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24"]
     chain = f"format=yuv444p,{filters},format=yuv444p"
@@ -77,7 +77,7 @@ def with_ffmpeg(program: str, frames: np.ndarray, filters: str) -> np.ndarray:
 
 
 def opencv_frame(frames: Sequence[np.ndarray], index: int, strength: float) -> np.ndarray:
-    """One frame (BGR) by the frames around it, as many on each side as there are on both."""
+    """Return one frame (BGR) filtered with equally many frames before and after it."""
     half = min(WINDOW // 2, index, len(frames) - 1 - index)
     around = frames[index - half : index + half + 1]
     return cv2.fastNlMeansDenoisingColoredMulti(
@@ -92,7 +92,7 @@ def with_opencv(frames: np.ndarray, noise: float, setting: tuple[float | str, ..
 
 
 def installed_peers() -> list[Peer]:
-    """ffmpeg's where the program is there, and OpenCV's."""
+    """Return FFmpeg's, where the program is installed, and OpenCV's."""
     program = shutil.which("ffmpeg")
     known = ""
     if program is not None:

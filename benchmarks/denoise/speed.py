@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much time does a frame of 640x360 take, beside others?
+"""How long does a frame of 640x360 take, beside other denoisers?
 
-The ffmpeg program reads planar YUV 4:4:4 from a file and throws its output away; a run with the filter `null`
-is taken off. Ours works on red, green and blue, the flow included.
+The ffmpeg program reads planar YUV 4:4:4 from a file and discards its output; the time of a run with the
+filter `null` is subtracted. vdcore works on red, green and blue; its optical flow is included.
 """
 
 import functools
@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 from time import perf_counter
@@ -19,30 +20,30 @@ import numpy as np
 
 import vdcore
 
-from ..against_hqdn3d import processor_time
-from ..contestants import TINY
-from ..noise_estimation import add_noise
-from ..timing import Row, interleave, usable_processors
-from .footage import made_clip
+from ..common.clips import add_noise
+from ..common.peers import TINY
+from ..common.results import Answer, Options, Row
+from ..common.timing import interleave, processor_time, usable_processors
+from .footage import synthetic_clip
 from .ours import PRESETS, pusher
 from .peers import FFMPEG, opencv_frame
 
 SIZE = (360, 640)
 NOISE = 20
 STORED = 8  # frames
-OURS = 16  # frames for one figure
+OURS = 16  # frames per call
 SLOW = ("nlmeans", "fftdnoiz")
-LOOPS, SLOW_LOOPS = 25, 2  # through the stored frames
+LOOPS, SLOW_LOOPS = 25, 2  # over the stored frames
 OPENCV = "OpenCV NLM"
 NAMES = {
-    "hqdn3d": "ffmpeg hqdn3d, less a null filter run",
-    "nlmeans": "ffmpeg nlmeans (p=5, r=11), less a null filter run",
-    OPENCV: "cv2.fastNlMeansDenoisingColoredMulti (5 frames, 5, 15)",
+    "hqdn3d": "ffmpeg hqdn3d",
+    "nlmeans": "ffmpeg nlmeans (p=5, r=11)",
+    OPENCV: "OpenCV fastNlMeansDenoisingColoredMulti (5 frames, 5, 15)",
 }
 
 
 def ffmpeg_on(program: str, file: Path, size: tuple[int, int], threads: int) -> Callable[[str, int], None]:
-    """A function of filters and loops that runs the program on a file of YUV 4:4:4."""
+    """Return a function of filters and loops that runs the program on a file of YUV 4:4:4."""
     source = ["-f", "rawvideo", "-pix_fmt", "yuv444p", "-s", f"{size[1]}x{size[0]}", "-i", str(file)]
     sink = ["-filter_threads", f"{threads}", "-threads", f"{threads}", "-f", "null", "-"]
 
@@ -54,10 +55,10 @@ def ffmpeg_on(program: str, file: Path, size: tuple[int, int], threads: int) -> 
     return run
 
 
-def seconds_a_frame(threads: int, *, tiny: bool) -> dict[str, float]:
-    """Median seconds that each denoiser takes for a frame, by turns; peers not installed are left out."""
+def seconds_per_frame(threads: int, *, tiny: bool) -> dict[str, float]:
+    """Return the median seconds per frame of each installed denoiser, interleaved."""
     size = TINY if tiny else SIZE
-    noisy = add_noise(made_clip(size, STORED).frames, NOISE)
+    noisy = add_noise(synthetic_clip(size, STORED).frames, NOISE)
     pictures = [np.ascontiguousarray(frame[..., ::-1]) for frame in noisy]
     pushers = {preset: pusher(preset, NOISE, threads) for preset in PRESETS}
     ours = 2 if tiny else OURS
@@ -95,25 +96,32 @@ def seconds_a_frame(threads: int, *, tiny: bool) -> dict[str, float]:
 
 
 def comparisons(taken: dict[str, float], threads: int) -> list[Row]:
-    """The rows of the speed table from the times of one frame."""
+    """Rows from the times of one frame."""
     runs_on = f"{vdcore.build_info()['instruction_set']}, {threads} thread{'s' * (threads > 1)}"
-    balanced, fast = (f"640x360 colour, `{preset}`" for preset in ("balanced", "fast"))
     rows = []
-    for peer, wanted in (OPENCV, 20), ("nlmeans", 2):
-        if peer in taken:
-            rows.append(Row.faster(balanced, NAMES[peer], runs_on, taken[peer] / taken["balanced"], wanted))
-    if "hqdn3d" in taken:
-        rows.append(Row.slower(fast, NAMES["hqdn3d"], runs_on, taken["fast"] / taken["hqdn3d"], 4))
-        return rows
-    missing = "no ffmpeg program found"
-    rows.append(Row(balanced, NAMES["nlmeans"], runs_on, missing, "at least 2 x"))
-    return [*rows, Row(fast, NAMES["hqdn3d"], runs_on, missing, "at most 4 x")]
+    for preset, peer, short, target in (
+        ("balanced", OPENCV, "nlm", 20),
+        ("balanced", "nlmeans", "nlmeans", 2),
+        ("fast", "hqdn3d", "hqdn3d", 4),
+    ):
+        work, place = f"`{preset}`, 640x360 colour", f"denoise_speed.{preset}_{short}_{threads}"
+        make = Row.slower if preset == "fast" else Row.faster
+        if peer not in taken:
+            limit = f"at {'most' if preset == 'fast' else 'least'} {target} x"
+            rows.append(Row(work, NAMES[peer], runs_on, "no ffmpeg program found", limit))
+            continue
+        ratio = taken[preset] / taken[peer]
+        row = make(place, work, NAMES[peer], runs_on, ratio if preset == "fast" else 1 / ratio, target)
+        rows.append(replace(row, figure=row.figure | {"threads": threads}))
+    return rows
 
 
-def speed(*, tiny: bool) -> tuple[dict[str, float], list[Row]]:
-    """Seconds of a frame on one thread, and the rows for one thread and for all processors."""
-    alone = seconds_a_frame(1, tiny=tiny)
-    rows = comparisons(alone, 1)
-    if (processors := usable_processors()) > 1:
-        rows += comparisons(seconds_a_frame(processors, tiny=tiny), processors)
-    return alone, rows
+def run(options: Options) -> Answer:
+    counts = sorted({1, usable_processors()})
+    return Answer(
+        [
+            row
+            for threads in counts
+            for row in comparisons(seconds_per_frame(threads, tiny=options.tiny), threads)
+        ]
+    )

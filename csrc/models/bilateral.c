@@ -47,6 +47,7 @@ typedef struct job {
     const vd_model_frame *frame;
     const vd_bilateral_kernels *kernels;
     int64_t radius_y, radius_x;
+    bool open;               /* nothing exists beyond the edges */
     double *gain_y, *gain_x; /* G at 0 .. radius */
     double scale;            /* 2 is raised to -|scale (f_i - f(x))|^2 */
     double nowhere;          /* a sample so far from all others that its weight is 0 */
@@ -56,24 +57,46 @@ typedef struct job {
     size_t share;            /* bytes of it, for each thread */
 } job;
 
-/* The next multiple of VECTOR. */
-static int64_t vectors(int64_t n) { return (n + VECTOR - 1) / VECTOR * VECTOR; }
-
-/* Columns [begin, end) of a row of a tile whose masses are all 1. */
+/* Columns [begin, end) of a tile. */
 typedef struct run {
     int64_t begin, end;
 } run;
 
-static int64_t radius_of(double sigma, double truncate)
+/* The next multiple of VECTOR from n on, and the last one up to n. */
+static int64_t vectors(int64_t n) { return n >= 0 ? (n + VECTOR - 1) / VECTOR * VECTOR : -n / VECTOR * -VECTOR; }
+static int64_t whole_vectors(int64_t n) { return -vectors(-n); }
+
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* The columns x, in those of a tile, of the pairs (x, x + dx) that the tile needs: those that begin or end in its columns
+ * begin to end of the picture. From one whole vector of x + dx to another, in one run, or in two with a gap between. */
+static int columns_of_pairs(const job *j, int64_t begin, int64_t end, int64_t dx, run columns[2])
 {
-    double radius = vd_gaussian_radius(sigma, truncate);
-    return radius < INT32_MAX ? (int64_t)radius : INT32_MAX;
+    int64_t n = end - begin, shift = j->left - dx, first = -j->radius_x - VECTOR, last = n + j->radius_x + VECTOR;
+    if (j->open) { /* both ends exist */
+        first = larger(dx, 0) - begin;
+        last = smaller(dx, 0) + j->frame->width - begin;
+    }
+    run one = {whole_vectors(larger(smaller(dx, 0), first)), vectors(smaller(n + smaller(dx, 0), last))};
+    run other = {whole_vectors(larger(larger(dx, 0), first)), vectors(smaller(n + larger(dx, 0), last))};
+    bool separate = one.end < other.begin;
+    columns[0] = (run){one.begin + shift, (separate ? one.end : larger(one.end, other.end)) + shift};
+    columns[1] = (run){other.begin + shift, other.end + shift};
+    return separate && other.begin < other.end ? 2 : 1;
 }
 
-int64_t vd_bilateral_margin(const vd_params *params)
+static int64_t radius_of(double sigma, double truncate, int64_t max)
 {
-    int64_t y = radius_of(params->sigma_y, params->truncate), x = radius_of(params->sigma_x, params->truncate);
-    return y > x ? y : x;
+    double radius = vd_gaussian_radius(sigma, truncate);
+    return radius < (double)max ? (int64_t)radius : max;
+}
+
+vd_margin vd_bilateral_margin(const vd_params *params, int64_t height, int64_t width)
+{
+    bool open = params->boundary == VD_BOUNDARY_RENORMALIZE; /* nothing there beyond the picture */
+    return (vd_margin){radius_of(params->sigma_y, params->truncate, open ? height - 1 : INT32_MAX),
+                       radius_of(params->sigma_x, params->truncate, open ? width - 1 : INT32_MAX)};
 }
 
 #define REAL float
@@ -101,12 +124,10 @@ vd_status vd_bilateral(const vd_model_frame *frame)
     const vd_params *params = frame->params;
     size_t size = frame->dtype == VD_F32 ? sizeof(float) : sizeof(double);
     job j = {.frame = frame, .kernels = &frame->kernels->bilateral};
-    j.radius_y = radius_of(params->sigma_y, params->truncate);
-    j.radius_x = radius_of(params->sigma_x, params->truncate);
-    if (params->boundary == VD_BOUNDARY_RENORMALIZE) { /* nothing there beyond the picture */
-        j.radius_y = j.radius_y < frame->height ? j.radius_y : frame->height - 1;
-        j.radius_x = j.radius_x < frame->width ? j.radius_x : frame->width - 1;
-    }
+    vd_margin margin = vd_bilateral_margin(params, frame->height, frame->width);
+    j.radius_y = margin.y;
+    j.radius_x = margin.x;
+    j.open = params->boundary == VD_BOUNDARY_RENORMALIZE;
     vd_status status = VD_OK;
     if (vd_bilateral_bytes_try(frame, j.radius_y, j.radius_x, &status))
         return status;

@@ -11,7 +11,7 @@ typedef struct NAME(tile) {
     REAL *ring;    /* radius_y + 1 rows */
     REAL *apart;   /* the sums of three more */
     REAL *weights; /* those of some pairs, seen from either side */
-    run *runs;     /* of the rows in the ring */
+    run *runs;     /* of the rows in the ring: the columns whose masses are all 1 */
 } NAME(tile);
 
 static size_t NAME(place)(const NAME(tile) * t, int64_t y)
@@ -56,7 +56,7 @@ static void NAME(open_row)(const NAME(tile) * t, int64_t y)
     REAL *W = NAME(row_of)(t, y) + j->left - j->radius_x, *m = W + (2 * channels + 1) * j->pitch;
     run ones = {0, (int64_t)j->pitch};
     size_t before = 0, after = 0; /* columns where nothing exists: their weights come out as 0 */
-    if (frame->params->boundary == VD_BOUNDARY_RENORMALIZE) {
+    if (j->open) {
         before = t->begin < j->radius_x ? (size_t)(j->radius_x - t->begin) : 0;
         after = t->end + j->radius_x > frame->width ? (size_t)(t->end + j->radius_x - frame->width) : 0;
     }
@@ -135,8 +135,33 @@ static void NAME(add_pairs_two)(const NAME(tile) * t, REAL *one, REAL *const oth
                                        b, (REAL)t->j->scale, gain, (size_t)(end - begin));
 }
 
-/* All pairs between row y and `count` rows from q, in whole vectors. A row with itself: the far ends of the pairs have
- * sums of their own, because a kernel's rows must not overlap. */
+/* The pairs (y, x) and (q + k, x + dx) for k < count and x in [begin, end), columns of the tile. */
+static void NAME(meet_columns)(const NAME(tile) * t, REAL *one, REAL *const others[2], int64_t y, int64_t q, int count,
+                               int64_t dx, int64_t begin, int64_t end)
+{
+    run ones = t->runs[NAME(place)(t, y)];
+    for (int k = 0; k < count; k++) {
+        run b = t->runs[NAME(place)(t, q + k)];
+        ones.begin = ones.begin > b.begin - dx ? ones.begin : b.begin - dx;
+        ones.end = ones.end < b.end - dx ? ones.end : b.end - dx;
+    }
+    ones.begin = ones.begin > begin ? vectors(ones.begin + dx) - dx : begin;
+    ones.end = ones.end < end ? vectors(ones.end + dx + 1) - VECTOR - dx : end;
+    if (ones.end <= ones.begin)
+        ones.begin = ones.end = begin;
+    bool single = t->j->frame->channels == 1;
+    if (count == 2 && single)
+        NAME(add_pairs_two)(t, one, others, y, q, dx, ones.begin, ones.end);
+    for (int k = 0; k < count; k++) {
+        NAME(add_pairs)(t, one, others[k], y, q + k, dx, begin, ones.begin, true);
+        if (count == 1 || !single)
+            NAME(add_pairs)(t, one, others[k], y, q + k, dx, ones.begin, ones.end, false);
+        NAME(add_pairs)(t, one, others[k], y, q + k, dx, ones.end, end, true);
+    }
+}
+
+/* All pairs between row y and `count` rows from q that one end of is in the tile. A row with itself: the far ends of the
+ * pairs have sums of their own, because a kernel's rows must not overlap. */
 static void NAME(meet)(const NAME(tile) * t, int64_t y, int64_t q, int count)
 {
     const job *j = t->j;
@@ -148,26 +173,10 @@ static void NAME(meet)(const NAME(tile) * t, int64_t y, int64_t q, int count)
     for (int k = 0; k < count && (apart || q == y); k++)
         others[k] = memset(t->apart + (size_t)(k + 1) * size, 0, size * sizeof(REAL));
     for (int64_t dx = q == y ? 1 : -j->radius_x; dx <= j->radius_x; dx++) {
-        int64_t begin = j->left - (dx < 0 ? vectors(-dx) : 0) - dx; /* where x + dx is at a whole vector */
-        int64_t end = j->left + vectors(t->end - t->begin + (dx > 0 ? dx : 0)) - dx;
-        run ones = t->runs[NAME(place)(t, y)];
-        for (int k = 0; k < count; k++) {
-            run b = t->runs[NAME(place)(t, q + k)];
-            ones.begin = ones.begin > b.begin - dx ? ones.begin : b.begin - dx;
-            ones.end = ones.end < b.end - dx ? ones.end : b.end - dx;
-        }
-        ones.begin = ones.begin > begin ? vectors(ones.begin + dx) - dx : begin;
-        ones.end = ones.end < end ? vectors(ones.end + dx + 1) - VECTOR - dx : end;
-        if (ones.end <= ones.begin)
-            ones.begin = ones.end = begin;
-        if (count == 2 && j->frame->channels == 1)
-            NAME(add_pairs_two)(t, one, others, y, q, dx, ones.begin, ones.end);
-        for (int k = 0; k < count; k++) {
-            NAME(add_pairs)(t, one, others[k], y, q + k, dx, begin, ones.begin, true);
-            if (count == 1 || j->frame->channels > 1)
-                NAME(add_pairs)(t, one, others[k], y, q + k, dx, ones.begin, ones.end, false);
-            NAME(add_pairs)(t, one, others[k], y, q + k, dx, ones.end, end, true);
-        }
+        run columns[2];
+        int runs = columns_of_pairs(j, t->begin, t->end, dx, columns);
+        for (int i = 0; i < runs; i++)
+            NAME(meet_columns)(t, one, others, y, q, count, dx, columns[i].begin, columns[i].end);
     }
     if (apart)
         j->kernels->NAME(add)(NAME(row_of)(t, y), one, size);
@@ -191,6 +200,8 @@ static void NAME(filter_band)(void *context, int64_t begin, int64_t end, int thr
 {
     const job *j = context;
     int64_t radius = j->radius_y, width = j->frame->width;
+    int64_t first = begin - radius, stop = j->open ? j->frame->height : end + radius;
+    first = j->open && first < 0 ? 0 : first;
     size_t ring = (size_t)(radius + 1) * j->rows * j->pitch;
     NAME(tile) t = {.j = j, .ring = (REAL *)(void *)(j->scratch + (size_t)thread * j->share)};
     t.apart = t.ring + ring;
@@ -199,14 +210,18 @@ static void NAME(filter_band)(void *context, int64_t begin, int64_t end, int thr
     memset(t.ring, 0, ring * sizeof(REAL)); /* what no row of the picture fills is finite */
     for (t.begin = 0; t.begin < width; t.begin = t.end) {
         t.end = t.begin + j->tile < width ? t.begin + j->tile : width;
-        for (int64_t y = begin - radius; y < begin; y++)
+        for (int64_t y = first; y < first + radius && y < stop; y++)
             NAME(open_row)(&t, y);
-        for (int64_t y = begin - radius; y < end; y++) {
-            NAME(open_row)(&t, y + radius);
+        for (int64_t y = first; y < end; y++) {
+            int64_t last = y + radius < stop ? y + radius : stop - 1;
+            if (last == y + radius)
+                NAME(open_row)(&t, last);
             if (y >= begin)
                 NAME(meet)(&t, y, y, 1);
-            for (int64_t q = y < begin ? begin : y + 1; q <= y + radius; q += 2)
-                NAME(meet)(&t, y, q, q < y + radius ? 2 : 1);
+            else if (last >= end) /* a pair of a row above the band and one below it */
+                last = end - 1;
+            for (int64_t q = y < begin ? begin : y + 1; q <= last; q += 2)
+                NAME(meet)(&t, y, q, q < last ? 2 : 1);
             if (y >= begin)
                 NAME(close_row)(&t, y);
         }

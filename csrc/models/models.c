@@ -23,7 +23,8 @@
 #define MOST_RECALLED 0.999999
 
 typedef struct model {
-    int64_t (*margin)(const vd_params *params); /* NULL: none, it reflects at the edges by itself */
+    /* NULL: none, it reflects at the edges by itself */
+    vd_margin (*margin)(const vd_params *params, int64_t height, int64_t width);
     vd_status (*run)(const vd_model_frame *frame);
     bool averages; /* without masses all weights are 1, and not written */
 } model;
@@ -66,12 +67,10 @@ vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tol
     int32_t dtype = stream == VD_F64 ? VD_F64 : VD_F32;
     const model *model = models + params->model;
     memset(m, 0, sizeof *m);
-    m->margin = model->margin != NULL ? model->margin(params) : 0;
-    int64_t longest = height > width ? height : width;
-    if (params->model == VD_MODEL_BILATERAL && params->boundary == VD_BOUNDARY_RENORMALIZE && m->margin > longest)
-        m->margin = longest; /* nothing beyond counts, however wide the kernel */
-    size_t size = vd_dtype_size(dtype), rows = (size_t)(height + 2 * m->margin),
-           columns = (size_t)(width + 2 * m->margin);
+    if (model->margin != NULL)
+        m->margin = model->margin(params, height, width);
+    size_t size = vd_dtype_size(dtype), rows = (size_t)(height + 2 * m->margin.y),
+           columns = (size_t)(width + 2 * m->margin.x);
     if (!vd_checked_multiply(rows, columns, &m->plane) || m->plane > PTRDIFF_MAX / size / (size_t)(channels + 1))
         return VD_ERROR_OVERFLOW;
     m->samples = malloc(m->plane * (size_t)channels * size);
@@ -85,7 +84,7 @@ vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tol
         vd_model_free(m);
         return VD_ERROR_MEMORY;
     }
-    size_t origin = (size_t)m->margin * columns + (size_t)m->margin, result = (size_t)(height * width);
+    size_t origin = (size_t)m->margin.y * columns + (size_t)m->margin.x, result = (size_t)(height * width);
     for (int64_t c = 0; c < channels; c++) {
         m->planes[c] = (char *)m->samples + ((size_t)c * m->plane + origin) * size;
         m->sums[c] = (char *)m->results + (size_t)c * result * size;
@@ -134,7 +133,7 @@ static double get(const void *plane, int32_t dtype, int64_t at)
 
 static void *mass_origin(const vd_model_planes *m)
 {
-    return (char *)m->masses + (size_t)(m->margin * m->frame.pitch + m->margin) * sample_size(m);
+    return (char *)m->masses + (size_t)(m->margin.y * m->frame.pitch + m->margin.x) * sample_size(m);
 }
 
 /* NULL: they are all 1. */
@@ -253,14 +252,14 @@ static void pad(const vd_model_planes *m, void *origin, int32_t boundary, double
     const vd_model_frame *f = &m->frame;
     size_t size = sample_size(m), row_size = (size_t)f->pitch * size;
     for (int64_t y = 0; y < f->height; y++)
-        for (int64_t k = 1; k <= m->margin; k++) {
+        for (int64_t k = 1; k <= m->margin.x; k++) {
             int64_t left = vd_boundary_index(-k, f->width, boundary);
             int64_t right = vd_boundary_index(f->width - 1 + k, f->width, boundary), row = y * f->pitch;
             put(origin, f->dtype, row - k, left < 0 ? outside : get(origin, f->dtype, row + left));
             put(origin, f->dtype, row + f->width - 1 + k, right < 0 ? outside : get(origin, f->dtype, row + right));
         }
-    char *first = (char *)origin - (size_t)m->margin * size;
-    for (int64_t k = 1; k <= m->margin; k++)
+    char *first = (char *)origin - (size_t)m->margin.x * size;
+    for (int64_t k = 1; k <= m->margin.y; k++)
         for (int side = 0; side < 2; side++) {
             int64_t y = side == 0 ? -k : f->height - 1 + k, from = vd_boundary_index(y, f->height, boundary);
             char *row = first + y * (int64_t)row_size;
@@ -276,7 +275,7 @@ vd_status vd_model_run(vd_model_planes *m, const double *reference, bool masked)
 {
     vd_model_frame *f = &m->frame;
     int32_t boundary = f->params->boundary;
-    bool open = boundary == VD_BOUNDARY_RENORMALIZE && m->margin > 0;
+    bool open = boundary == VD_BOUNDARY_RENORMALIZE && (m->margin.y > 0 || m->margin.x > 0);
     for (int64_t c = 0; c < f->channels; c++)
         pad(m, (void *)f->planes[c], open ? VD_BOUNDARY_REFLECT : boundary, f->params->cval - reference[c]);
     f->reference = reference;

@@ -28,8 +28,8 @@ typedef struct vd_model_frame {
     int threads; /* >= 1; the result must not depend on it */
     int64_t height, width, channels;
 
-    /* Samples: planes[c] + y pitch + x for -margin <= y < height + margin and -margin <= x < width + margin, where margin
-     * is what vd_<model>_margin said. Finite everywhere; what stands in a missing pixel is any number. */
+    /* Samples: planes[c] + y pitch + x for -margin.y <= y < height + margin.y and -margin.x <= x < width + margin.x, where
+     * margin is what vd_<model>_margin said. Finite everywhere; what stands in a missing pixel is any number. */
     const void *const *planes;
     ptrdiff_t pitch;
 
@@ -49,9 +49,13 @@ typedef struct vd_model_frame {
     void *weights;
 } vd_model_frame;
 
-/* Pixels beyond the edges that the model reads. */
-int64_t vd_bilateral_margin(const vd_params *params);
-int64_t vd_nonlocal_means_margin(const vd_params *params);
+/* Pixels beyond the edges that the model reads of a frame of this size, above and below, left and right. */
+typedef struct vd_margin {
+    int64_t y, x;
+} vd_margin;
+
+vd_margin vd_bilateral_margin(const vd_params *params, int64_t height, int64_t width);
+vd_margin vd_nonlocal_means_margin(const vd_params *params, int64_t height, int64_t width);
 
 /* VD_OK or VD_ERROR_MEMORY. */
 vd_status vd_bilateral(const vd_model_frame *frame);
@@ -62,7 +66,7 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame);
 /* One stream's frame in planes, and the result; for one diffuser. All zero: none. */
 typedef struct vd_model_planes {
     vd_model_frame frame;
-    int64_t margin;
+    vd_margin margin;
     size_t plane;        /* samples of a plane with its margin */
     void *samples;       /* [channels] such planes */
     void *masses;        /* one */

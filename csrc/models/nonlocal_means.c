@@ -120,7 +120,12 @@ static bool is_whole(const vd_model_frame *frame)
                                       (outside >= 0 && outside <= 255 && outside == rint(outside)));
 }
 
-int64_t vd_nonlocal_means_margin(const vd_params *params) { return (int64_t)params->search + params->patch; }
+vd_margin vd_nonlocal_means_margin(const vd_params *params, int64_t height, int64_t width)
+{
+    (void)height, (void)width;
+    int64_t margin = (int64_t)params->search + params->patch;
+    return (vd_margin){margin, margin};
+}
 
 vd_status vd_nonlocal_means(const vd_model_frame *frame)
 {
@@ -131,7 +136,7 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame)
     j.channels = frame->channels;
     j.patch = p->patch;
     j.search = p->search;
-    j.margin = vd_nonlocal_means_margin(p);
+    j.margin = vd_nonlocal_means_margin(p, frame->height, frame->width).y;
     j.size = 2 * j.patch + 1;
     double scale = LOG2_E / (p->strength * p->strength);
     j.factor = scale / (double)j.channels;

@@ -60,6 +60,12 @@ static vd_params params_of(const setting *s)
     return params;
 }
 
+/* Pixels around the frame that hold the whole window; with VD_BOUNDARY_RENORMALIZE the filter reads fewer. */
+static int margin_of(const setting *s)
+{
+    return (int)(s->truncate * (s->sigma_y > s->sigma_x ? s->sigma_y : s->sigma_x) + 0.5);
+}
+
 /* Random samples with edges, and masses as the driver hands them over, margin and all. */
 static int draw(const setting *s, int margin)
 {
@@ -87,7 +93,7 @@ static vd_status filter(const setting *s, int32_t dtype, const char *set, int th
     vd_params params = params_of(s);
     vd_kernels kernels;
     vd_kernels_limited(&kernels, set);
-    int margin = (int)vd_bilateral_margin(&params), pitch = s->width + 2 * margin;
+    int margin = margin_of(s), pitch = s->width + 2 * margin;
     size_t size = dtype == VD_F32 ? sizeof(float) : sizeof(double), start = (size_t)(margin * pitch + margin);
     const void *in[CHANNELS];
     void *sums[CHANNELS];
@@ -119,8 +125,7 @@ static vd_status filter(const setting *s, int32_t dtype, const char *set, int th
 /* The largest error of the weights and of the sums, in units of the weight. */
 static double error_of(const setting *s, int32_t dtype, const void *out)
 {
-    vd_params params = params_of(s);
-    int margin = (int)vd_bilateral_margin(&params), pitch = s->width + 2 * margin, pixels = s->height * s->width;
+    int margin = margin_of(s), pitch = s->width + 2 * margin, pixels = s->height * s->width;
     int radius_y = (int)(s->truncate * s->sigma_y + 0.5), radius_x = (int)(s->truncate * s->sigma_x + 0.5);
     double worst = 0;
     for (int y = 0; y < s->height; y++)
@@ -151,9 +156,8 @@ static void check_setting(const setting *s)
 {
     static double first[(CHANNELS + 1) * PLANE], again[(CHANNELS + 1) * PLANE];
     const char *sets[8];
-    vd_params params = params_of(s);
     int count = instruction_sets(sets);
-    draw(s, (int)vd_bilateral_margin(&params));
+    draw(s, margin_of(s));
     for (int32_t dtype = VD_F32; dtype <= VD_F64; dtype++) {
         size_t bytes = (size_t)((s->channels + 1) * s->height * s->width) * (dtype == VD_F32 ? 4 : 8);
         CHECK_STATUS(filter(s, dtype, "scalar", 1, 0, first), VD_OK);
@@ -200,6 +204,21 @@ static void check_memory(void)
     }
 }
 
+static void check_margin(void)
+{
+    vd_params params;
+    CHECK_STATUS(vd_params_init(&params, sizeof params), VD_OK);
+    vd_margin margin = vd_bilateral_margin(&params, 5, 9);
+    CHECK(margin.y == 0 && margin.x == 0);
+    params.sigma_y = 0.5;
+    params.sigma_x = 1e300;
+    margin = vd_bilateral_margin(&params, 5, 9);
+    CHECK(margin.y == 2 && margin.x == 8); /* nothing exists beyond the picture */
+    params.boundary = VD_BOUNDARY_REFLECT;
+    margin = vd_bilateral_margin(&params, 5, 9);
+    CHECK(margin.y == 2 && margin.x == INT32_MAX);
+}
+
 int main(void)
 {
     static const struct {
@@ -222,11 +241,6 @@ int main(void)
     check_setting(&wide);
     check_constant();
     check_memory();
-    vd_params params;
-    CHECK_STATUS(vd_params_init(&params, sizeof params), VD_OK);
-    CHECK(vd_bilateral_margin(&params) == 0);
-    params.sigma_y = 1;
-    params.sigma_x = 1e300;
-    CHECK(vd_bilateral_margin(&params) == INT32_MAX);
+    check_margin();
     return check_result();
 }

@@ -67,7 +67,7 @@ static scene make_scene(int32_t dtype, int64_t height, int64_t width, int64_t ch
 {
     scene s = {.params = params};
     s.params.boundary = mask == NONE || mask == REFLECTED ? VD_BOUNDARY_REFLECT : VD_BOUNDARY_RENORMALIZE;
-    s.margin = vd_nonlocal_means_margin(&params);
+    s.margin = vd_nonlocal_means_margin(&params, height, width).y;
     int64_t pitch = width + 2 * s.margin + 3, origin = s.margin * pitch + s.margin;
     s.area = pitch * (height + 2 * s.margin);
     size_t size = size_of(dtype);
@@ -334,7 +334,8 @@ int main(void)
 {
     const int32_t dtypes[] = {VD_F32, VD_F64};
     vd_params params = some_params(2, 5, 0.1, 0.05, 0);
-    CHECK(vd_nonlocal_means_margin(&params) == 7);
+    vd_margin margin = vd_nonlocal_means_margin(&params, 1, 1);
+    CHECK(margin.y == 7 && margin.x == 7);
     for (int d = 0; d < 2; d++) {
         for (int mask = 0; mask < MASKS; mask++) {
             for (int64_t channels = 1; channels <= 5; channels++)

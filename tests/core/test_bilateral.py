@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bilateral filter: its oracle against scikit-image and OpenCV, and the library against the oracle."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -122,6 +124,32 @@ def test_edges_stay():
     frame[:, 10:] = 1.0
     result = filtered(frame, 3.0, model=models.Bilateral(0.05))
     np.testing.assert_array_equal(result, frame)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_wide_kernel_on_a_strip():
+    """A kernel far wider than the picture takes no memory for what does not exist around it."""
+    strip = scene((1, 15000))
+    result = filtered(strip, 1e6, model=models.Bilateral(0.15))
+    row, x = strip[0], np.arange(strip.size)
+    for at in (0, 7000, 14999):
+        weights = np.exp(-0.5 * ((x - at) / 1e6) ** 2 - 0.5 * ((row - row[at]) / 0.15) ** 2)
+        assert abs(result[0, at] - np.sum(weights * row) / np.sum(weights)) < 1e-12
+
+
+def test_wide_kernel_on_one_pixel():
+    """A wide kernel costs one pixel only the pairs of pixels that it is part of."""
+
+    def seconds(shape):
+        frame = scene(shape).astype("float32")
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            filtered(frame, 60, model=models.Bilateral(0.15), boundary="nearest", threads=1)
+            times.append(time.process_time() - start)
+        return min(times)
+
+    assert seconds((1, 1)) < seconds((40, 40)) / 3
 
 
 def test_wide_range_is_gaussian():

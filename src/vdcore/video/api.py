@@ -396,7 +396,7 @@ def denoise_video(
         regions = _regions(region, info)
         noise = None
         if parameters.strength == "auto" and is_rewindable(info):
-            with closing(open_reader(path, info.backend)) as reader:
+            with closing(open_reader(path, backend, fps)) as reader:
                 noise = noise_of_planes((frame.planes for frame in _within(frames, reader)), info.planes)
         made.append(DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, frames))
         return made[0]

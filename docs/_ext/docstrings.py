@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How docstrings and command help become pages.
+
+`name` in a docstring is code, and a link where a public object has that name. Examples in the help of a
+command, the paragraphs after a ``\\b``, become blocks that can be copied.
+"""
+
+from typing import Any
+
+import click
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+PREFIXES = ("", "vdcore.", "vdcore.models.", "vdcore.video.")
+
+
+def name_role(
+    name: str, raw: str, text: str, line: int, inliner: Any, *_: Any, **__: Any
+) -> tuple[list[nodes.Node], list[Any]]:
+    """Code, and a reference that may stay unresolved."""
+    scope = inliner.document.settings.env.ref_context.get("py:class", "")
+    reference = addnodes.pending_xref(raw, reftype="public-name", reftarget=text, scope=scope)
+    reference += nodes.literal(raw, text)
+    return [reference], []
+
+
+def resolve(
+    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, content: nodes.Element
+) -> nodes.Element | None:
+    """Link to a documented object of that name, else leave the code as it is."""
+    if node.get("reftype") != "public-name":
+        return None
+    domain = env.domains.python_domain
+    target = node["reftarget"]
+    scopes = [f"{scope}.{target}" for scope in (node["scope"], f"vdcore.{node['scope']}") if scope]
+    for full in (*scopes, *(prefix + target for prefix in PREFIXES)):
+        if full in domain.objects and full.startswith("vdcore."):
+            found = domain.resolve_xref(env, node["refdoc"], app.builder, "obj", full, node, content)
+            if found is not None:
+                return found
+    return content
+
+
+def command_help(app: Sphinx, context: click.Context, lines: list[str]) -> None:
+    """Turn the line blocks that sphinx-click makes of examples into literal blocks."""
+    result: list[str] = []
+    within = False
+    for line in lines:
+        example = line.startswith("| ")
+        text = line.removeprefix("| ").strip()
+        if example and not text.startswith(("vdcore ", "ffmpeg ")):
+            result.append(text)  # "Examples:"
+            continue
+        if example and not within:
+            result += ["", ".. code-block:: console", ""]
+        if within and not example:
+            result.append("")
+        within = example
+        result.append(f"   $ {text}" if example else line)
+    lines[:] = result
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.setup_extension("sphinx_click")
+    app.add_role("name", name_role)
+    app.connect("missing-reference", resolve)
+    app.connect("sphinx-click-process-description", command_help)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

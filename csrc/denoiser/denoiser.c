@@ -13,14 +13,14 @@
 
 #include <math.h>
 
-#include "kernels/dispatch.h"
+#include "base/parallel.h"
 
 /* Fewer pixels than this are not worth a thread of their own. */
 enum { PIXELS_PER_THREAD = 1 << 13 };
-enum { MOST_PRIORS = 32, MOST_THREADS = 65536 };
+enum { MAX_PRIORS = 32 };
 
 /* Single precision squares samples and the noise. */
-static const double LEAST_NOISE = 1e-15, MOST_NOISE = 1e15;
+static const double MIN_NOISE = 1e-15, MAX_NOISE = 1e15;
 
 static const vd_denoiser_way WAYS[VD_DENOISER_PRESET_COUNT] = {
     [VD_DENOISER_FAST] = {.step = 6, .again = false, .half_guide = true, .blur = 0.7},
@@ -47,20 +47,10 @@ vd_status vd_denoiser_params_init(vd_denoiser_params *params, size_t struct_size
 
 static bool is_good(const vd_denoiser_params *p)
 {
-    bool noise = p->noise == 0 || (p->noise >= LEAST_NOISE && p->noise <= MOST_NOISE);
+    bool noise = p->noise == 0 || (p->noise >= MIN_NOISE && p->noise <= MAX_NOISE);
     return noise && isfinite(p->gain) && isfinite(p->offset) && p->preset >= 0 &&
-           p->preset < VD_DENOISER_PRESET_COUNT && p->priors >= 1 && p->priors <= MOST_PRIORS &&
-           (p->threads == VD_THREADS_AUTO || (p->threads >= 1 && p->threads <= MOST_THREADS));
-}
-
-static const vd_denoiser_kernels *kernels_named(const char *name)
-{
-    const vd_denoiser_kernels *tables[] = {vd_denoiser_kernels_avx512(), vd_denoiser_kernels_avx2(),
-                                           vd_denoiser_kernels_neon()};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i] != NULL && strcmp(tables[i]->name, name) == 0)
-            return tables[i];
-    return vd_denoiser_kernels_scalar();
+           p->preset < VD_DENOISER_PRESET_COUNT && p->priors >= 1 && p->priors <= MAX_PRIORS &&
+           vd_is_thread_request(p->threads);
 }
 
 /* ---- life ---- */
@@ -82,9 +72,8 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     d->params = *params;
     d->params.threads = vd_thread_count(params->threads);
     d->way = WAYS[params->preset];
-    d->rows_kernels = vd_choose_kernels();
-    d->kernels = kernels_named(d->rows_kernels->name);
-    d->motion_kernels = vd_choose_motion_kernels(VD_F32);
+    vd_kernels_choose(&d->set);
+    d->kernels = &d->set.denoiser;
     memcpy(d->window, KAISER, sizeof KAISER);
     *denoiser = d;
     return VD_OK;
@@ -191,7 +180,7 @@ static int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step 
 /* Patches along one axis. */
 static int64_t patches_along(int64_t length, int step) { return round_up(length + VD_PATCH, step) / step + 1; }
 
-static vd_status start_stream(vd_denoiser *d, const vd_image *frame)
+vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
 {
     enum { SAMPLED = 1000 };
     int64_t pixels = frame->height * frame->width;
@@ -367,7 +356,7 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
         return status;
     bool first = d->dtype == 0;
     if (first)
-        status = start_stream(d, frame);
+        status = vd_denoiser_start(d, frame);
     if (status == VD_OK)
         status = vd_load_frame(d, frame);
     bool clean = d->params.noise == 0;
@@ -471,8 +460,9 @@ vd_status vd_denoiser_get_info(vd_denoiser *d, vd_denoiser_info *info)
     if (!take_flag(&d->busy))
         return VD_ERROR_BUSY;
     vd_denoiser_info found = {.struct_size = sizeof found};
-    found.instruction_set = d->kernels->name;
+    found.instruction_set = d->set.name;
     found.threads = d->params.threads;
+    found.priors = d->params.priors;
     found.frames = d->frames;
     found.state_bytes = d->memory_size + d->extra_size;
     found.height = (int32_t)d->height;

@@ -14,6 +14,7 @@
 #include "base/flag.h"
 #include "base/image.h"
 #include "diffuser/recursion.h"
+#include "kernels/kernels.h"
 #include "models/models.h"
 #include "spatial/spatial.h"
 
@@ -43,7 +44,7 @@ struct vd_diffuser {
     vd_flag busy;
     vd_core core;
     double tolerance;
-    const vd_kernels *kernels;
+    vd_kernels kernels;
     vd_spatial spatial;
     vd_model_planes model;   /* only with a model that depends on the picture */
     vd_estimator *estimator; /* with a gate or motion: it does all the work; see estimator.h */
@@ -136,8 +137,6 @@ typedef struct vd_job {
 /* ---- diffuser.c ---- */
 
 vd_status vd_check_params(const vd_params *params);
-
-bool vd_is_thread_request(int32_t threads);
 
 /* Whether pushes can lead a started stream to a state of this width with this accumulated weight. */
 bool vd_width_can_be(const vd_diffuser *d, int32_t width, double weight);

@@ -261,9 +261,9 @@ static void convert_row(const vd_estimates *e, void *out, int32_t dtype, const v
     if (dtype == e->dtype)
         memcpy(out, reals, n * vd_dtype_size(dtype));
     else if (dtype == VD_U8)
-        e->kernels->f32_to_u8(out, reals, n);
+        e->kernels.rows.f32_to_u8(out, reals, n);
     else if (dtype == VD_U16)
-        e->kernels->f32_to_u16(out, reals, n);
+        e->kernels.rows.f32_to_u16(out, reals, n);
     else if (dtype == VD_F32)
         for (size_t i = 0; i < n; i++)
             ((float *)out)[i] = (float)((const double *)reals)[i];

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/archive.h"
+#include "base/parallel.h"
 #include "diffuser/diffuser.h"
 #include "diffuser/estimator.h"
 

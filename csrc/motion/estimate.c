@@ -43,7 +43,6 @@
 
 #include "base/image.h"
 #include "base/parallel.h"
-#include "kernels/dispatch.h"
 
 enum { PIXELS_PER_THREAD = 1 << 13 };
 
@@ -118,8 +117,7 @@ vd_status vd_estimates_start(vd_estimates *e, int32_t dtype, int64_t height, int
     vd_estimates own = {.dtype = dtype, .layout = {height, width, channels, 0}, .threads = threads};
     int64_t useful = height * width / PIXELS_PER_THREAD + 1;
     own.threads = threads < useful ? threads : (int)useful;
-    own.kernels = vd_choose_kernels();
-    own.motion = vd_choose_motion_kernels(dtype);
+    vd_kernels_choose(&own.kernels);
     own.pitch = (ptrdiff_t)((width + 2 * VD_GATE_FAR + 15) / 16 * 16);
     own.layout.pitch = vd_estimate_evidence(&own.layout) + 2 * (ptrdiff_t)(width + VD_WARP_MARGIN);
     for (int n = 1; n <= VD_GATE_NEAR_PIXELS; n++)
@@ -133,6 +131,7 @@ vd_status vd_estimates_start(vd_estimates *e, int32_t dtype, int64_t height, int
     own.scratch = calloc(1, total);
     own.found = malloc((size_t)own.threads * sizeof *own.found);
     *e = own;
+    e->motion = dtype == VD_F64 ? &e->kernels.motion_f64 : &e->kernels.motion_f32;
     if (own.scratch != NULL && own.found != NULL)
         return VD_OK;
     vd_estimates_free(e);
@@ -183,9 +182,9 @@ static const void *read_samples(const vd_estimates *e, const vd_image *image, in
     if (image->dtype == e->dtype)
         return row;
     if (image->dtype == VD_U8)
-        e->kernels->u8_to_f32(reals, row, n);
+        e->kernels.rows.u8_to_f32(reals, row, n);
     else
-        e->kernels->u16_to_f32(reals, row, n);
+        e->kernels.rows.u16_to_f32(reals, row, n);
     return reals;
 }
 
@@ -218,8 +217,8 @@ static void check_rows(void *context, int64_t begin, int64_t end, int thread)
     for (int64_t y = begin; y < end && e->found[thread] == VD_OK; y++) {
         if (frame->dtype == VD_F32 || frame->dtype == VD_F64) {
             const void *row = vd_image_plain_row(frame, y, w.doubles[0]);
-            int found =
-                frame->dtype == VD_F32 ? e->kernels->scan_f32(row, samples) : e->kernels->scan_f64(row, samples);
+            int found = frame->dtype == VD_F32 ? e->kernels.rows.scan_f32(row, samples)
+                                               : e->kernels.rows.scan_f64(row, samples);
             if (found & VD_SCAN_INFINITE)
                 e->found[thread] = VD_ERROR_INFINITE;
         }

@@ -24,9 +24,9 @@ typedef struct vd_estimates {
     int32_t dtype; /* VD_F32 or VD_F64 */
     vd_estimate_layout layout;
     int threads;
-    const vd_kernels *kernels;
-    const vd_motion_kernels *motion;
-    ptrdiff_t pitch; /* reals between planes of a row */
+    vd_kernels kernels;
+    const vd_motion_kernels *motion; /* of the set, for the dtype */
+    ptrdiff_t pitch;                 /* reals between planes of a row */
     vd_gate gate;
     char *scratch; /* [threads] */
     size_t scratch_size;

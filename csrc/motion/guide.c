@@ -18,7 +18,6 @@
 #include "base/gaussian.h"
 #include "base/image.h"
 #include "base/parallel.h"
-#include "kernels/dispatch.h"
 
 /* A range shorter than this, relative to its size, is rounding and not stretched. */
 static const double MIN_RANGE = 1e-6;
@@ -54,8 +53,8 @@ static int64_t mirrored(int64_t i, int64_t n)
     return at < n ? at : period - at;
 }
 
-float *vd_blur_row(const vd_blur *blur, const vd_kernels *kernels, const float *plane, int64_t height, int64_t width,
-                   int64_t y, float *scratch)
+float *vd_blur_row(const vd_blur *blur, const vd_rows_kernels *kernels, const float *plane, int64_t height,
+                   int64_t width, int64_t y, float *scratch)
 {
     int64_t radius = blur->radius;
     size_t room = blur_room(width);
@@ -82,8 +81,7 @@ typedef struct found {
 } found;
 
 typedef struct job {
-    const vd_kernels *kernels;
-    const vd_motion_kernels *motion;
+    vd_kernels kernels;
     vd_blur blur;
     const vd_image *image, *out;
     int64_t height, width;
@@ -108,13 +106,13 @@ static void read_means(void *context, int64_t begin, int64_t end, int thread)
         const void *row = vd_image_plain_row(image, y, gathered);
         float *means = j->means + y * j->width;
         if (image->dtype == VD_U8)
-            j->kernels->u8_to_f32(samples, row, n);
+            j->kernels.rows.u8_to_f32(samples, row, n);
         else if (image->dtype == VD_U16)
-            j->kernels->u16_to_f32(samples, row, n);
+            j->kernels.rows.u16_to_f32(samples, row, n);
         else if (image->dtype == VD_F64)
             for (size_t i = 0; i < n; i++)
                 samples[i] = (float)((const double *)row)[i];
-        j->motion->mean(means, image->dtype == VD_F32 ? row : samples, j->width, image->channels);
+        j->kernels.motion_f32.mean(means, image->dtype == VD_F32 ? row : samples, j->width, image->channels);
         found *f = &j->rows[y];
         f->sum = f->count = 0;
         for (int64_t x = 0; image->dtype != VD_U8 && x < j->width; x++) {
@@ -141,7 +139,7 @@ static void write_bytes(const job *j, int64_t y, const float *row, float *scratc
 {
     bool plain = vd_image_has_plain_rows(j->out);
     void *bytes = plain ? (void *)vd_image_row(j->out, y) : scratch;
-    j->kernels->f32_to_u8(bytes, row, (size_t)j->width);
+    j->kernels.rows.f32_to_u8(bytes, row, (size_t)j->width);
     if (!plain)
         vd_image_scatter_row(j->out, y, bytes);
 }
@@ -151,7 +149,7 @@ static void blur_rows(void *context, int64_t begin, int64_t end, int thread)
     const job *j = context;
     float *scratch = scratch_of(j, thread), *rest = scratch + vd_blur_scratch(j->width);
     for (int64_t y = begin; y < end; y++) {
-        const float *row = vd_blur_row(&j->blur, j->kernels, j->means, j->height, j->width, y, scratch);
+        const float *row = vd_blur_row(&j->blur, &j->kernels.rows, j->means, j->height, j->width, y, scratch);
         if (j->smooth == NULL) {
             write_bytes(j, y, row, rest);
             continue;
@@ -159,7 +157,7 @@ static void blur_rows(void *context, int64_t begin, int64_t end, int thread)
         float *smooth = j->smooth + y * j->width;
         memcpy(smooth, row, (size_t)j->width * sizeof *smooth);
         if (j->known != NULL) {
-            row = vd_blur_row(&j->blur, j->kernels, j->known, j->height, j->width, y, scratch);
+            row = vd_blur_row(&j->blur, &j->kernels.rows, j->known, j->height, j->width, y, scratch);
             for (int64_t x = 0; x < j->width; x++)
                 smooth[x] /= row[x] > 1e-6f ? row[x] : 1e-6f;
         }
@@ -247,11 +245,8 @@ vd_status vd_flow_guides(const vd_image *frame, const vd_image *other, double bl
     count = count < useful ? count : (int)useful;
     bool bytes = frame->dtype == VD_U8;
     size_t pixels = (size_t)(height * width), row = (size_t)(width * frame->channels), total;
-    job j = {.kernels = vd_choose_kernels(),
-             .motion = vd_choose_motion_kernels(VD_F32),
-             .blur = vd_blur_of(blur),
-             .height = height,
-             .width = width};
+    job j = {.blur = vd_blur_of(blur), .height = height, .width = width};
+    vd_kernels_choose(&j.kernels);
     j.scratch_size =
         (row * (sizeof(float) + sizeof(double)) + (vd_blur_scratch(width) + (size_t)width) * sizeof(float) + 63) / 64 *
         64;

@@ -22,7 +22,7 @@ vd_blur vd_blur_of(double sigma);
 size_t vd_blur_scratch(int64_t width);
 
 /* Row y of the contiguous plane, blurred, edges reflected (not repeated); lies in scratch. */
-float *vd_blur_row(const vd_blur *blur, const vd_kernels *kernels, const float *plane, int64_t height, int64_t width,
-                   int64_t y, float *scratch);
+float *vd_blur_row(const vd_blur *blur, const vd_rows_kernels *kernels, const float *plane, int64_t height,
+                   int64_t width, int64_t y, float *scratch);
 
 #endif

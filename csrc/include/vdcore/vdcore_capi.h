@@ -72,6 +72,9 @@ typedef struct vd_api {
                                 const vd_image *out);
     vd_status (*denoiser_reset)(vd_denoiser *denoiser);
     vd_status (*denoiser_get_info)(vd_denoiser *denoiser, vd_denoiser_info *info);
+    vd_status (*denoiser_copy)(vd_denoiser **copy, vd_denoiser *denoiser);
+    vd_status (*denoiser_save)(vd_denoiser *denoiser, void *buffer, size_t *size);
+    vd_status (*denoiser_load)(vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads);
     vd_status (*diffuser_set_gate)(vd_diffuser *diffuser, const vd_noise *noise); /* since ABI 1.3 */
     vd_status (*diffuser_set_flow)(vd_diffuser *diffuser, vd_flow_function *flow, void *context);
     vd_status (*flow_guides)(const vd_image *frame, const vd_image *other, double blur, const vd_image *frame_guide,
@@ -113,6 +116,9 @@ static const vd_api vdcore_api = {
     vd_denoiser_guide,
     vd_denoiser_reset,
     vd_denoiser_get_info,
+    vd_denoiser_copy,
+    vd_denoiser_save,
+    vd_denoiser_load,
     vd_diffuser_set_gate,
     vd_diffuser_set_flow,
     vd_flow_guides,
@@ -172,6 +178,9 @@ static inline int vdcore_import(void)
 #define vd_denoiser_guide (vdcore_api->denoiser_guide)
 #define vd_denoiser_reset (vdcore_api->denoiser_reset)
 #define vd_denoiser_get_info (vdcore_api->denoiser_get_info)
+#define vd_denoiser_copy (vdcore_api->denoiser_copy)
+#define vd_denoiser_save (vdcore_api->denoiser_save)
+#define vd_denoiser_load (vdcore_api->denoiser_load)
 #define vd_diffuser_set_gate (vdcore_api->diffuser_set_gate)
 #define vd_diffuser_set_flow (vdcore_api->diffuser_set_flow)
 #define vd_flow_guides (vdcore_api->flow_guides)

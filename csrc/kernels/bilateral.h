@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strict_math.h"
+
 #define VD_BILATERAL_KERNELS(T, S)                                                                                     \
     /* One channel: w = gain 2^-(scale (b - a))^2; Wa += w, Wb += w, Da += w (b - a), Db -= w (b - a) */               \
     void (*pairs_##S)(T * Wa, T * Da, T * Wb, T * Db, const T *a, const T *b, T scale, T gain, size_t n);              \

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strict_math.h"
+
 enum {
     VD_BILATERAL_GROUP = 4,  /* sources that share a table */
     VD_BILATERAL_BLOCK = 64, /* rows are worked on by so many pixels: a row of n has room for the next multiple */

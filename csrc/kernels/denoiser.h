@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strict_math.h"
+
 enum { VD_LANE_STEP = 16, VD_PATCH = 8 };
 
 /* The parts of a frame that hold for all coefficients of a patch, rows of n lanes. */

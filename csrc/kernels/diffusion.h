@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strict_math.h"
+
 #define VD_DIFFUSION_KERNELS(T, S)                                                                                       \
     /* outs[j] = (1 2 1) x (1 2 1) / 16 around rows[1 + j]; columns are room for two such rows */                        \
     void (*smooth_##S)(T *const outs[2], T *const columns[2], const T *const rows[4], ptrdiff_t n);                      \

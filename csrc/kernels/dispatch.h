@@ -2,6 +2,7 @@
 #ifndef VD_DISPATCH_H
 #define VD_DISPATCH_H
 
+#include "base/strict_math.h"
 #include "kernels/kernels.h"
 #include "kernels/motion.h"
 

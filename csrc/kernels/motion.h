@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strict_math.h"
+
 /* Reals that the taps of one pixel take. */
 enum { VD_WARP_MARGIN = 4, VD_WARP_TAPS = 12 };
 

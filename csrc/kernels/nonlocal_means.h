@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strict_math.h"
+
 enum {
     VD_NLM_STEP = 16,
     VD_NLM_PAIRS = 6 /* shifts that are added up at one go */

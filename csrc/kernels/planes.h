@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strict_math.h"
+
 #define VD_PLANES_KERNELS(T, S)                                                                                           \
     /* out[x channels + c] = zero[c] + sum / weights[x], or zero[c] + sum where weights is NULL; the sum is T number    \
      * at + x of sums[c] */ \

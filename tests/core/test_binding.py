@@ -167,10 +167,10 @@ def test_flush_into_one_array(dtype):
     for diffuser in (first, second):
         diffuser.push_many(frames)
     out = np.empty(SHAPE, np.float64)
-    for result, expected in zip(first.flush(out), second.flush(dtype="float64"), strict=True):
+    for result, expected in zip(first.flush(out=out), second.flush(dtype="float64"), strict=True):
         assert result is out
         assert_same_bits(result, expected)
-    assert not list(first.flush(out))
+    assert not list(first.flush(out=out))
 
 
 def test_flush_keeps_the_axes():
@@ -235,7 +235,7 @@ def test_output_over_the_confidence():
 
 
 @pytest.mark.parametrize("lookahead", [0, 1, 3])
-@pytest.mark.parametrize("extra", ["", "region", "sources", "region sources"])
+@pytest.mark.parametrize("extra", ["", "region", "confidence", "region confidence"])
 def test_video_in_place(dtype, lookahead, extra):
     mask = noise("float32", SHAPE[:2], seed=2)
     keywords = {"lookahead": lookahead} | dict.fromkeys(extra.split(), mask)
@@ -257,8 +257,8 @@ def test_video_shifted_in_time_is_refused(step):
 def test_video_output_over_region_and_sources():
     frames = noise("float32", (20, *SHAPE[:2]))
     masks = noise("float32", (20, *SHAPE[:2]), seed=2)
-    expected = vdcore.diffuse(frames, 1, 2, region=masks, sources=masks)
-    vdcore.diffuse(frames, 1, 2, region=masks, sources=masks, out=masks)
+    expected = vdcore.diffuse(frames, 1, 2, region=masks, confidence=masks)
+    vdcore.diffuse(frames, 1, 2, region=masks, confidence=masks, out=masks)
     assert_same_bits(masks, expected)
 
 

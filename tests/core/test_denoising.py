@@ -202,7 +202,7 @@ def test_lookahead_waits_and_flush_ends_it():
     assert [denoiser(frame) is None for frame in frames] == [True, True, True, False, False]
     assert denoiser.info.pending == 3
     out = np.empty(frames[0].shape, np.float32)
-    assert all(result is out for result in denoiser.flush(out))
+    assert all(result is out for result in denoiser.flush(out=out))
     assert denoiser.info.pending == 0 and list(denoiser.flush()) == []
     assert denoiser(frames[0]) is None  # it goes on
 

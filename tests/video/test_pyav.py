@@ -376,7 +376,7 @@ def test_fill_is_grey(tmp_path, full):
 
     frames = constant("yuv420p", [100, 90, 200])
     write(tmp_path / "in.mkv", frames, prepare=prepare)
-    diffuse(tmp_path / "in.mkv", tmp_path / "out.mkv", 1, 1, sources=(0, 0, 4, 4), fill=51.0)
+    diffuse(tmp_path / "in.mkv", tmp_path / "out.mkv", 1, 1, confidence=(0, 0, 4, 4), fill=51.0)
     luma, *chroma = (plane[:, 12:, 12:] for plane in stacks(tmp_path / "out.mkv"))
     chroma = [plane for plane in chroma if plane.size]
     assert (luma == (51 if full else round(16 + 51 * 219 / 255))).all()
@@ -986,7 +986,9 @@ def test_hdr_metadata_that_an_encoder_does_not_write_is_kept_or_named(tmp_path):
     write_hdr(tmp_path / "in.mkv")
     for suffix, codec in [(".mkv", "ffv1"), (".mov", "prores"), (".mkv", "av1"), (".webm", "vp9")]:
         out = tmp_path / f"out-{codec}{suffix}"
-        report = diffuse(tmp_path / "in.mkv", out, codec=codec, preset="12" if codec == "av1" else None)
+        report = diffuse(
+            tmp_path / "in.mkv", out, codec=codec, encoder_preset="12" if codec == "av1" else None
+        )
         assert hdr_of(out)[0] == hdr_of(tmp_path / "in.mkv")[0] or "HDR" in " ".join(report.warnings), codec
 
 
@@ -1021,7 +1023,7 @@ def test_regions_and_sigma_as_shown(tmp_path, quarters, name):
             assert np.abs(one.astype(int) - other).max() <= 1
         else:
             np.testing.assert_array_equal(one, other)
-    info = video.read_info(tmp_path / "turned.mp4", "pyav")
+    info = video.read_info(tmp_path / "turned.mp4", backend="pyav")
     assert (info.width, info.height) == ((32, 48) if quarters % 2 else (48, 32))
 
 
@@ -1416,7 +1418,7 @@ def test_frames_that_change_their_size(tmp_path):
 
 def test_info(tmp_path):
     write_with_sound(tmp_path / "in.mkv", codec="libx265", name="yuv420p10le")
-    info = video.read_info(tmp_path / "in.mkv", "pyav")
+    info = video.read_info(tmp_path / "in.mkv", backend="pyav")
     assert (info.width, info.height, info.channels, info.fps) == (64, 48, 3, 25.0)
     assert (info.codec, info.bits, info.pixel_format, info.backend) == ("hevc", 10, "yuv420p10le", "pyav")
     assert info.timed and not info.variable_frame_rate and not info.live
@@ -1437,7 +1439,7 @@ def test_info(tmp_path):
 )
 def test_frames_for_people(tmp_path, name, dtype):
     write(tmp_path / "in.mkv", smooth_frames(name, 3))
-    frames = list(video.read_frames(tmp_path / "in.mkv", "pyav"))
+    frames = list(video.read_frames(tmp_path / "in.mkv", backend="pyav"))
     shape = (48, 64) if name.startswith("gray") else (48, 64, 3)
     assert [(f.shape, f.dtype) for f in frames] == [(shape, np.dtype(dtype))] * 3
     shown = {
@@ -1451,7 +1453,7 @@ def test_frames_for_people(tmp_path, name, dtype):
 @pytest.mark.parametrize("quarters", range(4))
 def test_frames_for_people_are_upright(tmp_path, quarters):
     write(tmp_path / "in.mp4", spots("gray"), "ffv1", matrix=turned(quarters))
-    frames = list(video.read_frames(tmp_path / "in.mp4", "pyav"))
+    frames = list(video.read_frames(tmp_path / "in.mp4", backend="pyav"))
     np.testing.assert_array_equal(np.stack(frames), upright(tmp_path / "in.mp4", quarters)[0])
 
 

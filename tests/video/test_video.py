@@ -53,8 +53,8 @@ each_backend = pytest.mark.usefixtures("backend")
         {"region": (10, 8, 30, 20)},
         {"region": SOFT_MASK, "lookahead": 3},
         {"region": lambda index, seconds: (index, 0, 20, 20) if index % 2 else None},
-        {"sources": HALF, "fill": 7.0},
-        {"sources": HALF, "region": 255 - HALF, "lookahead": 1},
+        {"confidence": HALF, "fill": 7.0},
+        {"confidence": HALF, "region": 255 - HALF, "lookahead": 1},
         {"start": 2, "stop": 6},
         {"start": 3, "stop": 7, "lookahead": 2, "region": (0, 0, 32, 48)},
         {"start": 2, "lookahead": 20},
@@ -84,8 +84,10 @@ def test_backend_can_be_chosen(tmp_path):
     write_video(tmp_path / "in.mkv", frames)
     expected = vdcore.diffuse(frames, 1, 2)
     for chosen, found in (("auto", "pyav"), ("pyav", "pyav"), ("opencv", "opencv")):
-        assert video.read_info(tmp_path / "in.mkv", chosen).backend == found
-        np.testing.assert_array_equal(list(video.read_frames(tmp_path / "in.mkv", chosen)), frames[..., ::-1])
+        assert video.read_info(tmp_path / "in.mkv", backend=chosen).backend == found
+        np.testing.assert_array_equal(
+            list(video.read_frames(tmp_path / "in.mkv", backend=chosen)), frames[..., ::-1]
+        )
         report = diffuse_quietly(tmp_path / "in.mkv", tmp_path / "out.mkv", 1, 2, backend=chosen)
         assert report.backend == found
         np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), expected)

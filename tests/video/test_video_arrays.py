@@ -105,7 +105,9 @@ def test_write_frames_and_read_frames(tmp_path):
         tmp_path / "out.mkv", iter(frames), 30000 / 1001, codec="lossless", backend="pyav"
     )
     assert report.fps == pytest.approx(30000 / 1001)
-    np.testing.assert_array_equal(np.stack(list(video.read_frames(tmp_path / "out.mkv", "pyav"))), frames)
+    np.testing.assert_array_equal(
+        np.stack(list(video.read_frames(tmp_path / "out.mkv", backend="pyav"))), frames
+    )
     assert video.read_info(frames).pixel_format == "rgb48le"
 
 
@@ -333,7 +335,7 @@ def test_pictures_of_a_camera_held_upright(tmp_path):
     for i, picture in enumerate(pictures):
         data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 98])[1].tobytes()
         (tmp_path / f"{i}.jpg").write_bytes(data[:2] + segment + data[2:])
-    frames = list(video.read_frames(tmp_path / "%d.jpg", "pyav"))
+    frames = list(video.read_frames(tmp_path / "%d.jpg", backend="pyav"))
     for frame, picture in zip(frames, pictures, strict=True):
         expected = np.rot90(picture[..., ::-1], -1)  # clockwise
         assert frame.shape == (48, 32, 3)

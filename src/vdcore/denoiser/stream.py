@@ -159,7 +159,7 @@ class Denoiser:
             return result if out is None else out
 
     def flush(
-        self, out: Any = None, *, flow: object = None, dtype: npt.DTypeLike | None = None
+        self, *, out: Any = None, flow: object = None, dtype: npt.DTypeLike | None = None
     ) -> Iterator[Array]:
         """Yield the frames still in the lookahead queue, one by one.
 

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Diffuser`, the filter of a stream of frames."""
 
-import json
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -24,16 +22,14 @@ from vdcore._arrays import (
     per_frame,
 )
 from vdcore._checks import number
+from vdcore._options import accepts
 from vdcore.motion import Motion
 
-from .parameters import USUAL_STEP, Boundary, Dither, FilterParameters, Sigma, TimeUnit, filter_parameters
+from .parameters import USUAL_STEP, FilterOptions, FilterParameters, Sigma, filter_parameters
+from .states import read_state, write_state
 
 if TYPE_CHECKING:
-    from vdcore.noise import NoiseEstimate
     from vdcore.recursion import Recursion
-
-_STATE = struct.Struct("<8sII")  # magic, length and CRC-32 of the JSON that follows; then vd_diffuser_save
-_MAGIC = b"vdcore\x00\x02"
 
 
 @dataclass(frozen=True)
@@ -192,42 +188,9 @@ class Diffuser:
     ...     show(diffuser(frame))
     """
 
-    def __init__(
-        self,
-        sigma: Sigma,
-        tau: float,
-        *,
-        model: str | models.Model = "gaussian",
-        normalize: bool = True,
-        boundary: Boundary = "renormalize",
-        cval: float = 0.0,
-        truncate: float = 4.0,
-        fill: float | None = None,
-        lookahead: int = 0,
-        tolerance: float | None = None,
-        time_unit: TimeUnit = "frames",
-        threads: int | None = None,
-        dither: Dither | None = None,
-        motion: Motion | None = None,
-        gate: "float | NoiseEstimate | None" = None,
-    ) -> None:
-        parameters = filter_parameters(
-            sigma,
-            tau,
-            model=model,
-            normalize=normalize,
-            boundary=boundary,
-            cval=cval,
-            truncate=truncate,
-            fill=fill,
-            lookahead=lookahead,
-            tolerance=tolerance,
-            time_unit=time_unit,
-            threads=threads,
-            dither=dither,
-            motion=motion,
-            gate=gate,
-        )
+    @accepts(FilterOptions, filter_parameters)
+    def __init__(self, sigma: Sigma, tau: float, **options: Unpack[FilterOptions]) -> None:
+        parameters = filter_parameters(sigma, tau, **options)
         self._adopt(parameters, new_core(parameters), None)
 
     def _adopt(
@@ -359,7 +322,7 @@ class Diffuser:
             raise ValueError(f"dt must be a number or one per frame, got {len(dt)} for {count} frames")
         return [number(step, "dt", 0) for step in dt]
 
-    def flush(self, out: Any = None, *, dtype: npt.DTypeLike | None = None) -> Iterator[Array]:
+    def flush(self, *, out: Any = None, dtype: npt.DTypeLike | None = None) -> Iterator[Array]:
         """Yield the frames still in the lookahead queue, one by one.
 
         Parameters
@@ -402,35 +365,44 @@ class Diffuser:
         return twin
 
     def state(self) -> bytes:
-        """Return the parameters and the complete state, for `restore` and `from_state`.
+        """Return the parameters and the complete state as bytes.
 
-        They can be read by the same version of vdcore on every machine of the same byte order. A callable
-        given as `motion` is not in them: `restore` keeps that of its own diffuser.
+        Returns
+        -------
+        bytes
+            For `restore` or `from_state`, in this or another process with the same version of vdcore and the
+            same byte order. A callable given as `motion` is not included.
+
+        Raises
+        ------
+        RuntimeError
+            Another thread is using this diffuser.
         """
-        parameters = self.parameters
-        values = asdict(parameters) | {"ndim": self._ndim}
-        values["model"] = models.values_of(parameters.model)
-        values["motion"] = parameters.motion if parameters.motion in (None, "flow") else "callable"
-        if parameters.gate is not None and not isinstance(parameters.gate, float):
-            values["gate"] = {name: part.tolist() for name, part in asdict(parameters.gate).items()}
-        header = json.dumps(values).encode()
-        return _STATE.pack(_MAGIC, len(header), zlib.crc32(header)) + header + self._core.save()
+        core = self._core.save()
+        return write_state(self.parameters, self._ndim, core)
 
     def restore(self, state: bytes) -> None:
-        """Go on where the diffuser that gave `state` stood, with its parameters; `threads` stays.
+        """Resume from a saved state, with its parameters; `threads` and a callable `motion` stay.
+
+        Parameters
+        ----------
+        state : bytes
+            What `state` returned.
 
         Raises
         ------
         ValueError
             The state is damaged, cut short or of another version. This diffuser is then as before.
+        RuntimeError
+            Another thread is using this diffuser.
         """
-        parameters, core, ndim = _read_state(state, self.parameters.threads, self.parameters.motion)
+        parameters, core, ndim = _resume(state, self.parameters.threads, self.parameters.motion)
         self._core.info()  # raises if another thread is using it
         self._adopt(parameters, core, ndim)
 
     @classmethod
-    def from_state(cls, state: bytes, threads: int | None = None, motion: Motion | None = None) -> Self:
-        """Return a new diffuser that goes on where the one that gave `state` stood.
+    def from_state(cls, state: bytes, *, threads: int | None = None, motion: Motion | None = None) -> Self:
+        """Return a new diffuser that resumes from a saved state.
 
         Parameters
         ----------
@@ -439,15 +411,24 @@ class Diffuser:
         threads : int or None, optional
             As for `Diffuser`.
         motion : callable, optional
-            What the diffuser had as `motion`, if that was a callable.
+            The `motion` of the saved diffuser, if that was a callable.
+
+        Returns
+        -------
+        Diffuser
 
         Raises
         ------
         ValueError
-            The state is damaged, cut short or of another version.
+            The state is damaged, cut short or of another version, or `motion` is missing.
+
+        Notes
+        -----
+        A checksum finds damage, but not forgery. A forged state cannot corrupt memory; it can hold any
+        parameters, and so take much memory and time.
         """
         diffuser = object.__new__(cls)
-        diffuser._adopt(*_read_state(state, threads, motion))
+        diffuser._adopt(*_resume(state, threads, motion))
         return diffuser
 
     def __copy__(self) -> Self:
@@ -457,7 +438,10 @@ class Diffuser:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_state, (self.state(), self.parameters.threads, self.parameters.motion)
+        resume = partial(
+            type(self).from_state, threads=self.parameters.threads, motion=self.parameters.motion
+        )
+        return resume, (self.state(),)
 
     def __repr__(self) -> str:
         values = asdict(self.parameters) | {"model": self.parameters.model}
@@ -502,31 +486,19 @@ def _linear_core(parameters: FilterParameters) -> _core.Diffuser:
     return _core.Diffuser(dt=dt, model=parameters.model.name, model_parameters=own, **values)
 
 
-def _read_state(
+def _resume(
     state: bytes, threads: int | None, motion: Motion | None
 ) -> "tuple[FilterParameters, _core.Diffuser | Recursion, int | None]":
-    data = memoryview(state).tobytes()
-    try:
-        magic, length, checksum = _STATE.unpack_from(data)
-    except struct.error:
-        raise ValueError(f"state is what Diffuser.state() returns, got {len(data)} bytes") from None
-    header, rest = data[_STATE.size : _STATE.size + length], data[_STATE.size + length :]
-    if magic != _MAGIC or zlib.crc32(header) != checksum:
-        raise ValueError("state is damaged, cut short, or not what this version's Diffuser.state() returns")
-    values = json.loads(header) | {"threads": threads}
-    ndim = values.pop("ndim")
-    values["model"] = models.from_values(values["model"])
-    if values["motion"] == "callable":
-        if not callable(motion):
-            raise ValueError("motion must be the callable that the saved diffuser had, got " + repr(motion))
-        values["motion"] = motion
-    if isinstance(values["gate"], dict):
-        from vdcore.noise import NoiseEstimate
-
-        values["gate"] = NoiseEstimate(**{name: np.array(part) for name, part in values["gate"].items()})
-    parameters = filter_parameters(**values)
+    """Return what a saved state holds: the parameters, the core, the dimensions of a frame."""
+    parameters, ndim, saved = read_state(state, threads, motion)
+    core: _core.Diffuser | Recursion
     if parameters.motion is None and parameters.gate is None:
-        return parameters, _core.Diffuser.load(rest, threads), ndim
-    core = new_core(parameters)
-    assert not isinstance(core, _core.Diffuser)
-    return parameters, core.load(rest), ndim
+        core = _core.Diffuser.load(saved, threads)
+    else:
+        core = new_core(parameters)
+        assert not isinstance(core, _core.Diffuser)
+        core = core.load(saved)
+    info = core.info()
+    if not info["height"]:
+        return parameters, core, None
+    return parameters, core, 3 if ndim == 3 or info["channels"] > 1 else 2

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Saved states of streams as bytes: values that JSON has, then the state of the C library.
+
+A state is 8 bytes of magic, the CRC-32 of everything after it, the length of the JSON (both 32 bits, little
+endian), the JSON, and the bytes of the C library, which have a checksum of their own.
+"""
+
+import json
+import struct
+import zlib
+from typing import Any
+
+_HEAD = struct.Struct("<8sII")
+_CHECKED_FROM = 12  # what the checksum covers
+
+
+def pack(magic: bytes, values: dict[str, Any], core: bytes) -> bytes:
+    """Return the values and the state of the core as one state; `magic` is 8 bytes."""
+    text = json.dumps(values).encode()
+    rest = len(text).to_bytes(4, "little") + text + core
+    return magic + zlib.crc32(rest).to_bytes(4, "little") + rest
+
+
+def unpack(magic: bytes, state: object, source: str) -> tuple[dict[str, Any], bytes]:
+    """Return the values and the state of the core.
+
+    They may be forged: the checksum finds damage alone. ValueError if there is any, naming the `source` that
+    writes such states.
+    """
+    data = memoryview(state).tobytes()  # type: ignore[arg-type]
+    if len(data) < _HEAD.size:
+        raise ValueError(f"state is what {source} returns, got {len(data)} bytes")
+    found, checksum, length = _HEAD.unpack_from(data)
+    if found != magic or zlib.crc32(memoryview(data)[_CHECKED_FROM:]) != checksum:
+        raise ValueError(f"state is damaged, cut short, or not what this version's {source} returns")
+    try:
+        values = json.loads(data[_HEAD.size : _HEAD.size + length])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"state holds what {source} does not write: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"state holds what {source} does not write: {type(values).__name__} for values")
+    return values, data[_HEAD.size + length :]

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loops of non-local means for AVX-512. Those of float that take most of the time are written out, for what a compiler
+ * Loops of non-local means for AVX-512, for avx512.c after nonlocal_means_template.h. Those of float that take most of the time are written out, for what a compiler
  * does not find: a load that is not aligned takes two lines of the cache, so rows are read once and what stands a few
  * places further comes from two vectors next to each other; multiplications and additions are fused.
  *
@@ -18,17 +18,11 @@
  */
 #include "kernels/nonlocal_means.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
 #if defined(__GNUC__) || defined(__clang__)
-#define VD_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define INLINE static inline __attribute__((always_inline)) VD_TARGET
 #else
-#define VD_TARGET
 #define INLINE static __forceinline
 #endif
-
-#include "kernels/nonlocal_means_table.h"
 
 enum { WIDTH = 16 /* floats of a vector */ };
 
@@ -90,24 +84,24 @@ static VD_TARGET void own_difference(float *const out[VD_NLM_PAIRS], float *cons
                                      const float *present_b, size_t pairs, size_t n)
 {
     if (running == NULL || present_a != NULL || (channels != 1 && channels != 3))
-        difference_f32(out, running, a, b, plane, channels, present_a, present_b, pairs, n);
+        nlm_difference_f32(out, running, a, b, plane, channels, present_a, present_b, pairs, n);
     else if (channels == 1)
         differ_pairs(out, running, a, b, plane, 1, pairs, n);
     else
         differ_pairs(out, running, a, b, plane, 3, pairs, n);
 }
 
-typedef struct exponential {
+typedef struct nlm_exponential {
     __m512 p[6];
     int degree;
-} exponential;
+} nlm_exponential;
 
-INLINE exponential prepare(float gain, bool coarse)
+INLINE nlm_exponential prepare(float gain, bool coarse)
 {
     static const float fine_p[6] = {1.0f,           6.93151313e-1f, 2.40164438e-1f,
                                     5.57999454e-2f, 9.01699347e-3f, 1.86714528e-3f};
     static const float coarse_p[4] = {1.0f, 6.95116786e-1f, 2.27644995e-1f, 7.70670392e-2f};
-    exponential e;
+    nlm_exponential e;
     e.degree = coarse ? 3 : 5;
     for (int k = 0; k <= e.degree; k++)
         e.p[k] = _mm512_set1_ps(gain * (coarse ? coarse_p : fine_p)[k]);
@@ -115,7 +109,7 @@ INLINE exponential prepare(float gain, bool coarse)
 }
 
 /* gain 2^min(0, x) */
-INLINE __m512 power(const exponential *e, __m512 x)
+INLINE __m512 power(const nlm_exponential *e, __m512 x)
 {
     enum { FRACTION = 1 /* above the next integer below */ };
     x = _mm512_min_ps(x, _mm512_setzero_ps());
@@ -127,10 +121,10 @@ INLINE __m512 power(const exponential *e, __m512 x)
 }
 
 /* size 3 and 5, or 0 for any number in count. */
-INLINE void weigh(float *out, const float *row, int size, size_t count, const float *scale, bool alike, float offset,
-                  float gain, bool coarse, size_t n)
+INLINE void nlm_weigh(float *out, const float *row, int size, size_t count, const float *scale, bool alike,
+                      float offset, float gain, bool coarse, size_t n)
 {
-    exponential e = prepare(gain, coarse);
+    nlm_exponential e = prepare(gain, coarse);
     __m512 factor = _mm512_set1_ps(scale[0]), top = _mm512_set1_ps(offset);
     __m512 here = _mm512_loadu_ps(row);
     __m512 two = _mm512_add_ps(here, _mm512_loadu_ps(row + 1)); /* neighbours */
@@ -158,9 +152,9 @@ INLINE void weigh_size(float *out, const float *row, size_t size, const float *s
                        float gain, bool coarse, size_t n)
 {
     switch (size) {
-    case 3: weigh(out, row, 3, size, scale, alike, offset, gain, coarse, n); break;
-    case 5: weigh(out, row, 5, size, scale, alike, offset, gain, coarse, n); break;
-    default: weigh(out, row, 0, size, scale, alike, offset, gain, coarse, n); break;
+    case 3: nlm_weigh(out, row, 3, size, scale, alike, offset, gain, coarse, n); break;
+    case 5: nlm_weigh(out, row, 5, size, scale, alike, offset, gain, coarse, n); break;
+    default: nlm_weigh(out, row, 0, size, scale, alike, offset, gain, coarse, n); break;
     }
 }
 
@@ -175,8 +169,8 @@ static VD_TARGET void own_weights(float *out, const float *row, size_t size, con
 }
 
 /* `channels` planes of sums, one to three, and with `total` that of the weights. */
-INLINE void add(float *sums, size_t plane, float *total, const float *const weights[VD_NLM_PAIRS], const float *values,
-                size_t value_plane, bool back, int pairs, int channels, size_t n)
+INLINE void nlm_add(float *sums, size_t plane, float *total, const float *const weights[VD_NLM_PAIRS],
+                    const float *values, size_t value_plane, bool back, int pairs, int channels, size_t n)
 {
     const float *first = back ? values - (pairs - 1) : values;
     __m512 here[3];
@@ -207,12 +201,12 @@ INLINE void add_pairs(float *sums, size_t plane, float *total, const float *cons
                       const float *values, size_t value_plane, bool back, size_t pairs, int channels, size_t n)
 {
     switch (pairs) {
-    case 1: add(sums, plane, total, weights, values, value_plane, back, 1, channels, n); break;
-    case 2: add(sums, plane, total, weights, values, value_plane, back, 2, channels, n); break;
-    case 3: add(sums, plane, total, weights, values, value_plane, back, 3, channels, n); break;
-    case 4: add(sums, plane, total, weights, values, value_plane, back, 4, channels, n); break;
-    case 5: add(sums, plane, total, weights, values, value_plane, back, 5, channels, n); break;
-    default: add(sums, plane, total, weights, values, value_plane, back, 6, channels, n); break;
+    case 1: nlm_add(sums, plane, total, weights, values, value_plane, back, 1, channels, n); break;
+    case 2: nlm_add(sums, plane, total, weights, values, value_plane, back, 2, channels, n); break;
+    case 3: nlm_add(sums, plane, total, weights, values, value_plane, back, 3, channels, n); break;
+    case 4: nlm_add(sums, plane, total, weights, values, value_plane, back, 4, channels, n); break;
+    case 5: nlm_add(sums, plane, total, weights, values, value_plane, back, 5, channels, n); break;
+    default: nlm_add(sums, plane, total, weights, values, value_plane, back, 6, channels, n); break;
     }
 }
 
@@ -237,20 +231,11 @@ static VD_TARGET void own_accumulate(float *sums, size_t plane, float *total, co
     }
 }
 
-static const vd_nlm_kernels own = {
-    .difference_f32 = own_difference,
-    .products_f32 = products_f32,
-    .sum_f32 = sum_f32,
-    .weights_f32 = own_weights,
-    .accumulate_f32 = own_accumulate,
-    .difference_f64 = difference_f64,
-    .products_f64 = products_f64,
-    .sum_f64 = sum_f64,
-    .weights_f64 = weights_f64,
-    .accumulate_f64 = accumulate_f64,
-};
+static void fill_nonlocal_means_own(vd_nonlocal_means_kernels *k)
+{
+    k->difference_f32 = own_difference;
+    k->weights_f32 = own_weights;
+    k->accumulate_f32 = own_accumulate;
+}
 
-const vd_nlm_kernels *vd_nlm_kernels_avx512(void) { return &own; }
-#else
-const vd_nlm_kernels *vd_nlm_kernels_avx512(void) { return NULL; }
-#endif
+#undef INLINE

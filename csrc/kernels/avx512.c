@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AVX-512 (F, BW, DQ, VL) for rows_template.h, which says what each operation does.
+ * AVX-512 (F, BW, DQ, VL): operations for rows_template.h, which says what each does, loops written by hand, and all
+ * families.
  *
  * GCC and Clang compile these functions for AVX-512 through their target attribute, whatever the file's flags. MSVC has
  * no such attribute and needs none: it compiles every intrinsic as written and never vectorises beyond the file's /arch.
  */
+#include "kernels/kernels.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 
-#if defined(__GNUC__) || defined(__clang__)
+#if defined(__clang__)
 #define VD_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define VD_TARGET_WIDE VD_TARGET
+#elif defined(__GNUC__)
+#define VD_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define VD_TARGET_WIDE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
 #else
 #define VD_TARGET
+#define VD_TARGET_WIDE
 #endif
 #define VD_OP static inline VD_TARGET
 
@@ -96,3 +105,62 @@ VD_OP void store_d_f32(float *p, vd a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a))
 
 VD_OP vh load_h_u8(const uint8_t *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
 VD_OP vh multiply_low_h(vh a, vh b) { return _mm512_mullo_epi16(a, b); }
+
+/* The warp of four floats a pixel: one vector is the four taps of a row. The compiler finds vectors of one tap only. */
+#define VD_WARP_4 warp_4
+VD_OP void warp_4(float *out, const float *picture, ptrdiff_t pitch, int64_t height, int64_t width, const int32_t *rows,
+                  const int32_t *columns, const float *in_y, const float *in_x)
+{
+    const __m512i spread = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    for (int64_t x = 0; x < width; x++) {
+        const float *start = picture + (ptrdiff_t)columns[x] * 4;
+        __m512 sums[2];
+        for (int j = 0; j < 4; j += 2) {
+            int64_t first = rows[x] + j, second = first + 1;
+            first = first < 0 ? 0 : first < height ? first : height - 1;
+            second = second < 0 ? 0 : second < height ? second : height - 1;
+            __m512 a = _mm512_loadu_ps(start + (ptrdiff_t)first * pitch);
+            __m512 b = _mm512_loadu_ps(start + (ptrdiff_t)second * pitch);
+            sums[j / 2] = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(in_y[j * width + x]), a),
+                                        _mm512_mul_ps(_mm512_set1_ps(in_y[(j + 1) * width + x]), b));
+        }
+        __m128 weights = _mm_setr_ps(in_x[x], in_x[width + x], in_x[2 * width + x], in_x[3 * width + x]);
+        __m512 all = _mm512_mul_ps(_mm512_add_ps(sums[0], sums[1]),
+                                   _mm512_permutexvar_ps(spread, _mm512_castps128_ps512(weights)));
+        __m128 left = _mm_add_ps(_mm512_castps512_ps128(all), _mm512_extractf32x4_ps(all, 1));
+        __m128 right = _mm_add_ps(_mm512_extractf32x4_ps(all, 2), _mm512_extractf32x4_ps(all, 3));
+        _mm_storeu_ps(out + 4 * x, _mm_add_ps(left, right));
+    }
+}
+
+#include "kernels/families_template.h"
+#include "kernels/nonlocal_means_avx512.h"
+#include "kernels/rows_template.h"
+
+/* VBMI and VNNI need GCC 8. */
+#if !defined(__GNUC__) || defined(__clang__) || __GNUC__ >= 8
+#include "kernels/bilateral_bytes_avx512.h"
+#else
+static void fill_bilateral_bytes(vd_bilateral_bytes_kernels *k) { (void)k; }
+#endif
+
+bool vd_kernels_avx512(vd_kernels *k, unsigned flags)
+{
+    if (!(flags & VD_CPU_AVX512))
+        return false;
+    k->name = "avx512";
+    fill_rows(&k->rows);
+    fill_families(k);
+    fill_nonlocal_means_own(&k->nonlocal_means);
+    if (flags & VD_CPU_AVX512_BYTES)
+        fill_bilateral_bytes(&k->bilateral_bytes);
+    return true;
+}
+#else
+bool vd_kernels_avx512(vd_kernels *k, unsigned flags)
+{
+    (void)k;
+    (void)flags;
+    return false;
+}
+#endif

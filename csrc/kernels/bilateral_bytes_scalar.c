@@ -2,12 +2,12 @@
 /* The row kernel of bilateral_bytes.h in plain C: one load and one addition for both sums. */
 #include "kernels/bilateral_bytes.h"
 
-enum { ABREAST = 8 /* pixels at one go, for which places are loaded once */ };
+enum { UNROLL = 8 /* pixels that share one load of the places */ };
 
-static inline void some(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *s, int count)
+static inline void sum_pixels(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *s, int count)
 {
-    uint64_t sums[ABREAST] = {0};
-    ptrdiff_t own[ABREAST];
+    uint64_t sums[UNROLL] = {0};
+    ptrdiff_t own[UNROLL];
     for (int i = 0; i < count; i++)
         own[i] = 255 - row[i];
     for (size_t g = 0; g < s->groups; g++) {
@@ -25,11 +25,11 @@ static inline void some(int32_t *W, int32_t *D, const int8_t *row, const vd_bila
     }
 }
 
-void vd_bilateral_bytes_plain(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *sources, size_t n)
+void vd_bilateral_bytes_sums(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *sources, size_t n)
 {
     size_t x = 0;
-    for (; x + ABREAST <= n; x += ABREAST)
-        some(W + x, D + x, row + x, sources, ABREAST);
+    for (; x + UNROLL <= n; x += UNROLL)
+        sum_pixels(W + x, D + x, row + x, sources, UNROLL);
     for (; x < n; x++)
-        some(W + x, D + x, row + x, sources, 1);
+        sum_pixels(W + x, D + x, row + x, sources, 1);
 }

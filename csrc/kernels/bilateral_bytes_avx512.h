@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The row kernel of bilateral_bytes.h for AVX-512 with VBMI and VNNI: tables of 256 bytes in registers, 64 lookups at one
+ * The kernel of bilateral_bytes.h for AVX-512 with VBMI and VNNI, for avx512.c: tables of 256 bytes in registers, 64 lookups at one
  * go, and products of bytes summed by fours.
  *
  * The four sources of a group stand next to each other in 32 bits, 16 pixels in a vector, in the order that
  * interleaving within 128 bits leaves: vector k of four holds pixels 16 i + 4 k .. + 3 of each i < 4. With samples
  * stored less 128, S = sum of w f and D = S - f(x) W.
  */
+#include <stdbool.h>
+
 #include "kernels/bilateral_bytes.h"
 
-#if (defined(__x86_64__) || defined(_M_X64)) && (!defined(__GNUC__) || defined(__clang__) || __GNUC__ >= 8)
-#include <immintrin.h>
-#include <stdbool.h>
 #if defined(__GNUC__) || defined(__clang__)
-#define VD_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")))
 #define INLINE inline __attribute__((always_inline))
 #else
-#define VD_TARGET
+#define TARGET
 #define INLINE __forceinline
 #endif
 
 /* Two of the four vectors that interleaving the bytes of p[0] .. p[3] gives: the first two, or the last two. */
-static INLINE VD_TARGET void interleave(__m512i to[2], const __m512i p[4], bool last)
+static INLINE TARGET void interleave(__m512i to[2], const __m512i p[4], bool last)
 {
     __m512i a = last ? _mm512_unpackhi_epi8(p[0], p[1]) : _mm512_unpacklo_epi8(p[0], p[1]);
     __m512i b = last ? _mm512_unpackhi_epi8(p[2], p[3]) : _mm512_unpacklo_epi8(p[2], p[3]);
@@ -30,12 +29,12 @@ static INLINE VD_TARGET void interleave(__m512i to[2], const __m512i p[4], bool 
 }
 
 /* 128 entries, at the low seven bits of each index. */
-static INLINE VD_TARGET __m512i look_up(const uint8_t *table, __m512i index)
+static INLINE TARGET __m512i look_up_bytes(const uint8_t *table, __m512i index)
 {
     return _mm512_permutex2var_epi8(_mm512_loadu_si512(table), index, _mm512_loadu_si512(table + 64));
 }
 
-static INLINE VD_TARGET void store(int32_t *to, __m512i v)
+static INLINE TARGET void store(int32_t *to, __m512i v)
 {
     _mm_storeu_si128((__m128i *)(void *)to, _mm512_castsi512_si128(v));
     _mm_storeu_si128((__m128i *)(void *)(to + 16), _mm512_extracti32x4_epi32(v, 1));
@@ -44,7 +43,7 @@ static INLINE VD_TARGET void store(int32_t *to, __m512i v)
 }
 
 /* Half of the pixels of a block. */
-static INLINE VD_TARGET void half(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *s, bool last)
+static INLINE TARGET void half(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *s, bool last)
 {
     const __m512i ones = _mm512_set1_epi8(1), most = _mm512_set1_epi8(127);
     __m512i own = _mm512_loadu_si512(row), owns[4] = {own, own, own, own}, a[2];
@@ -63,12 +62,12 @@ static INLINE VD_TARGET void half(int32_t *W, int32_t *D, const int8_t *row, con
             __m512i d = _mm512_sub_epi8(_mm512_max_epi8(a[k], b[k]), _mm512_min_epi8(a[k], b[k])), low, high;
             if (narrow) {
                 d = _mm512_min_epu8(d, most);
-                low = look_up(t->low, d);
-                high = look_up(t->high, d);
+                low = look_up_bytes(t->low, d);
+                high = look_up_bytes(t->high, d);
             } else {
                 __mmask64 far = _mm512_movepi8_mask(d);
-                low = _mm512_mask_blend_epi8(far, look_up(t->low, d), look_up(t->low + 128, d));
-                high = _mm512_mask_blend_epi8(far, look_up(t->high, d), look_up(t->high + 128, d));
+                low = _mm512_mask_blend_epi8(far, look_up_bytes(t->low, d), look_up_bytes(t->low + 128, d));
+                high = _mm512_mask_blend_epi8(far, look_up_bytes(t->high, d), look_up_bytes(t->high + 128, d));
             }
             low_w[k] = _mm512_dpbusd_epi32(low_w[k], low, ones);
             high_w[k] = _mm512_dpbusd_epi32(high_w[k], high, ones);
@@ -85,7 +84,8 @@ static INLINE VD_TARGET void half(int32_t *W, int32_t *D, const int8_t *row, con
     }
 }
 
-static VD_TARGET void bytes(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *sources, size_t n)
+static TARGET void bilateral_bytes_sums(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *sources,
+                                        size_t n)
 {
     for (size_t x = 0; x < n; x += VD_BILATERAL_BLOCK) {
         half(W + x, D + x, row + x, sources, false);
@@ -93,7 +93,7 @@ static VD_TARGET void bytes(int32_t *W, int32_t *D, const int8_t *row, const vd_
     }
 }
 
-vd_bilateral_bytes *vd_bilateral_bytes_avx512(void) { return bytes; }
-#else
-vd_bilateral_bytes *vd_bilateral_bytes_avx512(void) { return NULL; }
-#endif
+static void fill_bilateral_bytes(vd_bilateral_bytes_kernels *k) { k->sums = bilateral_bytes_sums; }
+
+#undef INLINE
+#undef TARGET

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NEON on AArch64 for rows_template.h, which says what each operation does. It is part of the base instruction set. */
+/*
+ * NEON on AArch64, where it is part of the base instruction set: operations for rows_template.h, which says what each
+ * does, and all families.
+ */
+#include "kernels/kernels.h"
+
+#if defined(__aarch64__) || defined(_M_ARM64)
 #include <arm_neon.h>
 
 #define VD_TARGET
-#define VD_OP static inline VD_TARGET
+#define VD_TARGET_WIDE
+#define VD_OP static inline
 
 enum { NH = 8, NF = 4, ND = 2 };
 typedef uint16x8_t vh;
@@ -94,3 +101,24 @@ VD_OP void store_d_f32(float *p, vd a) { vst1_f32(p, vcvt_f32_f64(a)); }
 
 VD_OP vh load_h_u8(const uint8_t *p) { return vmovl_u8(vld1_u8(p)); }
 VD_OP vh multiply_low_h(vh a, vh b) { return vmulq_u16(a, b); }
+
+#include "kernels/families_template.h"
+#include "kernels/rows_template.h"
+
+bool vd_kernels_neon(vd_kernels *k, unsigned flags)
+{
+    if (!(flags & VD_CPU_NEON))
+        return false;
+    k->name = "neon";
+    fill_rows(&k->rows);
+    fill_families(k);
+    return true;
+}
+#else
+bool vd_kernels_neon(vd_kernels *k, unsigned flags)
+{
+    (void)k;
+    (void)flags;
+    return false;
+}
+#endif

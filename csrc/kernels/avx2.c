@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AVX2 for rows_template.h, which says what each operation does. On compilers see simd_avx512.h. */
+/* AVX2: operations for rows_template.h, which says what each does, and all families. On compilers see avx512.c. */
+#include "kernels/kernels.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -7,6 +10,7 @@
 #else
 #define VD_TARGET
 #endif
+#define VD_TARGET_WIDE VD_TARGET
 #define VD_OP static inline VD_TARGET
 
 enum { NH = 16, NF = 8, ND = 4 };
@@ -102,3 +106,24 @@ VD_OP void store_d_f32(float *p, vd a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
 
 VD_OP vh load_h_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
 VD_OP vh multiply_low_h(vh a, vh b) { return _mm256_mullo_epi16(a, b); }
+
+#include "kernels/families_template.h"
+#include "kernels/rows_template.h"
+
+bool vd_kernels_avx2(vd_kernels *k, unsigned flags)
+{
+    if (!(flags & VD_CPU_AVX2))
+        return false;
+    k->name = "avx2";
+    fill_rows(&k->rows);
+    fill_families(k);
+    return true;
+}
+#else
+bool vd_kernels_avx2(vd_kernels *k, unsigned flags)
+{
+    (void)k;
+    (void)flags;
+    return false;
+}
+#endif

@@ -77,7 +77,7 @@ cross: $(VENV)/release
 	tools/cross.sh $(BIN)/python
 
 docs: $(VENV)/docs
-	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W -n --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 	$(BIN)/python tools/check_site.py docs/_build/html
 
 # The fuzz targets: the library without OpenMP, under AddressSanitizer and UndefinedBehaviorSanitizer. What a run finds

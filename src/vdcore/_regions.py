@@ -57,7 +57,7 @@ def resolve_region(region: Region, height: int, width: int, name: str = "region"
 
 @dataclass
 class _RegionSequence:
-    """One region per frame, taken from an iterator as the frames come."""
+    """One region per frame, drawn from an iterator on demand."""
 
     regions: Iterator[Region]
     height: int
@@ -87,7 +87,7 @@ def _is_rectangle(region: Region) -> bool:
 
 
 def _weights(region: Region, height: int, width: int, name: str) -> Array | None:
-    """Return the weights that a rectangle or a mask stands for."""
+    """Return a rectangle or a mask as weights."""
     if region is None:
         return None
     if not _is_rectangle(region):

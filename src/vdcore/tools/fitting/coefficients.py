@@ -18,7 +18,7 @@ __all__ = ["SourceFit", "fit_sources"]
 
 _ILL_CONDITIONED = 1e4  # condition number from which on users are warned
 _CROWD = 200  # sources that the condition number is computed from
-_SPREAD = 8  # sigmas that they are apart at most
+_SPREAD = 8  # sigmas, their maximum distance
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def fit_sources(
     nonnegative : bool, optional
         Whether coefficients must be >= 0.
     mask : array_like, shape of `observations` without channels, or (H, W), optional
-        How far each pixel counts: bool, numbers in [0, 1], or uint8 where 255 is 1. All fully by default.
+        Weight of each pixel: bool, numbers in [0, 1], or uint8 where 255 is 1; by default 1.
     eps : float, optional
         As for `vdcore.diffuse_sources`.
     tolerance : float, optional
@@ -174,7 +174,7 @@ def fit_sources(
 
 
 def _weights(mask: npt.ArrayLike | None, values: Array) -> Array:
-    """Return how far each sample of values, (..., H, W, C), counts: 0 where it is NaN."""
+    """Return the weight of each sample of values, (..., H, W, C): 0 where it is NaN."""
     weights = np.where(np.isnan(values), 0.0, 1.0)
     if mask is None:
         return weights
@@ -217,13 +217,13 @@ class _Problem:
         self.matrix = linalg.LinearOperator(shape, self._forward, self._adjoint, dtype=np.float64)
 
     def coefficients(self, solution: Array) -> Array:
-        """Return the coefficients of all sources that a solution stands for."""
+        """Return the coefficients of all sources from a solution."""
         coefficients = np.zeros(self._field.shape[1])
         coefficients[self._seen] = solution.ravel() * self._scale
         return coefficients
 
     def goal(self, target: Array) -> Array:
-        """Return what the matrix should give."""
+        """Return the right-hand side."""
         return np.concatenate([target, np.zeros(len(self._ridge))])
 
     def _forward(self, solution: Array) -> Array:
@@ -258,7 +258,7 @@ def _solve_nonnegative(
         return np.zeros(0), 0, True
     options = {"tol": tolerance, "lsq_solver": "lsmr", "lsmr_tol": tolerance, "max_iter": most or 1000}
     found = lsq_linear(matrix, goal, (0, np.inf), **options)
-    # The method comes to bounds from inside: what is held there has a gradient instead of a value.
+    # The method approaches bounds from inside: coefficients held at one have a gradient, not a value.
     gradient = matrix.rmatvec(found.fun)
     return np.where(found.x < gradient, 0.0, found.x), found.nit, found.status > 0
 

@@ -79,6 +79,12 @@ def as_weights(value: object, name: str, shape: tuple[int, ...]) -> Array:
     return _fitting(array, name, shape)
 
 
+def check_unit_interval(array: Array, name: str) -> None:
+    """Raise ValueError unless every value lies in [0, 1]; NaN does not."""
+    if array.dtype.kind == "f" and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
+
+
 def as_factors(value: object, name: str, shape: tuple[int, ...]) -> Array:
     """Return coefficients for samples of `shape`."""
     return _fitting(as_samples(value, name, FACTOR_DTYPES), name, shape)

@@ -93,8 +93,9 @@ class Diffuser:
                        {\sum_i m_i G(x - x_i) e^{-(t - t_i) / \tau}},
         \qquad G(d) = e^{-d^2 / 2 \sigma^2},
 
-    summed over all samples f_i of all frames so far, each with a confidence m_i in [0, 1], by default 1. The recursion N <- a N + G * (m f), D <- a D + G * m, with a = exp(-dt / tau) and u = N / D, is
-    this formula exactly: neither memory nor work per frame depends on tau or on the length of the video.
+    summed over all samples f_i of all frames so far, each with a confidence m_i in [0, 1], by default 1. The
+    recursion N <- a N + G * (m f), D <- a D + G * m, with a = exp(-dt / tau) and u = N / D, is this formula
+    exactly: neither memory nor work per frame depends on tau or on the length of the video.
 
     Parameters
     ----------
@@ -166,11 +167,11 @@ class Diffuser:
 
         W = m + a c W', \qquad u = (m f + a c W' u') / W,
 
-    with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moving ones stay sharp, and pixels that
-    do not match restart; a cut needs no special case. The spatial model then runs on u with the confidence
-    min(W, 1). With a gate, `NonLocalMeans` with noise 0 uses the noise left in u. With `lookahead`, future
-    frames are moved and gated in the same way. Noise that is correlated between pixels needs a larger `gate`.
-    All of this is in single precision, double for float64 frames.
+    with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moving ones stay sharp, and
+    pixels that do not match restart; a cut needs no special case. The spatial model then runs on u with the
+    confidence min(W, 1). With a gate, `NonLocalMeans` with noise 0 uses the noise left in u. With
+    `lookahead`, future frames are moved and gated in the same way. Noise that is correlated between pixels
+    needs a larger `gate`. All of this is in single precision, double for float64 frames.
 
     References
     ----------

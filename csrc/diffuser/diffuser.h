@@ -14,6 +14,7 @@
 #include "base/flag.h"
 #include "base/image.h"
 #include "diffuser/recursion.h"
+#include "kernels/kernels.h"
 #include "models/models.h"
 #include "spatial/spatial.h"
 
@@ -41,7 +42,7 @@ struct vd_diffuser {
     vd_flag busy;
     vd_core core;
     double tolerance;
-    const vd_kernels *kernels;
+    vd_kernels kernels;
     vd_spatial spatial;
     vd_model_planes model; /* only with a model that depends on the picture */
     vd_image diffusivity;  /* Laplacian: the diffuser's own map of doubles, without gaps; data NULL = none */

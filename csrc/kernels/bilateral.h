@@ -37,10 +37,4 @@ typedef struct vd_bilateral_kernels {
 
 #undef VD_BILATERAL_KERNELS
 
-/* Each returns NULL when the instruction set is not built in; none of them asks the processor. */
-const vd_bilateral_kernels *vd_bilateral_kernels_scalar(void);
-const vd_bilateral_kernels *vd_bilateral_kernels_avx2(void);
-const vd_bilateral_kernels *vd_bilateral_kernels_avx512(void);
-const vd_bilateral_kernels *vd_bilateral_kernels_neon(void);
-
 #endif

@@ -72,7 +72,7 @@ def compile_all(command, sources, folder):
     """Compile each source to an object in the folder, and return the objects."""
 
     def compile_one(source):
-        target = folder / f"{source.stem}.o"
+        target = folder / f"{source.parent.name}_{source.stem}.o"
         run(*command, "-c", source, "-o", target)
         return target
 

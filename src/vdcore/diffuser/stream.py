@@ -13,12 +13,12 @@ from vdcore import _core, models
 from vdcore._arrays import (
     Array,
     Result,
-    apart,
     as_factors,
     as_frame,
     as_frames,
     as_output,
     as_weights,
+    copy_if_aliased,
     is_in_place,
     per_frame,
 )
@@ -266,7 +266,9 @@ class Diffuser(Generic[Result]):
         weights = None if confidence is None else as_weights(confidence, "confidence", samples.shape)
         factors = None if coefficients is None else as_factors(coefficients, "coefficients", samples.shape)
         step = self._steps(None, 1)[0] if dt is None else number(dt, "dt", 0)
-        ready = self._core.push(samples, result, step, apart(weights, result), apart(factors, result))
+        ready = self._core.push(
+            samples, result, step, copy_if_aliased(weights, result), copy_if_aliased(factors, result)
+        )
         self._ndim = samples.ndim
         return cast(Result, (result if out is None else out) if ready else None)
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, Self, cast, overload
 import numpy.typing as npt
 
 from vdcore._arrays import Array, Result, as_frame, as_output
-from vdcore.motion import Flow, Motion, checked_flow
+from vdcore.flow import Flow, Motion, checked_flow
 from vdcore.noise import NoiseEstimate
 
 from .parameters import DenoiserInfo, DenoiserParameters, Preset, Strength, denoiser_parameters

@@ -132,7 +132,7 @@ def test_publishing_renews_what_was_measured_and_keeps_the_rest(benchmarks, tmp_
         "machine": "new",
         "a": {
             "command": "c",
-            "rows": {"x": {"work": "work", "peer": "peer", "faster": 3.14, "target": 2}, "y": 2},
+            "rows": {"x": {"work": "work", "peer": "peer", "faster": 3.1, "target": 2}, "y": 2},
         },
     }
 

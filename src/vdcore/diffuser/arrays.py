@@ -10,7 +10,6 @@ from vdcore import _core, models
 from vdcore._arrays import (
     FACTOR_DTYPES,
     Array,
-    apart,
     as_factors,
     as_frame,
     as_frames,
@@ -18,6 +17,7 @@ from vdcore._arrays import (
     as_samples,
     as_video,
     channels_last,
+    copy_if_aliased,
     is_in_place,
     per_frame,
 )
@@ -91,7 +91,7 @@ def diffuse(
     dtype : dtype, optional
         That of the frames (in raw mode float32 for integer frames) by default; or float32 or float64.
     out : array, optional
-        Where to write, of the shape of `frames`: an array apart from `frames`, or `frames` itself.
+        Where to write, of the shape of `frames`: `frames` itself, or an array that shares no memory with it.
 
     Returns
     -------
@@ -140,8 +140,8 @@ def diffuse(
     for outside in (slice(0, first), slice(last, count)):
         np.copyto(target[outside], source[outside], casting="same_kind")
 
-    weights_at = resolve_region(apart(confidence, result), height, width, "confidence")
-    region_at = resolve_region(apart(region, result), height, width)
+    weights_at = resolve_region(copy_if_aliased(confidence, result), height, width, "confidence")
+    region_at = resolve_region(copy_if_aliased(region, result), height, width)
 
     def blend(index: int, original: Array) -> None:
         mask = region_at(index, float(stamps[index]))

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from vdcore import _core, models
 from vdcore._arrays import (
     Array,
-    apart,
     as_factors,
     as_frame,
     as_frames,
     as_output,
     as_weights,
+    copy_if_aliased,
     is_in_place,
     per_frame,
 )
@@ -250,7 +250,9 @@ class Diffuser:
         weights = None if confidence is None else as_weights(confidence, "confidence", samples.shape)
         factors = None if coefficients is None else as_factors(coefficients, "coefficients", samples.shape)
         step = self._steps(None, 1)[0] if dt is None else number(dt, "dt", 0)
-        ready = self._core.push(samples, result, step, apart(weights, result), apart(factors, result))
+        ready = self._core.push(
+            samples, result, step, copy_if_aliased(weights, result), copy_if_aliased(factors, result)
+        )
         self._ndim = samples.ndim
         if not ready:
             return None

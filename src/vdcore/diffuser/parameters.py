@@ -8,7 +8,7 @@ import numpy as np
 
 from vdcore import _core, models
 from vdcore._checks import MAX_NOISE, MAX_THREADS, choice, flag, integer, number
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
 Sigma = float | tuple[float, float]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy.typing as npt
 
 from vdcore._arrays import Array, as_frames, as_output, as_video, channels_last, is_in_place
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 
 from .parameters import Preset, Strength, denoiser_parameters
 from .samples import check_samples

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from vdcore._arrays import Array, as_frame, as_output
-from vdcore.motion import Flow, Motion, checked_flow
+from vdcore.flow import Flow, Motion, checked_flow
 from vdcore.noise import NoiseEstimate
 
 from .parameters import DenoiserInfo, DenoiserParameters, Preset, Strength, denoiser_parameters

@@ -7,8 +7,8 @@ from typing import Literal, TypedDict
 import numpy as np
 
 from vdcore import _core, models
-from vdcore._checks import MAX_THREADS, choice, flag, integer, number
-from vdcore.motion import Motion
+from vdcore._checks import MAX_NOISE, MAX_THREADS, choice, flag, integer, number
+from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
 Sigma = float | tuple[float, float]
@@ -125,7 +125,7 @@ def filter_parameters(
 def _gate(gate: object) -> float | NoiseEstimate:
     if isinstance(gate, NoiseEstimate):
         return gate
-    return number(gate, "gate, unless a NoiseEstimate,", 0, strict=True)
+    return number(gate, "gate, unless a NoiseEstimate,", 0, MAX_NOISE, strict=True)
 
 
 def _fill(value: float) -> float:

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,16 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(trylast=True)  # of what -k and -m leave
 def pytest_collection_modifyitems(config, items):
-    """Reduce combinations of parameters to pairs; leave out the tests of real clips where there are none."""
-    kept, left_out = (items, []) if config.getoption("full") else pairwise.split(items)
+    """Leave out what only --full runs, and the tests of real clips where there are none."""
+    left_out = []
     if not CLIPS.is_dir():
-        left_out += [item for item in kept if item.get_closest_marker("clips")]
-        kept = [item for item in kept if not item.get_closest_marker("clips")]
+        left_out += [item for item in items if item.get_closest_marker("clips")]
+    if not config.getoption("full"):
+        left_out += [item for item in items if item.get_closest_marker("full")]
+    kept = [item for item in items if item not in left_out]
+    if not config.getoption("full"):
+        kept, surplus = pairwise.split(kept)
+        left_out += surplus
     items[:] = kept
     config.hook.pytest_deselected(items=left_out)
 
@@ -108,10 +114,21 @@ def clip_frames(request, clips):
 
 @pytest.fixture(scope="session")
 def distributions(tmp_path_factory):
-    """The paths of the sdist and of the wheel that was built from it, in isolation."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--outdir", folder, Path(__file__).parents[1]]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert result.returncode == 0, result.stdout
-    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
-    return sdist, wheel
+    """The paths of the sdist and of the wheel built from it in isolation, once for all workers."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, log = shared / "dist", shared / "dist.log"
+    try:
+        folder.mkdir()
+    except FileExistsError:  # another worker is at it
+        while not log.exists():
+            time.sleep(1)
+    else:
+        command = [sys.executable, "-m", "build", "--outdir", folder, Path(__file__).parents[1]]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        log.with_suffix(".new").write_text(done.stdout, "utf-8")
+        log.with_suffix(".new").rename(log)
+    sdists, wheels = list(folder.glob("*.tar.gz")), list(folder.glob("*.whl"))
+    assert len(sdists) == len(wheels) == 1, log.read_text("utf-8")
+    return sdists[0], wheels[0]

@@ -374,7 +374,7 @@ static VD_TARGET void NAME(differ)(void *out_, ptrdiff_t out_pitch, const void *
     REAL *restrict energy = out + VD_DIFFERENCE_ENERGY * out_pitch;
     const REAL number = (REAL)channels;
     for (int64_t x = 0; x < pixels; x++) {
-        REAL both = (weight_a[x] > 0) & (weight_b[x] > 0) ? (REAL)1 : (REAL)0, sum = noise_a[x] + noise_b[x];
+        REAL both = ((weight_a[x] > 0) & (weight_b[x] > 0)) ? (REAL)1 : (REAL)0, sum = noise_a[x] + noise_b[x];
         count[x] = both;
         noise[x] = both > 0 ? sum : 0;
         energy[x] = 0;

@@ -26,7 +26,7 @@ HEADERS = [
 PROGRAMS = sorted((ROOT / "tests" / "c").glob("test_*.c"))
 
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
-FLAGS = ["-O1", "-ffp-contract=off", "-fno-math-errno", f"-I{CSRC / 'include'}", f"-I{CSRC}"]
+FLAGS = ["-O2", "-ffp-contract=off", "-fno-math-errno", f"-I{CSRC / 'include'}", f"-I{CSRC}"]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 
@@ -52,10 +52,19 @@ def has_openmp(compiler):
 
 
 BUILDS = [
-    pytest.param((compiler, openmp), id=f"{compiler}-{'openmp' if openmp else 'serial'}")
+    (compiler, openmp)
     for compiler in COMPILERS
     for openmp in (True, False)
     if not openmp or has_openmp(compiler)
+]
+ENDS = {0, len(BUILDS) - 1}  # with every compiler, with and without OpenMP
+BUILDS = [
+    pytest.param(
+        (compiler, openmp),
+        id=f"{compiler}-{'openmp' if openmp else 'serial'}",
+        marks=() if i in ENDS else pytest.mark.full,
+    )
+    for i, (compiler, openmp) in enumerate(BUILDS)
 ]
 
 

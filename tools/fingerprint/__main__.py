@@ -29,10 +29,11 @@ import traceback
 import warnings
 from pathlib import Path
 
-import files
 import filters
 import others
 from cases import digest
+
+import files
 
 GROUPS = {
     "every set": (filters.linear, filters.models, others.denoising, others.sources),

@@ -121,6 +121,8 @@ static int32_t usable_processors(void)
 }
 #endif
 
+bool vd_is_thread_request(int32_t threads) { return threads == VD_THREADS_AUTO || (threads >= 1 && threads <= 65536); }
+
 int32_t vd_thread_count(int32_t request)
 {
 #ifdef _OPENMP

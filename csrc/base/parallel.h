@@ -3,6 +3,7 @@
 #ifndef VD_PARALLEL_H
 #define VD_PARALLEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* One block [begin, end) of a loop, run by the thread with this number. */
@@ -11,5 +12,8 @@ typedef void vd_block_function(void *context, int64_t begin, int64_t end, int th
 /* Runs the loop [0, count) as at most `threads` contiguous blocks, each on a thread of its own. Serial in a child
  * process made by fork, where the OpenMP runtime may not have survived. */
 void vd_parallel_blocks(int threads, int64_t count, vd_block_function *function, void *context);
+
+/* Whether `threads` is what a caller may ask for: VD_THREADS_AUTO, or 1 to 65536. */
+bool vd_is_thread_request(int32_t threads);
 
 #endif

@@ -13,14 +13,15 @@
 
 #include <math.h>
 
+#include "base/parallel.h"
 #include "kernels/dispatch.h"
 
 /* Fewer pixels than this are not worth a thread of their own. */
 enum { PIXELS_PER_THREAD = 1 << 13 };
-enum { MOST_PRIORS = 32, MOST_THREADS = 65536 };
+enum { MAX_PRIORS = 32 };
 
 /* Single precision squares samples and the noise. */
-static const double LEAST_NOISE = 1e-15, MOST_NOISE = 1e15;
+static const double MIN_NOISE = 1e-15, MAX_NOISE = 1e15;
 
 static const vd_denoiser_way WAYS[VD_DENOISER_PRESET_COUNT] = {
     [VD_DENOISER_FAST] = {.step = 6, .again = false, .half_guide = true, .blur = 0.7},
@@ -47,10 +48,10 @@ vd_status vd_denoiser_params_init(vd_denoiser_params *params, size_t struct_size
 
 static bool is_good(const vd_denoiser_params *p)
 {
-    bool noise = p->noise == 0 || (p->noise >= LEAST_NOISE && p->noise <= MOST_NOISE);
+    bool noise = p->noise == 0 || (p->noise >= MIN_NOISE && p->noise <= MAX_NOISE);
     return noise && isfinite(p->gain) && isfinite(p->offset) && p->preset >= 0 &&
-           p->preset < VD_DENOISER_PRESET_COUNT && p->priors >= 1 && p->priors <= MOST_PRIORS &&
-           (p->threads == VD_THREADS_AUTO || (p->threads >= 1 && p->threads <= MOST_THREADS));
+           p->preset < VD_DENOISER_PRESET_COUNT && p->priors >= 1 && p->priors <= MAX_PRIORS &&
+           vd_is_thread_request(p->threads);
 }
 
 static const vd_denoiser_kernels *kernels_named(const char *name)
@@ -191,7 +192,7 @@ static int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step 
 /* Patches along one axis. */
 static int64_t patches_along(int64_t length, int step) { return round_up(length + VD_PATCH, step) / step + 1; }
 
-static vd_status start_stream(vd_denoiser *d, const vd_image *frame)
+vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
 {
     enum { SAMPLED = 1000 };
     int64_t pixels = frame->height * frame->width;
@@ -367,7 +368,7 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
         return status;
     bool first = d->dtype == 0;
     if (first)
-        status = start_stream(d, frame);
+        status = vd_denoiser_start(d, frame);
     if (status == VD_OK)
         status = vd_load_frame(d, frame);
     bool clean = d->params.noise == 0;
@@ -473,6 +474,7 @@ vd_status vd_denoiser_get_info(vd_denoiser *d, vd_denoiser_info *info)
     vd_denoiser_info found = {.struct_size = sizeof found};
     found.instruction_set = d->kernels->name;
     found.threads = d->params.threads;
+    found.priors = d->params.priors;
     found.frames = d->frames;
     found.state_bytes = d->memory_size + d->extra_size;
     found.height = (int32_t)d->height;

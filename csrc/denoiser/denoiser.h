@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), denoiser_pictures.c (pictures in
- * and out: colours, borders, motion), denoiser_sweep.c (the filter) and denoiser_spectrum.c (the noise's spectrum).
+ * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), pictures.c (pictures in and out:
+ * colours, borders, motion), sweep.c (the filter), spectrum.c (the noise's spectrum) and state.c (saved states).
  */
 #ifndef VD_DENOISER_H
 #define VD_DENOISER_H
@@ -44,7 +44,7 @@ typedef struct vd_prior_state {
     float *fresh;   /* [rows][lanes], 1 where the prior does not count */
 } vd_prior_state;
 
-/* Patches from which the spectrum of the noise is learnt; see denoiser_spectrum.c. */
+/* Patches from which the spectrum of the noise is learnt; see spectrum.c. */
 typedef struct vd_spectrum_samples {
     int64_t every, count; /* each patch whose number is a multiple of every */
     float *squares;       /* [count][coefficients], e^2 / brightness */
@@ -93,7 +93,7 @@ struct vd_denoiser {
     float *spectrum;          /* t: [coefficients] */
     bool learnt;
     vd_spectrum_samples samples;
-    float *table;  /* [VD_UNCLIPPING_TABLE + 1], see denoiser_pictures.c */
+    float *table;  /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */
     float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
     char *scratch; /* [threads] */
     size_t scratch_size;
@@ -119,7 +119,13 @@ static inline float *vd_scratch(const vd_denoiser *d, int thread)
     return (float *)(d->scratch + (size_t)thread * d->scratch_size);
 }
 
-/* ---- denoiser_pictures.c */
+/* ---- denoiser.c */
+
+/* A stream of frames like this one begins: shape and dtype, memory, tables. The frame's samples are not read. Where it fails
+ * the denoiser is for destroying or resetting only. */
+vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame);
+
+/* ---- pictures.c */
 
 /* Bytes of scratch that the functions below need. */
 size_t vd_pictures_scratch(const vd_denoiser *d);
@@ -133,16 +139,18 @@ void vd_load_picture(vd_denoiser *d, const vd_image *image, const vd_picture *pi
 void vd_load_prior(vd_denoiser *d, vd_prior_state *prior, const vd_picture *picture, const vd_image *flow);
 /* Row y of the result, from the phases of its channels: into `result` and out. scratch as vd_pictures_scratch says. */
 void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *phases, float *scratch);
+/* Repeats the outermost pixels of row y beyond its ends. */
+void vd_pad_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t y);
 void vd_read_result(vd_denoiser *d, const vd_image *out);
 void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out);
 
-/* ---- denoiser_sweep.c */
+/* ---- sweep.c */
 
 size_t vd_sweep_scratch(const vd_denoiser *d);
 /* The frame through the filter: `count` priors, the rows of out and of the result, E and the spectrum's samples. */
 void vd_sweep(vd_denoiser *d, size_t count, const vd_image *out);
 
-/* ---- denoiser_spectrum.c */
+/* ---- spectrum.c */
 
 /* One step of learning from the samples of this frame. */
 void vd_learn_spectrum(vd_denoiser *d);

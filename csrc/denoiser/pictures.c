@@ -174,8 +174,7 @@ vd_status vd_load_frame(vd_denoiser *d, const vd_image *image)
     return found & VD_SCAN_INFINITE ? VD_ERROR_INFINITE : found & VD_SCAN_NAN ? VD_ERROR_MISSING : VD_OK;
 }
 
-/* Repeats the outermost pixels of row y. */
-static void pad_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t y)
+void vd_pad_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t y)
 {
     float *row = picture->first + y * picture->pitch;
     size_t pixel = (size_t)d->step * sizeof *row;
@@ -202,7 +201,7 @@ static void put_picture_row(const vd_denoiser *d, const vd_picture *picture, int
         for (int64_t x = 0; x < d->width; x++)
             for (int64_t c = 0; c < d->channels; c++)
                 row[x * d->step + c] = planes[(size_t)c * room + (size_t)x];
-    pad_picture_row(d, picture, y);
+    vd_pad_picture_row(d, picture, y);
 }
 
 static void load_picture_rows(void *context, int64_t begin, int64_t end, int thread)

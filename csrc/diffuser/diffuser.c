@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "kernels/dispatch.h"
 #include "models/diffusion.h"
 
@@ -66,8 +67,6 @@ static void adopt_params(vd_params *params, const vd_params *given)
     memcpy(params, given, given->struct_size);
     params->struct_size = sizeof *params;
 }
-
-bool vd_is_thread_request(int32_t threads) { return threads == VD_THREADS_AUTO || (threads >= 1 && threads <= 65536); }
 
 vd_status vd_check_params(const vd_params *p)
 {

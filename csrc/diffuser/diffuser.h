@@ -134,8 +134,6 @@ typedef struct vd_job {
 
 vd_status vd_check_params(const vd_params *params);
 
-bool vd_is_thread_request(int32_t threads);
-
 /* Whether pushes can lead a started stream to a state of this width with this accumulated weight. */
 bool vd_width_can_be(const vd_diffuser *d, int32_t width, double weight);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/archive.h"
+#include "base/parallel.h"
 #include "diffuser/diffuser.h"
 
 static const vd_archive_kind KIND = {{'v', 'd', 'd', 'i', 'f', 'f', 'u', 's'}, 4};

@@ -162,7 +162,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
         size_t struct_size
         const char *instruction_set
         int32_t threads
-        int32_t reserved
+        int32_t priors
         int64_t frames
         uint64_t state_bytes
         int32_t height
@@ -218,6 +218,10 @@ cdef extern from "vdcore/vdcore.h" nogil:
         vd_denoiser *denoiser, const vd_image *picture, double low, double high, const vd_image *out) noexcept
     vd_status vd_denoiser_reset(vd_denoiser *denoiser) noexcept
     vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info) noexcept
+    vd_status vd_denoiser_copy(vd_denoiser **copy, vd_denoiser *denoiser) noexcept
+    vd_status vd_denoiser_save(vd_denoiser *denoiser, void *buffer, size_t *size) noexcept
+    vd_status vd_denoiser_load(
+        vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads) noexcept
     vd_status vd_estimate_frame(
         const vd_image *frame, const vd_image *confidence, const vd_noise *noise, const vd_image *estimate,
         int32_t threads) noexcept

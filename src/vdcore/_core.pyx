@@ -366,9 +366,11 @@ cdef class Denoiser:
     cdef vd_denoiser *handle
     cdef int32_t priors
 
-    def __cinit__(self, double noise, *, double gain=0, double offset=0, str preset="balanced",
+    def __cinit__(self, noise=None, *, double gain=0, double offset=0, str preset="balanced",
                   int32_t priors=1, threads=None):
         cdef vd_denoiser_params params
+        if noise is None:  # copy and load bring a handle of their own
+            return
         _check(vd_denoiser_params_init(&params, sizeof(vd_denoiser_params)))
         params.noise = noise
         params.gain = gain
@@ -438,6 +440,42 @@ cdef class Denoiser:
             status = vd_denoiser_reset(self.handle)
         _check(status)
 
+    def copy(self):
+        """An independent denoiser with the same state."""
+        cdef Denoiser twin = Denoiser.__new__(Denoiser)
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_copy(&twin.handle, self.handle)
+        _check(status)
+        twin.priors = self.priors
+        return twin
+
+    def save(self):
+        """The state as bytes."""
+        cdef size_t size = 0
+        cdef vd_status status
+        _check(vd_denoiser_save(self.handle, NULL, &size))
+        cdef bytes state = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size)
+        cdef char *buffer = PyBytes_AsString(state)
+        with nogil:
+            status = vd_denoiser_save(self.handle, buffer, &size)
+        _check(status)
+        return state[:size]
+
+    @staticmethod
+    def load(bytes state not None, threads=None):
+        """A denoiser that resumes from a saved state."""
+        cdef Denoiser denoiser = Denoiser.__new__(Denoiser)
+        cdef const char *buffer = PyBytes_AsString(state)
+        cdef size_t size = len(state)
+        cdef int32_t thread_count = _threads(threads)
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_load(&denoiser.handle, buffer, size, thread_count)
+        _check(status)
+        denoiser.priors = denoiser.info()["priors"]
+        return denoiser
+
     def info(self):
         """vd_denoiser_info as a dict."""
         cdef vd_denoiser_info info
@@ -446,6 +484,7 @@ cdef class Denoiser:
         return {
             "instruction_set": info.instruction_set.decode(),
             "threads": info.threads,
+            "priors": info.priors,
             "frames": info.frames,
             "state_bytes": info.state_bytes,
             "height": info.height,

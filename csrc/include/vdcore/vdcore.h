@@ -405,11 +405,21 @@ VD_API vd_status vd_denoiser_guide(vd_denoiser *denoiser, const vd_image *pictur
 /* Forget every frame, the shape and the dtype; keep the parameters. */
 VD_API vd_status vd_denoiser_reset(vd_denoiser *denoiser);
 
+/* A new denoiser with the same parameters and state. *copy is NULL unless VD_OK. */
+VD_API vd_status vd_denoiser_copy(vd_denoiser **copy, vd_denoiser *denoiser);
+
+/* The parameters and the complete state as bytes; buffer and size as for vd_diffuser_save. */
+VD_API vd_status vd_denoiser_save(vd_denoiser *denoiser, void *buffer, size_t *size);
+
+/* A new denoiser that resumes from a saved state, on any instruction set, with the same bits; what vd_diffuser_load says of
+ * bytes and threads holds here too. */
+VD_API vd_status vd_denoiser_load(vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads);
+
 typedef struct vd_denoiser_info {
     size_t struct_size;          /* sizeof(vd_denoiser_info) */
     const char *instruction_set; /* "scalar", "avx2", "avx512", "neon" */
     int32_t threads;
-    int32_t reserved;
+    int32_t priors;                         /* vd_denoiser_params.priors */
     int64_t frames;                         /* taken since creation or reset */
     uint64_t state_bytes;                   /* memory held, working memory included */
     int32_t height, width, channels, dtype; /* of the stream; 0 before the first frame */

@@ -72,6 +72,9 @@ typedef struct vd_api {
                                 const vd_image *out);
     vd_status (*denoiser_reset)(vd_denoiser *denoiser);
     vd_status (*denoiser_get_info)(vd_denoiser *denoiser, vd_denoiser_info *info);
+    vd_status (*denoiser_copy)(vd_denoiser **copy, vd_denoiser *denoiser);
+    vd_status (*denoiser_save)(vd_denoiser *denoiser, void *buffer, size_t *size);
+    vd_status (*denoiser_load)(vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads);
     vd_status (*estimate_frame)(const vd_image *frame, const vd_image *confidence, const vd_noise *noise,
                                 const vd_image *estimate, int32_t threads); /* since ABI 1.3 */
     vd_status (*estimate_merge)(const vd_image *a, const vd_image *b, const vd_image *flow, double decay, int32_t gated,
@@ -113,6 +116,9 @@ static const vd_api vdcore_api = {
     vd_denoiser_guide,
     vd_denoiser_reset,
     vd_denoiser_get_info,
+    vd_denoiser_copy,
+    vd_denoiser_save,
+    vd_denoiser_load,
     vd_estimate_frame,
     vd_estimate_merge,
     vd_diffuser_set_diffusivity,
@@ -171,6 +177,9 @@ static inline int vdcore_import(void)
 #define vd_denoiser_guide (vdcore_api->denoiser_guide)
 #define vd_denoiser_reset (vdcore_api->denoiser_reset)
 #define vd_denoiser_get_info (vdcore_api->denoiser_get_info)
+#define vd_denoiser_copy (vdcore_api->denoiser_copy)
+#define vd_denoiser_save (vdcore_api->denoiser_save)
+#define vd_denoiser_load (vdcore_api->denoiser_load)
 #define vd_estimate_frame (vdcore_api->estimate_frame)
 #define vd_estimate_merge (vdcore_api->estimate_merge)
 #define vd_diffuser_set_diffusivity (vdcore_api->diffuser_set_diffusivity)

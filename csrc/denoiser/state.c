@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Saved states of the denoiser: the parameters, the scalars of the stream, the spectrum of the noise, the last result and
+ * the variances of the innovations of each prior that was given with the last frame; base/archive.h frames them. All else
+ * is working memory or follows from these. `move_params`, `move_scalars` and `move_stream` are the layout: a change of it
+ * needs another version in KIND.
+ *
+ * Loading trusts nothing. Parameters pass the checks of vd_denoiser_create, the shape those of a frame, and a stream may not
+ * be larger than the bytes that are there before memory is reserved for it. The spectrum is divided by, so it must be one
+ * that can be learnt. Results and variances may hold anything: they only enter arithmetic, and what is rounded to
+ * integers in the end is clipped first.
+ */
+#include "base/archive.h"
+#include "base/parallel.h"
+#include "denoiser/denoiser.h"
+
+static const vd_archive_kind KIND = {{'v', 'd', 'd', 'e', 'n', 'o', 'i', 's'}, 1};
+
+/* ---- layout ---- */
+
+static void move_params(vd_archive *archive, vd_denoiser_params *p)
+{
+    VD_ARCHIVE_VALUE(archive, p->noise);
+    VD_ARCHIVE_VALUE(archive, p->gain);
+    VD_ARCHIVE_VALUE(archive, p->offset);
+    VD_ARCHIVE_VALUE(archive, p->preset);
+    VD_ARCHIVE_VALUE(archive, p->priors);
+}
+
+typedef struct scalars {
+    int64_t height, width, channels, frames;
+    int32_t dtype, learnt;
+} scalars;
+
+static void move_scalars(vd_archive *archive, scalars *s)
+{
+    VD_ARCHIVE_VALUE(archive, s->height);
+    VD_ARCHIVE_VALUE(archive, s->width);
+    VD_ARCHIVE_VALUE(archive, s->channels);
+    VD_ARCHIVE_VALUE(archive, s->frames);
+    VD_ARCHIVE_VALUE(archive, s->dtype);
+    VD_ARCHIVE_VALUE(archive, s->learnt);
+}
+
+/* Variances of a prior that was not given with the last frame are not used again. */
+static void move_prior(vd_archive *archive, vd_denoiser *d, vd_prior_state *prior)
+{
+    int32_t used = prior->seen == d->frames;
+    VD_ARCHIVE_VALUE(archive, used);
+    if (archive->reading && used != 0 && used != 1)
+        archive->failed = true;
+    if (archive->failed)
+        return;
+    if (used)
+        vd_archive_move(archive, prior->variance[0], (size_t)(d->rows * d->coefficients * d->lanes) * sizeof(float));
+    if (archive->reading)
+        prior->seen = used ? d->frames : 0;
+}
+
+/* The planes of a started stream. */
+static void move_stream(vd_archive *archive, vd_denoiser *d)
+{
+    vd_archive_move(archive, d->spectrum, (size_t)d->coefficients * sizeof *d->spectrum);
+    for (int64_t y = 0; y < d->height; y++)
+        vd_archive_move(archive, d->result.first + y * d->result.pitch, (size_t)(d->width * d->step) * sizeof(float));
+    for (int l = 0; l < d->params.priors; l++)
+        move_prior(archive, d, &d->priors[l]);
+}
+
+static void write_members(vd_archive *archive, void *object)
+{
+    vd_denoiser *d = object;
+    scalars s = {d->height, d->width, d->channels, d->frames, d->dtype, d->learnt};
+    move_params(archive, &d->params);
+    move_scalars(archive, &s);
+    if (d->dtype != 0)
+        move_stream(archive, d);
+}
+
+/* ---- saving ---- */
+
+vd_status vd_denoiser_save(vd_denoiser *d, void *buffer, size_t *size)
+{
+    if (d == NULL || size == NULL)
+        return VD_ERROR_NULL;
+    if (!take_flag(&d->busy))
+        return VD_ERROR_BUSY;
+    vd_status status = vd_archive_save(&KIND, write_members, d, buffer, size);
+    drop_flag(&d->busy);
+    return status;
+}
+
+/* ---- loading ---- */
+
+/* Whether a stream of this shape can have a state of so many bytes, of which the result alone takes four a sample. */
+static bool scalars_are_sound(const scalars *s, size_t bytes)
+{
+    char sample;
+    vd_image frame = vd_image_contiguous(&sample, (vd_dtype)s->dtype, s->height, s->width, s->channels);
+    return vd_image_check(&frame) == VD_OK && s->channels <= VD_MOST_CHANNELS && s->frames > 0 &&
+           s->frames < INT64_MAX / 2 && (s->learnt == 0 || s->learnt == 1) &&
+           (uint64_t)s->height <= bytes / sizeof(float) / (uint64_t)s->width / (uint64_t)s->channels;
+}
+
+static bool spectrum_is_sound(const vd_denoiser *d)
+{
+    for (int64_t k = 0; k < d->coefficients; k++)
+        if (!(d->spectrum[k] >= 1 && d->spectrum[k] <= (d->learnt ? 8 : 1)))
+            return false;
+    return true;
+}
+
+static vd_status read_stream(vd_archive *archive, vd_denoiser *d, const scalars *s)
+{
+    char sample;
+    if (!scalars_are_sound(s, vd_archive_remaining(archive)))
+        return VD_ERROR_STATE;
+    vd_image frame = vd_image_contiguous(&sample, (vd_dtype)s->dtype, s->height, s->width, s->channels);
+    vd_status status = vd_denoiser_start(d, &frame);
+    if (status != VD_OK)
+        return status;
+    d->frames = s->frames;
+    d->learnt = s->learnt != 0;
+    move_stream(archive, d);
+    for (int64_t y = 0; y < d->height; y++)
+        vd_pad_picture_row(d, &d->result, y);
+    return spectrum_is_sound(d) ? VD_OK : VD_ERROR_STATE;
+}
+
+vd_status vd_denoiser_load(vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads)
+{
+    if (denoiser == NULL || buffer == NULL)
+        return VD_ERROR_NULL;
+    *denoiser = NULL;
+    if (!vd_is_thread_request(threads))
+        return VD_ERROR_PARAMETER;
+    vd_archive archive;
+    vd_status status = vd_archive_open(&archive, &KIND, buffer, size);
+    if (status != VD_OK)
+        return status;
+    vd_denoiser_params params;
+    scalars s = {0};
+    vd_denoiser_params_init(&params, sizeof params);
+    params.threads = threads;
+    move_params(&archive, &params);
+    move_scalars(&archive, &s);
+    vd_denoiser *d = NULL;
+    if (archive.failed)
+        return VD_ERROR_STATE;
+    status = vd_denoiser_create(&d, &params);
+    if (status == VD_OK && s.dtype != 0)
+        status = read_stream(&archive, d, &s);
+    if (status == VD_OK && (archive.failed || vd_archive_remaining(&archive) > 0))
+        status = VD_ERROR_STATE;
+    if (status != VD_OK) {
+        vd_denoiser_destroy(d);
+        return status == VD_ERROR_MEMORY ? status : VD_ERROR_STATE;
+    }
+    *denoiser = d;
+    return VD_OK;
+}
+
+vd_status vd_denoiser_copy(vd_denoiser **copy, vd_denoiser *d)
+{
+    if (copy == NULL || d == NULL)
+        return VD_ERROR_NULL;
+    *copy = NULL;
+    if (!take_flag(&d->busy))
+        return VD_ERROR_BUSY;
+    size_t size = 0;
+    vd_archive_save(&KIND, write_members, d, NULL, &size);
+    void *buffer = malloc(size);
+    vd_status status = buffer == NULL ? VD_ERROR_MEMORY : vd_archive_save(&KIND, write_members, d, buffer, &size);
+    if (status == VD_OK)
+        status = vd_denoiser_load(copy, buffer, size, d->params.threads);
+    free(buffer);
+    drop_flag(&d->busy);
+    return status;
+}

@@ -19,7 +19,7 @@ BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*/*.[ch] csrc/*/*/*.h sr
 C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/fuzz/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*/*.c)
 CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
 
-.PHONY: demo test test-all lint lint-ruff lint-format lint-mypy lint-cython lint-c lint-includes soak bench wheel sanitize cross docs fuzz clean
+.PHONY: demo test test-all lint lint-ruff lint-format lint-mypy lint-imports lint-cython lint-c lint-includes soak bench wheel sanitize cross docs fuzz clean
 
 # The stamp .venv/NAME says that vdcore is installed, editable, with the extra NAME.
 $(VENV)/%: $(BUILD_INPUTS)
@@ -42,7 +42,7 @@ soak: $(VENV)/dev
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks
 
-lint: lint-ruff lint-format lint-mypy lint-cython lint-c lint-includes
+lint: lint-ruff lint-format lint-mypy lint-imports lint-cython lint-c lint-includes
 
 lint-ruff: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -52,6 +52,9 @@ lint-format: $(VENV)/dev
 
 lint-mypy: $(VENV)/dev
 	$(BIN)/mypy
+
+lint-imports: $(VENV)/dev
+	$(BIN)/lint-imports
 
 lint-cython: $(VENV)/dev
 	$(BIN)/cython-lint $(CYTHON_FILES)

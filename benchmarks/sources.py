@@ -98,7 +98,7 @@ def growth_with_field(tiny: bool) -> Row:
     }
     times = interleave(functions, tiny=tiny)
     ratio = (times["large"] - times["small"]) / times["large pass"]
-    work = f"what 4K takes more than 540p, the same {SOME:,} sources, sigma {SIGMA:g}, float64"
+    work = f"extra time for 4K over 540p, the same {SOME:,} sources, sigma {SIGMA:g}, float64"
     return Row.slower("sources.field", work, "one pass over the field", one_thread(), ratio, 1.1)
 
 

@@ -82,8 +82,8 @@ class Answer:
 
 
 def rounded(value: float) -> float:
-    """Three significant digits."""
-    return float(f"{value:.3g}")
+    """Return as many digits as repeat from run to run: two decimals below 2, one below 10, else none."""
+    return round(value, 2 if abs(value) < 2 else 1 if abs(value) < 10 else None)
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -34,7 +34,7 @@ import sys, warnings, vdcore
 
 warnings.simplefilter("ignore")
 path, out, preset = sys.argv[1:]
-vdcore.diffuse_video(path, out, sigma=2, tau=3, backend="pyav", codec="h264", preset=preset)
+vdcore.diffuse_video(path, out, sigma=2, tau=3, backend="pyav", codec="h264", encoder_preset=preset)
 for line in open("/proc/self/status"):
     if line.startswith("VmHWM"):
         print(line.split()[1])
@@ -87,7 +87,7 @@ def repeated(path: Path, size: tuple[int, int], frames: int, total: int) -> Path
     short = path.with_name("short.mp4")
     noise = random_frame((size[0], size[1] + frames))
     pictures = (noise[:, i : i + size[1]] // 8 + 100 for i in range(frames))
-    write_frames(short, pictures, 25, backend="pyav", codec="libx264", preset="ultrafast")
+    write_frames(short, pictures, 25, backend="pyav", codec="libx264", encoder_preset="ultrafast")
     with av.open(str(short)) as source, av.open(str(path), "w") as target:
         copy = target.add_stream_from_template(source.streams.video[0], opaque=True)
         packets = [p for p in source.demux(video=0) if p.size]

@@ -34,15 +34,15 @@ def ours(frame: np.ndarray) -> Callable[[], object]:
 
 def run(options: Options) -> Answer:
     rows = []
-    for size in (TINY,) if options.tiny else (SMALL, FULL_HD):
+    for size, suffix in (SMALL, ""), (FULL_HD, "_1080p"):
         for dtype, short, name in ("uint8", "u8", "8-bit"), ("float32", "f32", "float32"):
-            frame = picture(size).astype(dtype)
+            frame = picture(TINY if options.tiny else size).astype(dtype)
             functions = {
                 "ours": ours(frame),
                 "OpenCV": lambda frame=frame: cv2.bilateralFilter(frame, DIAMETER, RANGE_SIGMA, SIGMA),
             }
             times = interleave(functions, tiny=options.tiny)
-            place = f"models.bilateral_{short}" + "_1080p" * (size == FULL_HD)
+            place = f"models.bilateral_{short}{suffix}"
             work = f"Bilateral, {name} grey {size[1]}x{size[0]}, diameter {DIAMETER}"
             ratio = times["OpenCV"] / times["ours"]
             rows.append(Row.faster(place, work, PEER, one_thread(), ratio, TARGET))

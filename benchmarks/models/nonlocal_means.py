@@ -24,7 +24,7 @@ PATCH, SEARCH = 5, 11  # diameters
 NOISE = 20.0
 FRAMES = 20
 MODEL = NonLocalMeans(25.0, NOISE, patch=PATCH // 2, search=SEARCH // 2)
-WORK = "Non-local means, 8-bit"
+WORK = "Non-local means, 8-bit 640x360"
 PLACES = {"grey": "", "colour": "_colour", "three planes": "_planes", "three planes as one picture": "_joint"}
 TARGETS = {"ffmpeg": 4, "scikit-image": 20}
 
@@ -70,7 +70,7 @@ def against_ffmpeg(tiny: bool) -> list[Row]:
             streams["three planes as one picture"] = [Ours(frame)]
         if program is None:
             rows += [
-                Row(f"{WORK} {kind} 640x360", peer, str(ours[0]), "no ffmpeg program found")
+                Row(f"{WORK}, {kind}", peer, str(ours[0]), "no ffmpeg program found")
                 for kind, ours in streams.items()
             ]
             continue
@@ -97,7 +97,7 @@ def against_ffmpeg(tiny: bool) -> list[Row]:
             ratio = (times["nlmeans"] - times["null"]) / times[kind]
             place = f"models.nlm_ffmpeg{PLACES[kind]}"
             target = TARGETS["ffmpeg"]
-            rows.append(Row.faster(place, f"{WORK} {kind} 640x360", peer, str(ours[0]), ratio, target))
+            rows.append(Row.faster(place, f"{WORK}, {kind}", peer, str(ours[0]), ratio, target))
     return rows
 
 
@@ -117,7 +117,7 @@ def against_scikit_image(tiny: bool) -> list[Row]:
 
         times = interleave({"theirs": theirs, "ours": ours}, tiny=tiny)
         peer = "scikit-image denoise_nl_means, fast mode"
-        place, work = f"models.nlm_skimage{PLACES[kind]}", f"{WORK} {kind} 640x360"
+        place, work = f"models.nlm_skimage{PLACES[kind]}", f"{WORK}, {kind}"
         ratio = times["theirs"] / times["ours"]
         rows.append(Row.faster(place, work, peer, str(ours), ratio, TARGETS["scikit-image"]))
     return rows

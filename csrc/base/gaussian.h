@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "base/strict_math.h"
 #include "vdcore/vdcore.h"
 
 typedef struct vd_axis {

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "base/strict_math.h"
 #include "vdcore/vdcore.h"
 
 /* Bytes of one sample, 0 for an unknown dtype. */

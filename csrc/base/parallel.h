@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/strict_math.h"
+
 /* One block [begin, end) of a loop, run by the thread with this number. */
 typedef void vd_block_function(void *context, int64_t begin, int64_t end, int thread);
 

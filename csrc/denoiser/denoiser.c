@@ -14,7 +14,6 @@
 #include <math.h>
 
 #include "base/parallel.h"
-#include "kernels/dispatch.h"
 
 /* Fewer pixels than this are not worth a thread of their own. */
 enum { PIXELS_PER_THREAD = 1 << 13 };
@@ -54,16 +53,6 @@ static bool is_good(const vd_denoiser_params *p)
            vd_is_thread_request(p->threads);
 }
 
-static const vd_denoiser_kernels *kernels_named(const char *name)
-{
-    const vd_denoiser_kernels *tables[] = {vd_denoiser_kernels_avx512(), vd_denoiser_kernels_avx2(),
-                                           vd_denoiser_kernels_neon()};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i] != NULL && strcmp(tables[i]->name, name) == 0)
-            return tables[i];
-    return vd_denoiser_kernels_scalar();
-}
-
 /* ---- life ---- */
 
 vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *params)
@@ -83,9 +72,8 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     d->params = *params;
     d->params.threads = vd_thread_count(params->threads);
     d->way = WAYS[params->preset];
-    d->rows_kernels = vd_choose_kernels();
-    d->kernels = kernels_named(d->rows_kernels->name);
-    d->motion_kernels = vd_choose_motion_kernels(VD_F32);
+    vd_kernels_choose(&d->set);
+    d->kernels = &d->set.denoiser;
     memcpy(d->window, KAISER, sizeof KAISER);
     *denoiser = d;
     return VD_OK;
@@ -475,7 +463,7 @@ vd_status vd_denoiser_get_info(vd_denoiser *d, vd_denoiser_info *info)
     if (!take_flag(&d->busy))
         return flag_refusal(&d->busy);
     vd_denoiser_info found = {.struct_size = sizeof found};
-    found.instruction_set = d->kernels->name;
+    found.instruction_set = d->set.name;
     found.threads = d->params.threads;
     found.priors = d->params.priors;
     found.frames = d->frames;

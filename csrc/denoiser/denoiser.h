@@ -12,9 +12,7 @@
 
 #include "base/flag.h"
 #include "base/image.h"
-#include "kernels/denoiser.h"
 #include "kernels/kernels.h"
-#include "kernels/motion.h"
 
 enum { VD_MOST_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
 
@@ -58,9 +56,8 @@ struct vd_denoiser {
     vd_flag busy;
     vd_denoiser_params params;
     vd_denoiser_way way;
-    const vd_kernels *rows_kernels;
-    const vd_denoiser_kernels *kernels;
-    const vd_motion_kernels *motion_kernels; /* of float */
+    vd_kernels set;
+    const vd_denoiser_kernels *kernels; /* of the set */
 
     /* The stream; all zero before the first frame. */
     int32_t dtype;

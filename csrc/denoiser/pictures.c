@@ -107,8 +107,8 @@ static void read_row(const vd_denoiser *d, const vd_image *image, int64_t y, flo
     size_t n = (size_t)(image->width * image->channels);
     const void *row = vd_image_plain_row(image, y, scratch);
     switch (image->dtype) {
-    case VD_U8: d->rows_kernels->u8_to_f32(out, row, n); break;
-    case VD_U16: d->rows_kernels->u16_to_f32(out, row, n); break;
+    case VD_U8: d->set.rows.u8_to_f32(out, row, n); break;
+    case VD_U16: d->set.rows.u16_to_f32(out, row, n); break;
     case VD_F32: memcpy(out, row, n * sizeof *out); break;
     default:
         for (size_t i = 0; i < n; i++)
@@ -155,7 +155,7 @@ static void load_frame_rows(void *context, int64_t begin, int64_t end, int threa
         read_planes(d, j->image, y, planes, room, scratch);
         for (int64_t c = 0; c < d->channels; c++) {
             if (d->dtype == VD_F32 || d->dtype == VD_F64)
-                found |= d->rows_kernels->scan_f32(planes + (size_t)c * room, (size_t)d->width);
+                found |= d->set.rows.scan_f32(planes + (size_t)c * room, (size_t)d->width);
             d->kernels->pick(d->frame + y * vd_phase_row(d) + c * d->way.step * d->phase_pitch,
                              planes + (size_t)c * room, d->plane_place, d->way.step * d->phase_pitch);
         }
@@ -235,8 +235,8 @@ static void load_prior_rows(void *context, int64_t begin, int64_t end, int threa
         if (j->flow != NULL) {
             const float *flow = vd_image_plain_row(j->flow, y, vectors);
             found |=
-                d->motion_kernels->find_taps(taps, d->lost + y * d->width, flow, y, d->height, d->width, 2, INFINITY);
-            d->motion_kernels->warp(pixels, j->picture->first, j->picture->pitch, taps, d->height, d->width, d->step);
+                d->set.motion_f32.find_taps(taps, d->lost + y * d->width, flow, y, d->height, d->width, 2, INFINITY);
+            d->set.motion_f32.warp(pixels, j->picture->first, j->picture->pitch, taps, d->height, d->width, d->step);
             row = pixels;
         } else {
             memcpy(pixels, row, (size_t)(d->width * d->step) * sizeof *row);
@@ -328,8 +328,8 @@ static void write_row(const vd_denoiser *d, const vd_image *out, int64_t y, cons
     bool plain = vd_image_has_plain_rows(out);
     void *row = plain ? (void *)vd_image_row(out, y) : scratch;
     switch (out->dtype) {
-    case VD_U8: d->rows_kernels->f32_to_u8(row, samples, n); break;
-    case VD_U16: d->rows_kernels->f32_to_u16(row, samples, n); break;
+    case VD_U8: d->set.rows.f32_to_u8(row, samples, n); break;
+    case VD_U16: d->set.rows.f32_to_u16(row, samples, n); break;
     case VD_F32: memcpy(row, samples, n * sizeof *samples); break;
     default:
         for (size_t i = 0; i < n; i++)
@@ -459,12 +459,12 @@ static void blur_rows(void *context, int64_t begin, int64_t end, int thread)
         for (int64_t i = -radius; i <= radius; i++)
             rows[radius + i] = d->guide + mirrored(y + i, height) * width;
         float *inner = row + radius;
-        d->rows_kernels->vertical_f32(inner, rows, j->weights, (int)radius, none, 0, (size_t)width);
+        d->set.rows.vertical_f32(inner, rows, j->weights, (int)radius, none, 0, (size_t)width);
         for (int64_t i = 1; i <= radius; i++) {
             inner[-i] = inner[mirrored(-i, width)];
             inner[width - 1 + i] = inner[mirrored(width - 1 + i, width)];
         }
-        d->rows_kernels->horizontal_f32(out, inner, 1, j->weights, (int)radius, none, (size_t)width);
+        d->set.rows.horizontal_f32(out, inner, 1, j->weights, (int)radius, none, (size_t)width);
         write_row(d, j->image, y, out, out + room);
     }
 }

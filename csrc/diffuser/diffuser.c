@@ -28,7 +28,6 @@
 #include <string.h>
 
 #include "base/parallel.h"
-#include "kernels/dispatch.h"
 #include "models/diffusion.h"
 
 /* Bytes of vd_params in ABI 1.0. */
@@ -159,7 +158,7 @@ vd_status vd_diffuser_create(vd_diffuser **diffuser, const vd_params *params)
         return VD_ERROR_MEMORY;
     adopt_params(&d->core.params, params);
     d->core.params.threads = vd_thread_count(params->threads);
-    d->kernels = vd_choose_kernels();
+    vd_kernels_choose(&d->kernels);
     *diffuser = d;
     return VD_OK;
 }
@@ -276,7 +275,7 @@ vd_status vd_start_stream(vd_diffuser *d, int32_t dtype, int64_t height, int64_t
 
     vd_params params = core->params;
     params.tolerance = d->tolerance;
-    vd_status status = vd_spatial_init(&d->spatial, &params, d->kernels, threads, dtype, height, width, channels);
+    vd_status status = vd_spatial_init(&d->spatial, &params, &d->kernels.rows, threads, dtype, height, width, channels);
     if (status != VD_OK)
         return status;
     double steady = 1 / -expm1(-core->params.dt / core->params.tau); /* tau = inf: infinite */
@@ -298,8 +297,8 @@ vd_status vd_start_stream(vd_diffuser *d, int32_t dtype, int64_t height, int64_t
     if (status == VD_OK && is_raw(d) && (d->plane = malloc(d->samples * sizeof(double))) == NULL)
         status = VD_ERROR_MEMORY;
     if (status == VD_OK && has_model(d)) {
-        status =
-            vd_model_start(&d->model, &core->params, d->tolerance, d->kernels, threads, dtype, height, width, channels);
+        status = vd_model_start(&d->model, &core->params, d->tolerance, &d->kernels, threads, dtype, height, width,
+                                channels);
         if (status == VD_OK)
             status = vd_start_masks(d);
     }
@@ -575,7 +574,7 @@ vd_status vd_diffuser_info(vd_diffuser *d, vd_info *info)
     size_t struct_size = info->struct_size;
     memset(info, 0, struct_size);
     info->struct_size = struct_size;
-    info->instruction_set = d->kernels->name;
+    info->instruction_set = d->kernels.name;
     info->threads = core->params.threads;
     info->method = "none";
     if (core->dtype != 0) {

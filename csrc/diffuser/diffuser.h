@@ -14,6 +14,7 @@
 #include "base/flag.h"
 #include "base/image.h"
 #include "diffuser/recursion.h"
+#include "kernels/kernels.h"
 #include "models/models.h"
 #include "spatial/spatial.h"
 
@@ -39,7 +40,7 @@ typedef struct vd_core {
 
 struct vd_diffuser {
     vd_flag busy;
-    const vd_kernels *kernels;
+    vd_kernels kernels;
     vd_image *diffusivity; /* Laplacian: the diffuser's own map of doubles, in one piece with them; NULL = none */
     vd_core core;          /* a reset forgets all after core.params, see vd_diffuser_reset */
     double tolerance;

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "base/strict_math.h"
+
 /* One later frame of the two-sided time kernel. */
 typedef struct vd_future {
     const void *value;       /* row of filtered samples: float or double (unmasked), double (masked, raw) */

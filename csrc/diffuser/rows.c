@@ -32,7 +32,7 @@ static int scan_row(const vd_diffuser *d, const vd_image *image, int64_t y, int 
 {
     const void *row = vd_image_plain_row(image, y, d->spatial.scratch[thread].samples);
     size_t samples = (size_t)(image->width * image->channels);
-    return image->dtype == VD_F32 ? d->kernels->scan_f32(row, samples) : d->kernels->scan_f64(row, samples);
+    return image->dtype == VD_F32 ? d->kernels.rows.scan_f32(row, samples) : d->kernels.rows.scan_f64(row, samples);
 }
 
 static void scan_frame(void *context, int64_t begin, int64_t end, int thread)
@@ -130,9 +130,9 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int thread)
         } else if (is_double(d))
             vd_row_to_f64(plane_row(d, d->copy, sizeof(double), y), row, image->dtype, s->samples);
         else if (image->dtype == VD_U8)
-            d->kernels->u8_to_f32(plane_row(d, d->copy, sizeof(float), y), row, row_samples);
+            d->kernels.rows.u8_to_f32(plane_row(d, d->copy, sizeof(float), y), row, row_samples);
         else
-            d->kernels->u16_to_f32(plane_row(d, d->copy, sizeof(float), y), row, row_samples);
+            d->kernels.rows.u16_to_f32(plane_row(d, d->copy, sizeof(float), y), row, row_samples);
     }
 }
 
@@ -251,7 +251,7 @@ static void filtered_mean(vd_diffuser *d, int64_t y, int thread, void *value)
     }
     uint16_t *fixed = s->scratch[thread].second;
     vd_spatial_fixed_row(s, y, thread, fixed);
-    d->kernels->fixed_to_f32(value, fixed, (size_t)s->samples);
+    d->kernels.rows.fixed_to_f32(value, fixed, (size_t)s->samples);
 }
 
 static void fill_slot(void *context, int64_t begin, int64_t end, int thread)
@@ -389,9 +389,9 @@ static void store_f32(const vd_diffuser *d, const vd_image *out, int64_t y, int 
         for (size_t i = 0; i < samples; i++)
             row[i] += (float)threshold[i] / 256 - 0.5f;
     if (out->dtype == VD_U8)
-        d->kernels->f32_to_u8(to, row, samples);
+        d->kernels.rows.f32_to_u8(to, row, samples);
     else if (out->dtype == VD_U16)
-        d->kernels->f32_to_u16(to, row, samples);
+        d->kernels.rows.f32_to_u16(to, row, samples);
     else if (out->dtype == VD_F32)
         memmove(to, row, samples * sizeof(float));
     else
@@ -404,16 +404,16 @@ static void store_fixed(const vd_diffuser *d, const vd_image *out, int64_t y, in
     size_t samples = (size_t)d->spatial.samples;
     if (out->dtype != VD_U8) {
         float *real = d->spatial.scratch[thread].second;
-        d->kernels->fixed_to_f32(real, row, samples);
+        d->kernels.rows.fixed_to_f32(real, row, samples);
         store_f32(d, out, y, thread, real);
         return;
     }
     void *to = output_row(d, out, y, thread);
     const uint16_t *threshold = thresholds_of(d, y);
     if (threshold != NULL)
-        d->kernels->fixed_to_u8_dither(to, row, threshold, samples);
+        d->kernels.rows.fixed_to_u8_dither(to, row, threshold, samples);
     else
-        d->kernels->fixed_to_u8(to, row, samples);
+        d->kernels.rows.fixed_to_u8(to, row, samples);
     finish_row(out, y, to);
 }
 
@@ -492,7 +492,7 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
         uint16_t *value = gain >= 32768 ? state : scratch->value;
         vd_spatial_fixed_row(s, y, thread, value);
         if (gain < 32768)
-            d->kernels->fixed_update(state, value, gain, samples);
+            d->kernels.rows.fixed_update(state, value, gain, samples);
         store_fixed(d, job->out, y, thread, state);
         return;
     }
@@ -514,11 +514,11 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
         else
             memcpy(state, value, samples * width_size(d->core.state_width));
     } else if (d->core.state_width == WIDTH_F32)
-        d->kernels->update_f32(result, state, value, (float)job->gain, samples);
+        d->kernels.rows.update_f32(result, state, value, (float)job->gain, samples);
     else if (single)
-        d->kernels->update_wide(result, state, value, job->gain, samples);
+        d->kernels.rows.update_wide(result, state, value, job->gain, samples);
     else
-        d->kernels->update_f64(result, state, value, job->gain, samples);
+        d->kernels.rows.update_f64(result, state, value, job->gain, samples);
     if (job->futures > 0) {
         const vd_future *future = futures_of(d, y, thread, job->futures);
         vd_mean_output(scratch->correction, state, d->core.weight, future, job->futures, single, s->samples);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strict_math.h"
+
 #define VD_BILATERAL_KERNELS(T, S)                                                                                     \
     /* One channel: w = gain 2^-(scale (b - a))^2; Wa += w, Wb += w, Da += w (b - a), Db -= w (b - a) */               \
     void (*pairs_##S)(T * Wa, T * Da, T * Wb, T * Db, const T *a, const T *b, T scale, T gain, size_t n);              \
@@ -34,11 +36,5 @@ typedef struct vd_bilateral_kernels {
 } vd_bilateral_kernels;
 
 #undef VD_BILATERAL_KERNELS
-
-/* Each returns NULL when the instruction set is not built in; none of them asks the processor. */
-const vd_bilateral_kernels *vd_bilateral_kernels_scalar(void);
-const vd_bilateral_kernels *vd_bilateral_kernels_avx2(void);
-const vd_bilateral_kernels *vd_bilateral_kernels_avx512(void);
-const vd_bilateral_kernels *vd_bilateral_kernels_neon(void);
 
 #endif

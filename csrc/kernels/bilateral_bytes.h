@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strict_math.h"
+
 enum {
     VD_BILATERAL_GROUP = 4,  /* sources that share a table */
     VD_BILATERAL_BLOCK = 64, /* rows are worked on by so many pixels: a row of n has room for the next multiple */
@@ -29,13 +31,12 @@ typedef struct vd_bilateral_sources {
     ptrdiff_t (*places)[VD_BILATERAL_GROUP]; /* [groups] */
 } vd_bilateral_sources;
 
-/* W[x] = sum of w, D[x] = sum of w d over the sources of pixel x of row, d = source less pixel, for x < n. */
-typedef void vd_bilateral_bytes(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *sources,
-                                size_t n);
+typedef struct vd_bilateral_bytes_kernels {
+    /* W[x] = sum of w, D[x] = sum of w d over the sources of pixel x of row, d = source less pixel, for x < n. */
+    void (*sums)(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *sources, size_t n);
+} vd_bilateral_bytes_kernels;
 
-void vd_bilateral_bytes_plain(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *sources, size_t n);
-
-/* AVX-512 with VBMI and VNNI; NULL when it is not built in. */
-vd_bilateral_bytes *vd_bilateral_bytes_avx512(void);
+/* In plain C, for any instruction set. */
+void vd_bilateral_bytes_sums(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *sources, size_t n);
 
 #endif

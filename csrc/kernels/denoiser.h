@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strict_math.h"
+
 enum { VD_LANE_STEP = 16, VD_PATCH = 8 };
 
 /* The parts of a frame that hold for all coefficients of a patch, rows of n lanes. */
@@ -24,8 +26,6 @@ typedef struct vd_patch_rows {
 } vd_patch_rows;
 
 typedef struct vd_denoiser_kernels {
-    const char *name;
-
     /* Orthonormal DCT-II of VD_PATCH numbers: coefficient k of lane i in out[k pitch + i], from in[0 .. 7][i]. */
     void (*forward)(float *out, ptrdiff_t pitch, const float *const *in, ptrdiff_t n);
     /* Its inverse, from in[k pitch + i] to out[x pitch + i]. */
@@ -74,11 +74,5 @@ typedef struct vd_denoiser_kernels {
 } vd_denoiser_kernels;
 
 #define VD_LARGEST_WEIGHT 49.0f
-
-/* Each returns NULL when the instruction set is not built in; none of them asks the processor. */
-const vd_denoiser_kernels *vd_denoiser_kernels_scalar(void);
-const vd_denoiser_kernels *vd_denoiser_kernels_avx2(void);
-const vd_denoiser_kernels *vd_denoiser_kernels_avx512(void);
-const vd_denoiser_kernels *vd_denoiser_kernels_neon(void);
 
 #endif

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Template: the kernels of denoiser.h as plain loops, each compiled for one instruction set. Takes VD_TARGET (the
- * function attribute) and TABLE_NAME (a string).
+ * Template: the kernels of denoiser.h as plain loops, each compiled for one instruction set. Takes VD_TARGET, the
+ * function attribute.
  *
  * The transform splits into even and odd halves: 22 products and 28 sums. Factorisations with 11 products (Loeffler et al.
  * 1989) have as many operations in a row and round more often.
  */
-#if !defined(VD_TARGET) || !defined(TABLE_NAME)
-#error "define VD_TARGET and TABLE_NAME before including denoiser_template.h"
-#endif
-
 #include <float.h>
 #include <math.h>
 #include <string.h>
+
+#include "kernels/denoiser.h"
 
 /* Before a loop over lanes: no lane reads what another one writes. */
 #if defined(__clang__)
@@ -295,25 +293,25 @@ static VD_TARGET void look_up(float *row, const float *table, float last, float 
             look_up_some(row + i, table, last, scale, 1);
 }
 
-static const vd_denoiser_kernels table = {
-    .name = TABLE_NAME,
-    .forward = forward,
-    .inverse = inverse,
-    .inverse_add = inverse_add,
-    .innovation = innovation,
-    .squares_3 = squares_3,
-    .squares_5 = squares_5,
-    .weigh = weigh,
-    .combine = combine,
-    .wiener = wiener,
-    .wiener_again = wiener_again,
-    .overlap = overlap,
-    .take = take,
-    .pick = pick,
-    .opponents = opponents,
-    .colours = colours,
-    .look_up = look_up,
-};
+static void fill_denoiser(vd_denoiser_kernels *k)
+{
+    k->forward = forward;
+    k->inverse = inverse;
+    k->inverse_add = inverse_add;
+    k->innovation = innovation;
+    k->squares_3 = squares_3;
+    k->squares_5 = squares_5;
+    k->weigh = weigh;
+    k->combine = combine;
+    k->wiener = wiener;
+    k->wiener_again = wiener_again;
+    k->overlap = overlap;
+    k->take = take;
+    k->pick = pick;
+    k->opponents = opponents;
+    k->colours = colours;
+    k->look_up = look_up;
+}
 
 #undef INVERSE
 #undef WHOLE_STEPS

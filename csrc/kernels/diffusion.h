@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strict_math.h"
+
 #define VD_DIFFUSION_KERNELS(T, S)                                                                                       \
     /* outs[j] = (1 2 1) x (1 2 1) / 16 around rows[1 + j]; columns are room for two such rows */                        \
     void (*smooth_##S)(T *const outs[2], T *const columns[2], const T *const rows[4], ptrdiff_t n);                      \
@@ -31,7 +33,6 @@
                      T tau, ptrdiff_t n);
 
 typedef struct vd_diffusion_kernels {
-    const char *name;
     VD_DIFFUSION_KERNELS(float, f32)
     VD_DIFFUSION_KERNELS(double, f64)
     /* Chebyshev recurrence with X u = u + scale L u, L u the divergence as in step, 0 where free is 0:
@@ -40,11 +41,5 @@ typedef struct vd_diffusion_kernels {
                       const double *down, const double *right, const double *above, const double *below,
                       const double *free, double scale, double share, int first, ptrdiff_t n);
 } vd_diffusion_kernels;
-
-/* Each returns NULL when the instruction set is not built in; none of them asks the processor. */
-const vd_diffusion_kernels *vd_diffusion_kernels_scalar(void);
-const vd_diffusion_kernels *vd_diffusion_kernels_avx2(void);
-const vd_diffusion_kernels *vd_diffusion_kernels_avx512(void);
-const vd_diffusion_kernels *vd_diffusion_kernels_neon(void);
 
 #endif

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Template: the row kernels of diffusion.h as plain loops, each compiled for one instruction set. Takes VD_TARGET (the
- * function attribute) and TABLE_NAME (a string).
+ * Template: the row kernels of diffusion.h as plain loops, each compiled for one instruction set. Takes VD_TARGET, the
+ * function attribute.
  */
-#if !defined(VD_TARGET) || !defined(TABLE_NAME)
-#error "define VD_TARGET and TABLE_NAME before including diffusion_template.h"
-#endif
-
+#include "kernels/diffusion.h"
 #include "kernels/exponential.h"
 
 /* A quarter of the squared differences around x. */
@@ -149,16 +146,16 @@ static VD_TARGET void chebyshev(double *restrict last, double *restrict sum, con
     }
 }
 
-#define ENTRIES(S)                                                                                                     \
-    .smooth_##S = smooth_##S, .gradient_##S = gradient_##S, .divide_##S = divide_##S,                                  \
-    .gradient_known_##S = gradient_known_##S, .exponential_##S = exponential_##S, .rational_##S = rational_##S,        \
-    .faces_##S = faces_##S, .step_##S = step_##S
+#define FILL(S)                                                                                                        \
+    k->smooth_##S = smooth_##S, k->gradient_##S = gradient_##S, k->gradient_known_##S = gradient_known_##S,            \
+    k->divide_##S = divide_##S, k->exponential_##S = exponential_##S, k->rational_##S = rational_##S,                  \
+    k->faces_##S = faces_##S, k->step_##S = step_##S
 
-static const vd_diffusion_kernels table = {
-    .name = TABLE_NAME,
-    ENTRIES(f32),
-    ENTRIES(f64),
-    .chebyshev = chebyshev,
-};
+static void fill_diffusion(vd_diffusion_kernels *k)
+{
+    FILL(f32);
+    FILL(f64);
+    k->chebyshev = chebyshev;
+}
 
-#undef ENTRIES
+#undef FILL

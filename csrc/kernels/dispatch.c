@@ -1,64 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the processor's flags and VDCORE_CPU to a table of kernels. Nothing is kept: a call costs two CPUID. */
-#include "kernels/dispatch.h"
-
+/* From the processor's flags and VDCORE_CPU to a set of kernels. Nothing is kept. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cpu.h"
+#include "kernels/kernels.h"
 #include "vdcore/vdcore.h"
 
-enum { TABLES = 4 };
+/* Each goes on top of those before it. */
+static const struct {
+    const char *name;
+    bool (*fill)(vd_kernels *k, unsigned flags);
+} SETS[] = {
+    {"scalar", vd_kernels_scalar}, {"neon", vd_kernels_neon}, {"avx2", vd_kernels_avx2}, {"avx512", vd_kernels_avx512}};
 
-/* The tables that can run here, best last; returns how many. */
-static int runnable(const vd_kernels *tables[TABLES])
+enum { COUNT = sizeof SETS / sizeof *SETS };
+
+void vd_kernels_limited(vd_kernels *k, const char *name)
 {
     unsigned flags = vd_cpu_flags();
-    int count = 0;
-    tables[count++] = vd_kernels_scalar();
-    if ((flags & VD_CPU_NEON) && vd_kernels_neon())
-        tables[count++] = vd_kernels_neon();
-    if ((flags & VD_CPU_AVX2) && vd_kernels_avx2())
-        tables[count++] = vd_kernels_avx2();
-    if ((flags & VD_CPU_AVX512) && vd_kernels_avx512())
-        tables[count++] = vd_kernels_avx512();
-    return count;
+    for (int i = 0; i < COUNT; i++) {
+        bool named = name != NULL && strcmp(name, SETS[i].name) == 0;
+        if (!SETS[i].fill(k, flags) && named)
+            vd_kernels_scalar(k, flags);
+        if (named)
+            return;
+    }
 }
 
-const vd_kernels *vd_choose_kernels(void)
-{
-    static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
-    const vd_kernels *tables[TABLES];
-    int count = runnable(tables);
-    const char *wanted = getenv("VDCORE_CPU");
-    if (wanted == NULL)
-        return tables[count - 1];
-    for (int i = 0; i < count; i++)
-        if (strcmp(wanted, tables[i]->name) == 0)
-            return tables[i];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(wanted, names[i]) == 0)
-            return tables[0];
-    return tables[count - 1];
-}
-
-const vd_motion_kernels *vd_choose_motion_kernels(int32_t dtype)
-{
-    const char *name = vd_choose_kernels()->name;
-    int is_double = dtype == VD_F64;
-    const vd_motion_kernels *tables[] = {vd_motion_kernels_avx512(is_double), vd_motion_kernels_avx2(is_double),
-                                         vd_motion_kernels_neon(is_double)};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i] != NULL && strcmp(tables[i]->name, name) == 0)
-            return tables[i];
-    return vd_motion_kernels_scalar(is_double);
-}
+void vd_kernels_choose(vd_kernels *k) { vd_kernels_limited(k, getenv("VDCORE_CPU")); }
 
 int32_t vd_instruction_sets(const char **names, int32_t room)
 {
-    const vd_kernels *tables[TABLES];
-    int count = runnable(tables);
-    for (int i = 0; i < count && i < room; i++)
-        names[i] = tables[i]->name;
+    unsigned flags = vd_cpu_flags();
+    vd_kernels k;
+    int32_t count = 0;
+    for (int i = 0; i < COUNT; i++)
+        if (SETS[i].fill(&k, flags) && count++ < room)
+            names[count - 1] = SETS[i].name;
     return count;
 }

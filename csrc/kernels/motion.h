@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kernels for pictures that move: bicubic warping along an optical flow, and the rows of estimates that are merged over
- * time (motion/estimate.c says what is computed). One table for each real type and instruction set; the pointers to reals
- * below are of the table's type. Contract as in kernels.h: the same bits on every instruction set.
+ * time (motion/estimate.c says what is computed). Two families of one kind, motion_f32 and motion_f64: the pointers to
+ * reals below are of the family's type. Contract as in kernels.h.
  *
  * A picture has `step` reals per pixel, 1, 2 or 4. Its rows are `pitch` reals apart and repeat their outermost pixels
  * VD_WARP_MARGIN times beyond either end; rows beyond the first and the last stand for these.
@@ -12,6 +12,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/strict_math.h"
 
 /* Reals that the taps of one pixel take. */
 enum { VD_WARP_MARGIN = 4, VD_WARP_TAPS = 12 };
@@ -71,8 +73,6 @@ static inline ptrdiff_t vd_estimate_evidence(const vd_estimate_layout *layout)
 }
 
 typedef struct vd_motion_kernels {
-    const char *name;
-
     /* Where row y of a picture lies in another one: (x + flow[2 x], y + flow[2 x + 1]) for x in [0, width), as four taps and
      * weights along each axis (bicubic, a = -0.75). Positions are clamped to `clamp` pixels beyond the outermost ones.
      * lost[x] becomes 1 where the flow is not finite or leads further than `reach` beyond them, else 0; such a flow counts
@@ -116,11 +116,5 @@ typedef struct vd_motion_kernels {
     int (*merge)(void *out, const void *a, const void *b, ptrdiff_t plane_pitch, const double *coefficients,
                  double decay, int64_t channels, int64_t pixels, double *scratch);
 } vd_motion_kernels;
-
-/* Tables of float and double. Each returns NULL when the instruction set is not built in; none asks the processor. */
-const vd_motion_kernels *vd_motion_kernels_scalar(int is_double);
-const vd_motion_kernels *vd_motion_kernels_avx2(int is_double);
-const vd_motion_kernels *vd_motion_kernels_avx512(int is_double);
-const vd_motion_kernels *vd_motion_kernels_neon(int is_double);
 
 #endif

@@ -2,11 +2,11 @@
 /*
  * Template: the kernels of motion.h as plain loops for one real type and instruction set.
  *
- * Takes REAL, SUFFIX and TABLE_NAME (a string) and undefines the first two; VD_TARGET is the attribute that selects the
+ * Takes REAL and SUFFIX and undefines them; VD_TARGET is the attribute that selects the
  * instruction set. WARP_4, if defined, is a function in place of the loop over pixels of four reals.
  */
-#if !defined(REAL) || !defined(SUFFIX) || !defined(VD_TARGET) || !defined(TABLE_NAME)
-#error "define REAL, SUFFIX, VD_TARGET and TABLE_NAME before including motion_template.h"
+#if !defined(REAL) || !defined(SUFFIX) || !defined(VD_TARGET)
+#error "define REAL, SUFFIX and VD_TARGET before including motion_template.h"
 #endif
 
 #include <float.h>
@@ -14,9 +14,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "kernels/motion.h"
+
 #define PASTE2(a, b) a##_##b
 #define PASTE(a, b) PASTE2(a, b)
-#define NAME(name) PASTE(name, SUFFIX)
+#define NAME(name) PASTE(motion_##name, SUFFIX)
 #define INLINE static inline VD_TARGET
 
 /* Before a loop over pixels: none reads what another one writes. */
@@ -509,21 +511,21 @@ static VD_TARGET int NAME(merge)(void *out_, const void *a_, const void *b_, ptr
     return missing != 0;
 }
 
-static const vd_motion_kernels NAME(table) = {
-    .name = TABLE_NAME,
-    .find_taps = NAME(find_taps),
-    .warp = NAME(warp),
-    .warp_evidence = NAME(warp_evidence),
-    .mend = NAME(mend),
-    .split = NAME(split),
-    .join = NAME(join),
-    .measure = NAME(measure),
-    .differ = NAME(differ),
-    .sum_along = NAME(sum_along),
-    .add_rows = NAME(add_rows),
-    .coefficients = NAME(coefficients),
-    .merge = NAME(merge),
-};
+static void PASTE(fill_motion, SUFFIX)(vd_motion_kernels *k)
+{
+    k->find_taps = NAME(find_taps);
+    k->warp = NAME(warp);
+    k->warp_evidence = NAME(warp_evidence);
+    k->mend = NAME(mend);
+    k->split = NAME(split);
+    k->join = NAME(join);
+    k->measure = NAME(measure);
+    k->differ = NAME(differ);
+    k->sum_along = NAME(sum_along);
+    k->add_rows = NAME(add_rows);
+    k->coefficients = NAME(coefficients);
+    k->merge = NAME(merge);
+}
 
 #undef WARP
 #undef NAME_TAPS

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strict_math.h"
+
 enum {
     VD_NLM_STEP = 16,
     VD_NLM_PAIRS = 6 /* shifts that are added up at one go */
@@ -38,15 +40,9 @@ enum {
     void (*accumulate_##S)(T * sums, size_t plane, T *total, const T *const weights[VD_NLM_PAIRS], const T *values,         \
                            size_t value_plane, ptrdiff_t step, size_t pairs, size_t channels, size_t n);
 
-typedef struct vd_nlm_kernels {
+typedef struct vd_nonlocal_means_kernels {
     VD_NLM_KERNELS(float, f32)
     VD_NLM_KERNELS(double, f64)
-} vd_nlm_kernels;
-
-/* Each returns NULL when the instruction set is not built in. */
-const vd_nlm_kernels *vd_nlm_kernels_scalar(void);
-const vd_nlm_kernels *vd_nlm_kernels_avx2(void);
-const vd_nlm_kernels *vd_nlm_kernels_avx512(void);
-const vd_nlm_kernels *vd_nlm_kernels_neon(void);
+} vd_nonlocal_means_kernels;
 
 #endif

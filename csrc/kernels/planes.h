@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strict_math.h"
+
 #define VD_PLANES_KERNELS(T, S)                                                                                           \
     /* out[x channels + c] = zero[c] + sum / weights[x], or zero[c] + sum where weights is NULL; the sum is T number    \
      * at + x of sums[c] */ \
@@ -17,7 +19,6 @@
                      ptrdiff_t channels, ptrdiff_t n);
 
 typedef struct vd_planes_kernels {
-    const char *name;
     /* out[x] = row[x channels] - zero; returns whether any is NaN. The zero is a value of the row's type. */
     bool (*split_u8)(float *out, const uint8_t *row, float zero, ptrdiff_t channels, ptrdiff_t n);
     bool (*split_u16)(float *out, const uint16_t *row, float zero, ptrdiff_t channels, ptrdiff_t n);
@@ -28,11 +29,5 @@ typedef struct vd_planes_kernels {
 } vd_planes_kernels;
 
 #undef VD_PLANES_KERNELS
-
-/* Each returns NULL when the instruction set is not built in; none of them asks the processor. */
-const vd_planes_kernels *vd_planes_kernels_scalar(void);
-const vd_planes_kernels *vd_planes_kernels_avx2(void);
-const vd_planes_kernels *vd_planes_kernels_avx512(void);
-const vd_planes_kernels *vd_planes_kernels_neon(void);
 
 #endif

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Template: the kernels of planes.h as plain loops, each compiled for one instruction set. Takes VD_TARGET (the function
- * attribute) and TABLE_NAME (a string).
+ * Template: the kernels of planes.h as plain loops, each compiled for one instruction set. Takes VD_TARGET, the
+ * function attribute.
  *
  * Compilers make vectors of such loops where the number of channels is known, so there is a loop for one and for three;
  * any other number takes one that is not.
  */
-#if !defined(VD_TARGET) || !defined(TABLE_NAME)
-#error "define VD_TARGET and TABLE_NAME before including planes_template.h"
-#endif
+#include "kernels/planes.h"
 
 #define SPLIT(FROM, T, S)                                                                                              \
     static inline VD_TARGET bool split_known_##S(T *restrict out, const FROM *restrict row, T zero,                    \
@@ -73,12 +71,12 @@ JOIN(float, f32)
 JOIN(double, f64)
 #undef JOIN
 
-static const vd_planes_kernels table = {
-    .name = TABLE_NAME,
-    .split_u8 = split_u8,
-    .split_u16 = split_u16,
-    .split_f32 = split_f32,
-    .split_f64 = split_f64,
-    .join_f32 = join_f32,
-    .join_f64 = join_f64,
-};
+static void fill_planes(vd_planes_kernels *k)
+{
+    k->split_u8 = split_u8;
+    k->split_u16 = split_u16;
+    k->split_f32 = split_f32;
+    k->split_f64 = split_f64;
+    k->join_f32 = join_f32;
+    k->join_f64 = join_f64;
+}

@@ -4,7 +4,7 @@
  * target (SSE2 on x86-64). The other tables must give the same bits; they also call these functions for
  * the last few samples of a row. See kernels.h for the contracts.
  */
-#include "kernels/kernels.h"
+#include "kernels/rows.h"
 
 #include <string.h>
 
@@ -302,7 +302,6 @@ static void expand_vertical_fixed(uint16_t *out, const float *const *rows, const
         out[i] = fixed_of(expanded(rows, weights, i));
 }
 
-#define TABLE_NAME "scalar"
-#include "kernels/table.h"
+#define ENTRY(NAME) .NAME = NAME,
 
-const vd_kernels *vd_kernels_scalar(void) { return &table; }
+const vd_rows_kernels vd_rows_scalar = {VD_ROWS(ENTRY)};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Template: the row kernels in vectors. Include one simd_*.h first, which provides
+ * Template: the row kernels in vectors. The instruction set's file defines first
  *
  *     VD_TARGET         the function attribute that allows the instruction set
  *     NH, NF, ND        lanes of vh (uint16_t), vf (float), vd (double)
@@ -14,12 +14,9 @@
  *     not_finite_f, not_finite_d  whether any lane is infinite or NaN
  *     load_h_u8         NH bytes as they are;  multiply_low_h  a b mod 2^16
  *
- * and define TABLE_NAME. What is left of a row after whole vectors goes to the scalar kernels. The order of operations is
- * that of rows_scalar.c.
+ * What is left of a row after whole vectors goes to the scalar kernels. The order of operations is that of rows_scalar.c.
  */
-#ifndef TABLE_NAME
-#error "define TABLE_NAME before including rows_template.h"
-#endif
+#include "kernels/rows.h"
 
 VD_TARGET static void fixed_vertical(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius,
                                      uint16_t bias, size_t begin, size_t end)
@@ -39,7 +36,7 @@ VD_TARGET static void fixed_vertical(uint16_t *out, const uint8_t *const *rows, 
         }
         store_pair(out + i, sum_a, sum_b);
     }
-    vd_kernels_scalar()->fixed_vertical(out, rows, weights, radius, bias, i, end);
+    vd_rows_scalar.fixed_vertical(out, rows, weights, radius, bias, i, end);
 }
 
 VD_TARGET static void fixed_vertical_pair(uint16_t *out, uint16_t *next, const uint8_t *const *rows,
@@ -71,7 +68,7 @@ VD_TARGET static void fixed_vertical_pair(uint16_t *out, uint16_t *next, const u
         store_pair(out + i, sum_a, sum_b);
         store_pair(next + i, next_a, next_b);
     }
-    vd_kernels_scalar()->fixed_vertical_pair(out, next, rows, weights, radius, bias, i, end);
+    vd_rows_scalar.fixed_vertical_pair(out, next, rows, weights, radius, bias, i, end);
 }
 
 VD_TARGET static void fixed_horizontal(uint16_t *out, const uint16_t *row, size_t step, const uint16_t *weights,
@@ -92,7 +89,7 @@ VD_TARGET static void fixed_horizontal(uint16_t *out, const uint16_t *row, size_
         store_h(out + i, sum_a);
         store_h(out + i + NH, sum_b);
     }
-    vd_kernels_scalar()->fixed_horizontal(out + i, row + i, step, weights, radius, bias, n - i);
+    vd_rows_scalar.fixed_horizontal(out + i, row + i, step, weights, radius, bias, n - i);
 }
 
 VD_TARGET static void fixed_update(uint16_t *state, const uint16_t *value, int gain, size_t n)
@@ -100,7 +97,7 @@ VD_TARGET static void fixed_update(uint16_t *state, const uint16_t *value, int g
     size_t i = 0;
     for (; i + NH <= n; i += NH)
         store_h(state + i, update_h(load_h(state + i), load_h(value + i), 32768 - gain, gain));
-    vd_kernels_scalar()->fixed_update(state + i, value + i, gain, n - i);
+    vd_rows_scalar.fixed_update(state + i, value + i, gain, n - i);
 }
 
 VD_OP vh rounded_byte(vh x) { return high_byte_h(add_saturated_h(add_h(odd_bit_h(high_byte_h(x)), set_h(127)), x)); }
@@ -110,7 +107,7 @@ VD_TARGET static void fixed_to_u8(uint8_t *out, const uint16_t *row, size_t n)
     size_t i = 0;
     for (; i + 2 * NH <= n; i += 2 * NH)
         store_bytes(out + i, rounded_byte(load_h(row + i)), rounded_byte(load_h(row + i + NH)));
-    vd_kernels_scalar()->fixed_to_u8(out + i, row + i, n - i);
+    vd_rows_scalar.fixed_to_u8(out + i, row + i, n - i);
 }
 
 VD_OP vh raised_byte(const uint16_t *row, const uint16_t *threshold)
@@ -123,7 +120,7 @@ VD_TARGET static void fixed_to_u8_dither(uint8_t *out, const uint16_t *row, cons
     size_t i = 0;
     for (; i + 2 * NH <= n; i += 2 * NH)
         store_bytes(out + i, raised_byte(row + i, threshold + i), raised_byte(row + i + NH, threshold + i + NH));
-    vd_kernels_scalar()->fixed_to_u8_dither(out + i, row + i, threshold + i, n - i);
+    vd_rows_scalar.fixed_to_u8_dither(out + i, row + i, threshold + i, n - i);
 }
 
 VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
@@ -131,7 +128,7 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
     size_t i = 0;
     for (; i + NF <= n; i += NF)
         store_f(out + i, mul_f(load_f_u16(row + i), set_f(1.0f / 256)));
-    vd_kernels_scalar()->fixed_to_f32(out + i, row + i, n - i);
+    vd_rows_scalar.fixed_to_f32(out + i, row + i, n - i);
 }
 
 #define REAL_KERNELS(T, S, V, N, x, WIDE, NARROW)                                                                      \
@@ -159,7 +156,7 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
             store_##x(out + i, sub_##x(sum_a, load_##x(correction + i)));                                              \
             store_##x(out + i + N, sub_##x(sum_b, load_##x(correction + i + N)));                                      \
         }                                                                                                              \
-        vd_kernels_scalar()->vertical_##S(out, rows, weights, radius, correction, i, end);                             \
+        vd_rows_scalar.vertical_##S(out, rows, weights, radius, correction, i, end);                                   \
     }                                                                                                                  \
                                                                                                                        \
     VD_TARGET static void vertical_pair_##S(T *out, T *next, const T *const *rows, const T *weights, int radius,       \
@@ -197,7 +194,7 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
             store_##x(next + i, sub_##x(add_##x(next_a, mul_##x(w, below_a)), error_a));                               \
             store_##x(next + i + N, sub_##x(add_##x(next_b, mul_##x(w, below_b)), error_b));                           \
         }                                                                                                              \
-        vd_kernels_scalar()->vertical_pair_##S(out, next, rows, weights, radius, correction, i, end);                  \
+        vd_rows_scalar.vertical_pair_##S(out, next, rows, weights, radius, correction, i, end);                        \
     }                                                                                                                  \
                                                                                                                        \
     VD_TARGET static void horizontal_##S(T *out, const T *row, size_t step, const T *weights, int radius,              \
@@ -224,7 +221,7 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
             store_##x(out + i, sub_##x(sum_a, load_##x(correction + i)));                                              \
             store_##x(out + i + N, sub_##x(sum_b, load_##x(correction + i + N)));                                      \
         }                                                                                                              \
-        vd_kernels_scalar()->horizontal_##S(out + i, row + i, step, weights, radius, correction + i, n - i);           \
+        vd_rows_scalar.horizontal_##S(out + i, row + i, step, weights, radius, correction + i, n - i);                 \
     }                                                                                                                  \
                                                                                                                        \
     VD_TARGET static void update_##S(T *out, T *state, const T *value, T gain, size_t n)                               \
@@ -236,7 +233,7 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
             store_##x(state + i, u);                                                                                   \
             store_##x(out + i, u);                                                                                     \
         }                                                                                                              \
-        vd_kernels_scalar()->update_##S(out + i, state + i, value + i, gain, n - i);                                   \
+        vd_rows_scalar.update_##S(out + i, state + i, value + i, gain, n - i);                                         \
     }                                                                                                                  \
                                                                                                                        \
     VD_TARGET static int scan_##S(const T *row, size_t n)                                                              \
@@ -245,8 +242,8 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
         int found = VD_SCAN_FINITE;                                                                                    \
         for (; i + N <= n; i += N)                                                                                     \
             if (not_finite_##x(load_##x(row + i)))                                                                     \
-                found |= vd_kernels_scalar()->scan_##S(row + i, N);                                                    \
-        return found | vd_kernels_scalar()->scan_##S(row + i, n - i);                                                  \
+                found |= vd_rows_scalar.scan_##S(row + i, N);                                                          \
+        return found | vd_rows_scalar.scan_##S(row + i, n - i);                                                        \
     }                                                                                                                  \
                                                                                                                        \
     /* One to four vectors of each row, the row's factors in registers. */                                             \
@@ -276,7 +273,7 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
         }                                                                                                              \
         i = n / N * N;                                                                                                 \
         if (i < n)                                                                                                     \
-            vd_kernels_scalar()->patch_add_##S(field + i, pitch, column, row + i, rows, n - i);                        \
+            vd_rows_scalar.patch_add_##S(field + i, pitch, column, row + i, rows, n - i);                              \
     }                                                                                                                  \
     VD_OP void add_pair_##S(T *field, ptrdiff_t pitch, const T *const column[2], const T *a, const T *b, size_t rows,  \
                             size_t vectors)                                                                            \
@@ -311,9 +308,10 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
         i = n / N * N;                                                                                                 \
         if (i < n) {                                                                                                   \
             const T *const rest[2] = {a + i, b + i};                                                                   \
-            vd_kernels_scalar()->patch_add_pair_##S(field + i, pitch, column, rest, rows, n - i);                      \
+            vd_rows_scalar.patch_add_pair_##S(field + i, pitch, column, rest, rows, n - i);                            \
         }                                                                                                              \
     }                                                                                                                  \
+                                                                                                                       \
     VD_TARGET static void geometric_##S(T *out, const double *table, double first, double ratio, size_t n)             \
     {                                                                                                                  \
         double powers[VD_LANES + 1];                                                                                   \
@@ -353,7 +351,7 @@ VD_TARGET static void fixed_to_f32(float *out, const uint16_t *row, size_t n)
         for (; i + ND <= n; i += ND)                                                                                   \
             fold_##S(out + i, field + i, pitch, column, rows, 1);                                                      \
         if (i < n)                                                                                                     \
-            vd_kernels_scalar()->patch_fold_##S(out + i, field + i, pitch, column, rows, n - i);                       \
+            vd_rows_scalar.patch_fold_##S(out + i, field + i, pitch, column, rows, n - i);                             \
     }
 
 REAL_KERNELS(float, f32, vf, NF, f, load_d_f32, store_d_f32)
@@ -368,7 +366,7 @@ VD_TARGET static void update_wide(float *out, double *state, const float *value,
         store_d(state + i, u);
         store_d_f32(out + i, u);
     }
-    vd_kernels_scalar()->update_wide(out + i, state + i, value + i, gain, n - i);
+    vd_rows_scalar.update_wide(out + i, state + i, value + i, gain, n - i);
 }
 
 VD_TARGET static void u8_to_f32(float *out, const uint8_t *row, size_t n)
@@ -376,7 +374,7 @@ VD_TARGET static void u8_to_f32(float *out, const uint8_t *row, size_t n)
     size_t i = 0;
     for (; i + NF <= n; i += NF)
         store_f(out + i, load_f_u8(row + i));
-    vd_kernels_scalar()->u8_to_f32(out + i, row + i, n - i);
+    vd_rows_scalar.u8_to_f32(out + i, row + i, n - i);
 }
 
 VD_TARGET static void u16_to_f32(float *out, const uint16_t *row, size_t n)
@@ -384,7 +382,7 @@ VD_TARGET static void u16_to_f32(float *out, const uint16_t *row, size_t n)
     size_t i = 0;
     for (; i + NF <= n; i += NF)
         store_f(out + i, load_f_u16(row + i));
-    vd_kernels_scalar()->u16_to_f32(out + i, row + i, n - i);
+    vd_rows_scalar.u16_to_f32(out + i, row + i, n - i);
 }
 
 VD_TARGET static void f32_to_u8(uint8_t *out, const float *row, size_t n)
@@ -392,7 +390,7 @@ VD_TARGET static void f32_to_u8(uint8_t *out, const float *row, size_t n)
     size_t i = 0;
     for (; i + NF <= n; i += NF)
         store_f_u8(out + i, clip_f(load_f(row + i), 255));
-    vd_kernels_scalar()->f32_to_u8(out + i, row + i, n - i);
+    vd_rows_scalar.f32_to_u8(out + i, row + i, n - i);
 }
 
 VD_TARGET static void f32_to_u16(uint16_t *out, const float *row, size_t n)
@@ -400,7 +398,7 @@ VD_TARGET static void f32_to_u16(uint16_t *out, const float *row, size_t n)
     size_t i = 0;
     for (; i + NF <= n; i += NF)
         store_f_u16(out + i, clip_f(load_f(row + i), 65535));
-    vd_kernels_scalar()->f32_to_u16(out + i, row + i, n - i);
+    vd_rows_scalar.f32_to_u16(out + i, row + i, n - i);
 }
 
 VD_TARGET static void reduce_vertical(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius,
@@ -423,7 +421,7 @@ VD_TARGET static void reduce_vertical(uint16_t *out, const uint8_t *const *rows,
     }
     for (int j = 0; j <= 2 * radius; j++)
         rest[j] = rows[j] + i;
-    vd_kernels_scalar()->reduce_vertical(out + i, rest, weights, radius, n - i);
+    vd_rows_scalar.reduce_vertical(out + i, rest, weights, radius, n - i);
 }
 
 VD_TARGET static void reduce_horizontal(float *out, const float *even, const float *odd, size_t step, size_t n)
@@ -435,7 +433,7 @@ VD_TARGET static void reduce_horizontal(float *out, const float *even, const flo
         vf sum = add_f(add_f(outer, mul_f(set_f(4), inner)), mul_f(set_f(6), load_f(even + i)));
         store_f(out + i, mul_f(sum, set_f(0.0625f)));
     }
-    vd_kernels_scalar()->reduce_horizontal(out + i, even + i, odd + i, step, n - i);
+    vd_rows_scalar.reduce_horizontal(out + i, even + i, odd + i, step, n - i);
 }
 
 VD_TARGET static void expand_horizontal(float *even, float *odd, const float *row, size_t step, size_t n)
@@ -447,7 +445,7 @@ VD_TARGET static void expand_horizontal(float *even, float *odd, const float *ro
         store_f(even + i, mul_f(sum, set_f(0.125f)));
         store_f(odd + i, mul_f(add_f(centre, right), set_f(0.5f)));
     }
-    vd_kernels_scalar()->expand_horizontal(even + i, odd + i, row + i, step, n - i);
+    vd_rows_scalar.expand_horizontal(even + i, odd + i, row + i, step, n - i);
 }
 
 VD_OP vf expanded_vector(const float *const *rows, const float *w, size_t i)
@@ -463,7 +461,7 @@ VD_TARGET static void expand_vertical(float *out, const float *const *rows, cons
     for (; i + NF <= n; i += NF)
         store_f(out + i, expanded_vector(rows, weights, i));
     const float *rest[4] = {rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i};
-    vd_kernels_scalar()->expand_vertical(out + i, rest, weights, n - i);
+    vd_rows_scalar.expand_vertical(out + i, rest, weights, n - i);
 }
 
 VD_TARGET static void expand_vertical_fixed(uint16_t *out, const float *const *rows, const float *weights, size_t n)
@@ -472,7 +470,12 @@ VD_TARGET static void expand_vertical_fixed(uint16_t *out, const float *const *r
     for (; i + NF <= n; i += NF)
         store_f_u16(out + i, clip_f(mul_f(expanded_vector(rows, weights, i), set_f(256)), 65280));
     const float *rest[4] = {rows[0] + i, rows[1] + i, rows[2] + i, rows[3] + i};
-    vd_kernels_scalar()->expand_vertical_fixed(out + i, rest, weights, n - i);
+    vd_rows_scalar.expand_vertical_fixed(out + i, rest, weights, n - i);
 }
 
-#include "kernels/table.h"
+#define FILL(NAME) k->NAME = NAME;
+
+static void fill_rows(vd_rows_kernels *k) { VD_ROWS(FILL) }
+
+#undef FILL
+#undef REAL_KERNELS

@@ -33,7 +33,6 @@
 
 #include "base/gaussian.h"
 #include "base/parallel.h"
-#include "kernels/bilateral.h"
 #include "kernels/exponential.h"
 #include "models/bilateral.h"
 #include "models/models.h"
@@ -66,18 +65,6 @@ typedef struct run {
 /* The next multiple of VECTOR from n on, and the last one up to n. */
 static int64_t vectors(int64_t n) { return n >= 0 ? (n + VECTOR - 1) / VECTOR * VECTOR : -n / VECTOR * -VECTOR; }
 static int64_t whole_vectors(int64_t n) { return -vectors(-n); }
-
-static const vd_bilateral_kernels *kernels_named(const char *name)
-{
-    const vd_bilateral_kernels *kernels = NULL;
-    if (strcmp(name, "avx512") == 0)
-        kernels = vd_bilateral_kernels_avx512();
-    else if (strcmp(name, "avx2") == 0)
-        kernels = vd_bilateral_kernels_avx2();
-    else if (strcmp(name, "neon") == 0)
-        kernels = vd_bilateral_kernels_neon();
-    return kernels != NULL ? kernels : vd_bilateral_kernels_scalar();
-}
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -136,7 +123,7 @@ vd_status vd_bilateral(const vd_model_frame *frame)
 {
     const vd_params *params = frame->params;
     size_t size = frame->dtype == VD_F32 ? sizeof(float) : sizeof(double);
-    job j = {.frame = frame, .kernels = kernels_named(frame->kernels->name)};
+    job j = {.frame = frame, .kernels = &frame->kernels->bilateral};
     vd_margin margin = vd_bilateral_margin(params, frame->height, frame->width);
     j.radius_y = margin.y;
     j.radius_x = margin.x;

@@ -23,10 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
 #include "base/gaussian.h"
 #include "base/parallel.h"
-#include "kernels/bilateral_bytes.h"
 #include "models/bilateral.h"
 
 enum { UNIT = 65535, BLOCK = VD_BILATERAL_BLOCK };
@@ -39,7 +37,7 @@ typedef struct source {
 
 typedef struct job {
     const vd_model_frame *frame;
-    vd_bilateral_bytes *kernel;
+    const vd_bilateral_bytes_kernels *kernels;
     int64_t radius_y, radius_x;
     bool open;        /* nothing exists beyond the edges */
     int count, lists; /* of sources; of lists of them that a thread keeps: for columns inside, then near the sides */
@@ -175,8 +173,8 @@ static void do_columns(const job *j, const workplace *w, int list, int64_t y, in
     float *weights = (float *)frame->weights + y * frame->width + begin;
     int32_t own = UNIT - w->surplus[list];
     int64_t n = end - begin;
-    vd_bilateral_bytes *kernel = n < BLOCK / 4 ? vd_bilateral_bytes_plain : j->kernel;
-    kernel(w->W, w->D, j->samples + y * j->pitch + begin, w->lists + list, (size_t)n);
+    (n < BLOCK / 4 ? vd_bilateral_bytes_sums : j->kernels->sums)(w->W, w->D, j->samples + y * j->pitch + begin,
+                                                                 w->lists + list, (size_t)n);
     for (int64_t i = 0; i < n; i++) {
         float W = (float)(w->W[i] + own) * (1.0f / UNIT);
         weights[i] = W;
@@ -236,16 +234,13 @@ bool vd_bilateral_bytes_try(const vd_model_frame *frame, int64_t radius_y, int64
     *status = tables != NULL ? VD_OK : VD_ERROR_MEMORY;
     if (tables == NULL)
         return true;
-    job j = {.frame = frame, .kernel = vd_bilateral_bytes_plain, .radius_y = radius_y, .radius_x = radius_x};
+    job j = {.frame = frame, .kernels = &frame->kernels->bilateral_bytes, .radius_y = radius_y, .radius_x = radius_x};
     j.open = p->boundary == VD_BOUNDARY_RENORMALIZE;
     list_window(&j, p);
     if (make_tables(&j, tables, p->range_sigma) > frame->tolerance) {
         free(tables);
         return false;
     }
-    if (strcmp(frame->kernels->name, "avx512") == 0 && (vd_cpu_flags() & VD_CPU_AVX512_BYTES) &&
-        vd_bilateral_bytes_avx512() != NULL)
-        j.kernel = vd_bilateral_bytes_avx512();
     j.lists = 1 + (j.open ? (int)least(frame->width, 2 * radius_x) : 0);
     j.share = (size_t)j.lists * (sizeof(vd_bilateral_sources) + list_size(&j) + sizeof(int32_t)) +
               2 * row_room(&j) * sizeof(int32_t);

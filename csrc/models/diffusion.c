@@ -51,7 +51,6 @@
 
 #include "base/image.h"
 #include "base/parallel.h"
-#include "kernels/diffusion.h"
 
 #define LEAST_TAP_F32 1e-9
 #define LEAST_TAP_F64 1e-17
@@ -68,16 +67,6 @@ enum {
     MOST_CYCLES = 4,
     CACHE = 3 << 18
 }; /* bytes that are taken to stay in the second cache, which holds a MiB or two */
-
-static const vd_diffusion_kernels *kernels_of(const vd_model_frame *f)
-{
-    const vd_diffusion_kernels *tables[] = {vd_diffusion_kernels_avx512(), vd_diffusion_kernels_avx2(),
-                                            vd_diffusion_kernels_neon()};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i] != NULL && strcmp(tables[i]->name, f->kernels->name) == 0)
-            return tables[i];
-    return vd_diffusion_kernels_scalar();
-}
 
 static int threads_for(const vd_model_frame *f)
 {
@@ -453,7 +442,7 @@ static vd_status expand(const vd_model_frame *f, const vd_image *diffusivity, in
 {
     enum { PLANES = 7 };
     size_t pitch = (size_t)f->width + 2, height = (size_t)f->height;
-    series s = {.frame = f, .kernels = kernels_of(f), .diffusivity = diffusivity, .hold = hold};
+    series s = {.frame = f, .kernels = &f->kernels->diffusion, .diffusivity = diffusivity, .hold = hold};
     taps k = {NULL, 0};
     s.pitch = (ptrdiff_t)pitch;
     vd_status status = VD_OK;
@@ -576,7 +565,7 @@ vd_status vd_perona_malik(const vd_model_frame *frame)
         return VD_ERROR_OVERFLOW;
     size_t size = vd_dtype_size(frame->dtype);
     int threads = threads_for(frame);
-    pass c = {.frame = frame, .kernels = kernels_of(frame), .cycles = (int64_t)cycles, .steps = (int)steps};
+    pass c = {.frame = frame, .kernels = &frame->kernels->diffusion, .cycles = (int64_t)cycles, .steps = (int)steps};
     double square = p->contrast * p->contrast;
     c.scale = square > 1e-30 ? (square < 1e30 ? 1 / square : 1e-30) : 1e30;
     c.half_y = p->sigma_y * p->sigma_y / 4 / cycles;

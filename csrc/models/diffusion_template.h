@@ -49,12 +49,12 @@ static void NAME(convolve_row)(const heat *h, const REAL *plane, ptrdiff_t pitch
         int64_t from = y + j < 0 ? -1 - (y + j) : y + j;
         rows[radius_y + j] = plane + (from < f->height ? from : 2 * f->height - 1 - from) * pitch;
     }
-    f->kernels->NAME(vertical)(row, rows, h->weights_y, (int)radius_y, h->zeros, 0, (size_t)width);
+    f->kernels->rows.NAME(vertical)(row, rows, h->weights_y, (int)radius_y, h->zeros, 0, (size_t)width);
     for (int64_t j = 1; j <= radius_x; j++) {
         row[-j] = row[j - 1];
         row[width - 1 + j] = row[width - j];
     }
-    f->kernels->NAME(horizontal)(out, row, 1, h->weights_x, (int)radius_x, h->zeros, (size_t)width);
+    f->kernels->rows.NAME(horizontal)(out, row, 1, h->weights_x, (int)radius_x, h->zeros, (size_t)width);
 }
 
 static void NAME(convolve)(void *context, int64_t begin, int64_t end, int thread)

@@ -59,16 +59,6 @@ bool vd_model_check(const vd_params *p)
     }
 }
 
-static const vd_planes_kernels *kernels_for(const vd_kernels *kernels)
-{
-    const vd_planes_kernels *tables[] = {vd_planes_kernels_avx512(), vd_planes_kernels_avx2(),
-                                         vd_planes_kernels_neon()};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i] != NULL && strcmp(tables[i]->name, kernels->name) == 0)
-            return tables[i];
-    return vd_planes_kernels_scalar();
-}
-
 static size_t sample_size(const vd_model_planes *m) { return vd_dtype_size(m->frame.dtype); }
 
 vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tolerance, const vd_kernels *kernels,
@@ -99,7 +89,6 @@ vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tol
         m->planes[c] = (char *)m->samples + ((size_t)c * m->plane + origin) * size;
         m->sums[c] = (char *)m->results + (size_t)c * result * size;
     }
-    m->kernels = kernels_for(kernels);
     m->frame.params = params;
     m->frame.kernels = kernels;
     m->frame.dtype = dtype;
@@ -209,7 +198,7 @@ static const void *weights_row(const vd_model_planes *m, int64_t y)
     static void mean_row_##S(const vd_model_planes *m, int64_t y, const double *reference, T *out)                     \
     {                                                                                                                  \
         const vd_model_frame *f = &m->frame;                                                                           \
-        m->kernels->join_##S(out, f->sums, y * f->width, weights_row(m, y), reference, f->channels, f->width);         \
+        f->kernels->planes.join_##S(out, f->sums, y * f->width, weights_row(m, y), reference, f->channels, f->width);  \
     }
 
 PLANE_ROWS(float, f32)
@@ -219,7 +208,7 @@ bool vd_model_put_row(vd_model_planes *m, int64_t y, const void *row, int32_t dt
                       const double *confidence)
 {
     const vd_model_frame *f = &m->frame;
-    const vd_planes_kernels *k = m->kernels;
+    const vd_planes_kernels *k = &f->kernels->planes;
     bool missing = false;
     for (int64_t c = 0; c < f->channels; c++) {
         void *plane = (char *)f->planes[c] + (size_t)(y * f->pitch) * sample_size(m);

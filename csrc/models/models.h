@@ -16,7 +16,6 @@
 #include <stddef.h>
 
 #include "kernels/kernels.h"
-#include "kernels/planes.h"
 #include "vdcore/vdcore.h"
 
 /* One frame. All planes are of `dtype`, VD_F32 or VD_F64. */
@@ -67,7 +66,6 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame);
 /* One stream's frame in planes, and the result; for one diffuser. All zero: none. */
 typedef struct vd_model_planes {
     vd_model_frame frame;
-    const vd_planes_kernels *kernels;
     vd_margin margin;
     size_t plane;        /* samples of a plane with its margin */
     void *samples;       /* [channels] such planes */

@@ -46,7 +46,6 @@
 
 #include "base/gaussian.h"
 #include "base/parallel.h"
-#include "kernels/nonlocal_means.h"
 #include "models/models.h"
 
 enum {
@@ -76,7 +75,7 @@ typedef enum masses { FULL, EDGES, MASKED } masses;
 
 typedef struct job {
     const vd_model_frame *frame;
-    const vd_nlm_kernels *kernels;
+    const vd_nonlocal_means_kernels *kernels;
     int64_t channels, patch, search, margin;
     int64_t size;                   /* of a patch, 2 patch + 1 */
     bool running, coarse;           /* column sums by adding and subtracting; weights to VD_NLM_COARSE */
@@ -113,18 +112,6 @@ static double gaussian(double distance, double sigma)
 #define SMALLEST DBL_MIN
 #include "models/nonlocal_means_template.h"
 
-static const vd_nlm_kernels *kernels_named(const char *name)
-{
-    const vd_nlm_kernels *kernels = NULL;
-    if (strcmp(name, "avx2") == 0)
-        kernels = vd_nlm_kernels_avx2();
-    else if (strcmp(name, "avx512") == 0)
-        kernels = vd_nlm_kernels_avx512();
-    else if (strcmp(name, "neon") == 0)
-        kernels = vd_nlm_kernels_neon();
-    return kernels != NULL ? kernels : vd_nlm_kernels_scalar();
-}
-
 /* Are all samples integers from a range of 255? */
 static bool is_whole(const vd_model_frame *frame)
 {
@@ -145,7 +132,7 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame)
     const vd_params *p = frame->params;
     bool single = frame->dtype == VD_F32;
     int64_t real = single ? (int64_t)sizeof(float) : (int64_t)sizeof(double);
-    job j = {.frame = frame, .kernels = kernels_named(frame->kernels->name)};
+    job j = {.frame = frame, .kernels = &frame->kernels->nonlocal_means};
     j.channels = frame->channels;
     j.patch = p->patch;
     j.search = p->search;

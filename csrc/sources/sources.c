@@ -42,7 +42,7 @@
 
 #include "base/image.h"
 #include "base/parallel.h"
-#include "kernels/dispatch.h"
+#include "kernels/kernels.h"
 
 enum {
     BATCH = 1 << 16,   /* sources sorted at one go, */
@@ -93,8 +93,8 @@ static span reached(const kernel *k, double position, int64_t length)
 
 /* out[i - samples.begin] = factor g(i - position) */
 #define KERNEL_VECTOR(T, S)                                                                                            \
-    static void kernel_vector_##S(const vd_kernels *kernels, T *out, const kernel *k, span samples, double position,   \
-                                  double factor)                                                                       \
+    static void kernel_vector_##S(const vd_rows_kernels *kernels, T *out, const kernel *k, span samples,               \
+                                  double position, double factor)                                                      \
     {                                                                                                                  \
         double d = (double)samples.begin - position, scale = 1 / (k->sigma * k->sigma);                                \
         if (k->table != NULL) {                                                                                        \
@@ -135,7 +135,8 @@ static double area(const patch *p)
 
 typedef struct job {
     const vd_sources *sources;
-    const vd_kernels *kernels;
+    vd_kernels set;
+    const vd_rows_kernels *kernels; /* of the set */
     const vd_image *field;
     const double *coefficients; /* to scatter, else NULL */
     double *values;             /* to gather, else NULL */
@@ -458,7 +459,8 @@ static vd_status run_plain(job *j)
     batch = batch > BATCH ? BATCH : batch < 1 ? 1 : batch;
     batch = batch < count ? batch : count;
     j->pitch = vectors_size(field);
-    j->kernels = vd_choose_kernels();
+    vd_kernels_choose(&j->set);
+    j->kernels = &j->set.rows;
     j->ends = malloc(key_count(j) * sizeof *j->ends);
     j->patches = malloc(batch * sizeof *j->patches);
     j->order = malloc(batch * (size_t)(j->values != NULL ? 1 : j->bands) * sizeof *j->order);

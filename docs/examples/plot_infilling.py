@@ -35,7 +35,7 @@ marked = np.where(hole[..., None], np.uint8(255), clean)
 # The mask is one pixel wider than the letters, since resampling and compression smear them.
 
 hole = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3))) > 0
-filled = vdcore.diffuse(marked, sigma=2, tau=4, sources=~hole, region=hole)
+filled = vdcore.diffuse(marked, sigma=2, tau=4, confidence=~hole, region=hole)
 
 
 def psnr(frames):

@@ -57,7 +57,7 @@ stack = stack.clip(0, 65535).round().astype(np.uint16)
 # Hot pixels are known from a dark frame. They are missing samples: confidence 0. Only they are
 # changed.
 
-repaired = vdcore.diffuse(stack, 1, 1, sources=~hot, region=hot)
+repaired = vdcore.diffuse(stack, 1, 1, confidence=~hot, region=hot)
 
 # %%
 # Denoise

@@ -47,7 +47,7 @@ def speed() -> str:
         section, name = path.split(".")
         row = DATA[section]["rows"][name]
         work = f"`denoise`, {row['work']}" if section == "denoise_speed" else row["work"]
-        work = f"`diffuse`, 1080p {row['work']}" if section == "diffuse" else work
+        work = f"`diffuse`, {row['work']}" if section == "diffuse" else work
         result = f"{row['faster']:g} x faster" if "faster" in row else f"{row['time']:g} x its time"
         lines.append(f"| {work} | {row['peer']} | {result} |")
     return "\n".join(lines)

@@ -29,7 +29,7 @@ def _names(dtypes: tuple[np.dtype[Any], ...]) -> str:
 def as_samples(value: object, name: str, dtypes: tuple[np.dtype[Any], ...] = SAMPLE_DTYPES) -> Array:
     """Return the array that `value` is, without copying what need not be copied; its dtype is allowed."""
     if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} must not be a masked array: give its mask as confidence or sources")
+        raise TypeError(f"{name} must not be a masked array: give its mask as confidence")
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         array: Array = np.from_dlpack(value)
     else:

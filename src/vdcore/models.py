@@ -6,7 +6,7 @@ and, where there are parameters without defaults, those: ``"bilateral:range_sigm
 """
 
 from base64 import b64decode, b64encode
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -121,10 +121,9 @@ class Laplacian:
     discrete Gaussian ``e^-t I_n(t)``, ``t = sigma^2``, along each axis, which comes nearer to the sampled one
     as sigma grows.
 
-    With `sources` (or NaN) the known pixels are held, and what is not known takes up in each frame where the
-    last one left it: the values of a region spread, frame after frame, through the whole video, towards
-    harmonic in-filling. How long a value that came that way lasts is up to `tau`. With `lookahead` each frame
-    stands for itself.
+    With `confidence` (or NaN) the known pixels are held, and unknown ones resume from their value in the last
+    frame, so that the values of a region spread through the whole video, towards harmonic in-filling; `tau`
+    is how long such a value lasts. With `lookahead` each frame stands for itself.
 
     Parameters
     ----------
@@ -273,6 +272,16 @@ def from_values(values: dict[str, Any]) -> Model:
         if key != "name"
     }
     return MODELS[values["name"]](**own)
+
+
+_SAMPLE_UNITS = ("range_sigma", "strength", "noise", "contrast")
+
+
+def scaled(model: Model, factor: float) -> Model:
+    """Return the model for the same video with its samples multiplied by `factor`."""
+    names = {field.name for field in fields(model)}
+    changes: dict[str, Any] = {name: getattr(model, name) * factor for name in _SAMPLE_UNITS if name in names}
+    return replace(model, **changes) if changes else model
 
 
 def has_map(model: Model) -> bool:

@@ -10,7 +10,7 @@ the line it is known better how much noise explains in a block, so all of this i
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -108,50 +108,59 @@ class _Blocks:
     high: float
 
 
+@dataclass
 class Estimator:
     """The noise of a stream so far, from pairs of its frames; memory does not depend on the stream's length.
 
     Attributes
     ----------
-    pairs : int
-        Pairs of successive frames that were measured and are kept, at most `MOST_PAIRS`.
+    measured : list of ndarray
+        What `estimate` needs of each pair of successive frames that is kept, at most `MOST_PAIRS`.
+    stride, index : int
+        A pair starts at every multiple of `stride`; the number of the last frame, -1 before the first.
+    first : ndarray or None
+        The first frame of a pair whose second one is still to come.
     dtype : numpy.dtype
         Of the last frame.
     """
 
-    def __init__(self) -> None:
-        self._pairs: list[Floats] = []
-        self._stride = 1
-        self._index = -1
-        self._first: Array | None = None
-        self.dtype = np.dtype(np.float64)
+    measured: list[Floats] = field(default_factory=list)
+    stride: int = 1
+    index: int = -1
+    first: Array | None = None
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float64))
 
     @property
     def pairs(self) -> int:
-        return len(self._pairs)
+        """Pairs that were measured and are kept."""
+        return len(self.measured)
 
     def add(self, frame: Array) -> bool:
         """Take the next frame, (H, W) or (H, W, C); return whether a pair was measured."""
-        self._index += 1
+        self.index += 1
         self.dtype = frame.dtype
-        first = self._first
+        first = self.first
         measured = first is not None and not np.array_equal(first, frame)  # a repeated frame tells nothing
         if first is not None and measured:
-            self._pairs.append(_measure(first, frame))
-            self._first = None
-            if len(self._pairs) > MOST_PAIRS:
-                self._pairs = self._pairs[::2]
-                self._stride *= 2
-        if self._first is None and self._index % self._stride == 0:
-            self._first = frame.copy()
+            self.measured.append(_measure(first, frame))
+            self.first = None
+            if len(self.measured) > MOST_PAIRS:
+                self.measured = self.measured[::2]
+                self.stride *= 2
+        if self.first is None and self.index % self.stride == 0:
+            self.first = frame.copy()
         return measured
+
+    def copy(self) -> "Estimator":
+        """Return an independent estimator of the same frames."""
+        return replace(self, measured=list(self.measured))
 
     def estimate(self) -> NoiseEstimate:
         """Return the estimate from all pairs, or from one frame where there is none. Needs a frame."""
-        pairs = self._pairs
+        pairs = self.measured
         if not pairs:
-            assert self._first is not None  # there is a frame, and none that differs from it
-            pairs = [_measure(self._first, None)]
+            assert self.first is not None  # there is a frame, and none that differs from it
+            pairs = [_measure(self.first, None)]
         gain, offset, value = np.array(_fit(_blocks(pairs, self.dtype))).T
         return NoiseEstimate(np.sqrt(np.maximum(gain * value + offset, 0.0)), gain, offset)
 

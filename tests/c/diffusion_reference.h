@@ -6,7 +6,6 @@
 #include "models/diffusion.h"
 
 #include "check.h"
-#include "kernels/dispatch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -27,7 +26,7 @@ typedef struct setting {
     const double *masses, *map;
     int64_t channels;
     int32_t dtype;
-    const vd_kernels *kernels;
+    vd_kernels kernels;
 } setting;
 
 static inline double uniform(void) { return (double)(check_random(&seed) >> 11) / 9007199254740992.0; }
@@ -50,7 +49,7 @@ static inline setting usual(int perona_malik, double sigma_y, double sigma_x)
     s.params.sigma_x = sigma_x;
     s.params.diffusivity = 1;
     s.params.contrast = 0.4;
-    s.kernels = vd_choose_kernels();
+    vd_kernels_choose(&s.kernels);
     return s;
 }
 
@@ -72,7 +71,7 @@ static inline vd_model_frame plain_frame(const setting *s, int64_t height, int64
                                          void *const *sum, void *weights)
 {
     vd_model_frame frame = {.params = &s->params,
-                            .kernels = s->kernels,
+                            .kernels = &s->kernels,
                             .dtype = s->dtype,
                             .threads = s->threads,
                             .height = height,
@@ -93,7 +92,7 @@ static inline vd_status run(const setting *s, result *out)
     void *sums[CHANNELS];
     vd_image diffusivity = vd_image_contiguous((void *)s->map, VD_F64, HEIGHT, WIDTH, 1);
     vd_model_frame frame = {.params = &s->params,
-                            .kernels = s->kernels,
+                            .kernels = &s->kernels,
                             .dtype = s->dtype,
                             .threads = s->threads,
                             .height = HEIGHT,

@@ -91,8 +91,8 @@ static vd_status filter(const setting *s, int32_t dtype, const char *set, int th
     static float single[CHANNELS + 1][PLANE];
     static double twice[CHANNELS + 1][PLANE];
     vd_params params = params_of(s);
-    vd_kernels kernels = *vd_kernels_scalar();
-    kernels.name = set;
+    vd_kernels kernels;
+    vd_kernels_limited(&kernels, set);
     int margin = margin_of(s), pitch = s->width + 2 * margin;
     size_t size = dtype == VD_F32 ? sizeof(float) : sizeof(double), start = (size_t)(margin * pitch + margin);
     const void *in[CHANNELS];

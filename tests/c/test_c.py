@@ -72,7 +72,7 @@ def compile_all(command, sources, folder):
     """Compile each source to an object in the folder, and return the objects."""
 
     def compile_one(source):
-        target = folder / f"{source.stem}.o"
+        target = folder / f"{source.parent.name}_{source.stem}.o"
         run(*command, "-c", source, "-o", target)
         return target
 
@@ -168,6 +168,29 @@ def test_header_alone(compiler, header, tmp_path):
         source.write_text(f'#include "{header}"\n#include "{header}"\nint vd_unused;\n', "utf-8")
         python = ["-isystem", sysconfig.get_path("include")]
         run(compiler, f"-x{language}", f"-std={standard}", *STRICT, *FLAGS, *python, "-fsyntax-only", source)
+
+
+def preprocess(compiler, source, *flags):
+    """Return the exit code of the preprocessor and what it complained about."""
+    command = [compiler, "-std=c11", "-E", *FLAGS, *flags, str(source), "-o", os.devnull]
+    result = subprocess.run(command, capture_output=True, text=True)
+    return result.returncode, result.stderr
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("flag", ["-ffast-math", "-Ofast", "-ffinite-math-only"])
+def test_fast_math_is_refused(compiler, flag):
+    """No file that computes compiles with flags under which NaN may be anything."""
+    without_arithmetic = {"archive.c", "cpu.c", "status.c"}
+    sources = [path for path in [*SOURCES, *KERNELS] if path.name not in without_arithmetic]
+    if flag != "-ffast-math":
+        sources = sources[:1]
+    assert len(sources) >= 1
+    with ThreadPoolExecutor(2) as pool:
+        for code, message in pool.map(lambda source: preprocess(compiler, source, flag), sources):
+            assert code != 0
+            assert "vdcore needs NaN" in message
+    assert preprocess(compiler, sources[0]) == (0, "")
 
 
 def test_version():

@@ -113,10 +113,12 @@ static scene make_scene(int32_t dtype, int64_t height, int64_t width, int64_t ch
     return s;
 }
 
-static vd_status run(scene *s, const vd_kernels *kernels, int threads)
+static vd_status run(scene *s, const char *set, int threads)
 {
+    vd_kernels kernels;
+    vd_kernels_limited(&kernels, set);
     s->frame.params = &s->params;
-    s->frame.kernels = kernels;
+    s->frame.kernels = &kernels;
     s->frame.planes = s->planes;
     s->frame.sums = s->sums;
     s->frame.threads = threads;
@@ -189,15 +191,6 @@ static vd_params some_params(int32_t patch, int32_t search, double strength, dou
     return p;
 }
 
-static const vd_kernels *kernels_of_set(const char *name)
-{
-    const vd_kernels *tables[] = {vd_kernels_scalar(), vd_kernels_avx2(), vd_kernels_avx512(), vd_kernels_neon()};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i] != NULL && strcmp(tables[i]->name, name) == 0)
-            return tables[i];
-    return NULL;
-}
-
 static size_t result_bytes(const scene *s)
 {
     const vd_model_frame *f = &s->frame;
@@ -213,14 +206,14 @@ static void check_scene(scene *s, int64_t stride)
     const char *sets[4];
     int32_t count = vd_instruction_sets(sets, 4);
     for (int set = 0; set < count; set++) {
-        CHECK_STATUS(run(s, kernels_of_set(sets[set]), 1), VD_OK);
+        CHECK_STATUS(run(s, sets[set], 1), VD_OK);
         memcpy(set == 0 ? first : single, s->results, bytes);
         bool own = s->frame.dtype == VD_F32 && strcmp(sets[set], "avx512") == 0;
         CHECK(set == 0 || own || memcmp(first, single, bytes) == 0);
         for (int64_t i = 0; (set == 0 || own) && i < s->frame.height * s->frame.width; i += stride)
             check_pixel(s, i / s->frame.width, i % s->frame.width);
         memset(s->results, 0xff, bytes);
-        CHECK_STATUS(run(s, kernels_of_set(sets[set]), 3), VD_OK);
+        CHECK_STATUS(run(s, sets[set], 3), VD_OK);
         CHECK(memcmp(set == 0 ? first : single, s->results, bytes) == 0);
     }
     free(first);
@@ -244,10 +237,10 @@ static void check_running(scene *s)
     int32_t count = vd_instruction_sets(sets, 4);
     for (int set = 0; set < count; set++) {
         s->frame.stream = VD_F32;
-        CHECK_STATUS(run(s, kernels_of_set(sets[set]), 1), VD_OK);
+        CHECK_STATUS(run(s, sets[set], 1), VD_OK);
         memcpy(plain, s->results, bytes);
         s->frame.stream = VD_U8;
-        CHECK_STATUS(run(s, kernels_of_set(sets[set]), 2), VD_OK);
+        CHECK_STATUS(run(s, sets[set], 2), VD_OK);
         CHECK(memcmp(plain, s->results, bytes) == 0);
     }
     free(plain);
@@ -303,10 +296,10 @@ static void check_ones(int32_t dtype)
     scene s = make_scene(dtype, 20, 30, 2, ONES, some_params(2, 3, 0.1, 0.05, 0));
     size_t bytes = result_bytes(&s);
     void *first = malloc(bytes);
-    CHECK_STATUS(run(&s, vd_kernels_scalar(), 1), VD_OK);
+    CHECK_STATUS(run(&s, "scalar", 1), VD_OK);
     memcpy(first, s.results, bytes);
     s.frame.missing = false;
-    CHECK_STATUS(run(&s, vd_kernels_scalar(), 1), VD_OK);
+    CHECK_STATUS(run(&s, "scalar", 1), VD_OK);
     CHECK(memcmp(first, s.results, bytes) == 0);
     free(first);
     free_scene(&s);
@@ -318,7 +311,7 @@ static void check_extremes(int32_t dtype, double strength, double noise, double 
     scene s = make_scene(dtype, 12, 18, 1, EDGES, some_params(1, 2, strength, noise, 0));
     for (int64_t i = 0; i < s.area; i++)
         put(s.samples, dtype, i, factor * get(s.samples, dtype, i));
-    CHECK_STATUS(run(&s, vd_kernels_scalar(), 1), VD_OK);
+    CHECK_STATUS(run(&s, "scalar", 1), VD_OK);
     for (int64_t i = 0; i < 12 * 18; i++) {
         double w = get(s.frame.weights, dtype, i), mean = get(s.sums[0], dtype, i) / w;
         CHECK(w >= 1 && w <= 25.001);
@@ -331,7 +324,7 @@ static void check_no_memory(void)
 {
     scene s = make_scene(VD_F32, 9, 9, 1, NONE, some_params(1, 1, 1, 0, 0));
     allocations_left = 0;
-    vd_status status = run(&s, vd_kernels_scalar(), 1);
+    vd_status status = run(&s, "scalar", 1);
     allocations_left = -1;
     CHECK_STATUS(status, CAN_FAIL ? VD_ERROR_MEMORY : VD_OK);
     free_scene(&s);

@@ -38,7 +38,7 @@ def run(capsys, *arguments):
         (["--sigma", "2,0.5"], {"sigma": (2.0, 0.5)}),
         (["--tau", "inf"], {"tau": float("inf")}),
         (["--region", "10,8,30,20"], {"region": (10, 8, 30, 20)}),
-        (["--sources", "0,0,40,48", "--fill", "9"], {"sources": (0, 0, 40, 48), "fill": 9.0}),
+        (["--confidence", "0,0,40,48", "--fill", "9"], {"confidence": (0, 0, 40, 48), "fill": 9.0}),
         (["--start", "2", "--stop", "4"], {"start": 2, "stop": 4}),
         (["--boundary", "constant", "--cval", "30"], {"boundary": "constant", "cval": 30.0}),
         (["--lookahead", "2", "--truncate", "3"], {"lookahead": 2, "truncate": 3.0}),
@@ -75,9 +75,18 @@ def test_backend(tmp_path, capsys, clip, chosen, found):
 def test_masks_from_pictures(tmp_path, capsys, clip):
     mask = np.linspace(0, 255, 64).astype(np.uint8) * np.ones((48, 1), np.uint8)
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
-    options = "--sigma", 2, "--tau", 1, "--region", tmp_path / "mask.png", "--sources", tmp_path / "mask.png"
+    options = (
+        "--sigma",
+        2,
+        "--tau",
+        1,
+        "--region",
+        tmp_path / "mask.png",
+        "--confidence",
+        tmp_path / "mask.png",
+    )
     assert run(capsys, "run", clip, tmp_path / "out.mkv", *options)[0] == 0
-    expected = vdcore.diffuse(make_frames(6), 2, 1, region=mask, sources=mask)
+    expected = vdcore.diffuse(make_frames(6), 2, 1, region=mask, confidence=mask)
     np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), expected)
 
 
@@ -116,11 +125,21 @@ def test_warnings_are_one_line(tmp_path, capsys, clip):
             "out must (end in one of|have the suffix of)",
         ),
         (["run", "in.mkv", "in.mkv", "--sigma", "1", "--tau", "1"], 1, "another file than the input"),
-        (["run", "in.mkv", "out.avi", "--sigma", "-1", "--tau", "1"], 1, "sigma"),
-        (["run", "in.mkv", "out.avi", "--sigma", "inf", "--tau", "1"], 1, "sigma"),
-        (["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "nan"], 1, "tau"),
-        (["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "1", "--codec", "ABCD"], 1, "codec"),
-        (["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "1", "--raw"], 1, "gain"),
+        (
+            ["run", "in.mkv", "out.avi", "--sigma", "-1", "--tau", "1"],
+            1,
+            "--sigma must be a finite number >= 0",
+        ),
+        (["run", "in.mkv", "out.avi", "--sigma", "inf", "--tau", "1"], 1, "--sigma must be"),
+        (["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "nan"], 1, "--tau must be a number >= 0"),
+        (["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "1", "--codec", "ABCD"], 1, "--codec"),
+        (["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "1", "--raw"], 2, "--raw needs --gain"),
+        (["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "1", "--gain", "2"], 2, "--gain needs --raw"),
+        (
+            ["run", "in.mkv", "out.avi", "--sigma", "1", "--tau", "1", "--threads", "0"],
+            1,
+            "--threads must be",
+        ),
         (["run", "in.mkv", "nowhere/out.avi", "--sigma", "1", "--tau", "1"], 1, "No such file"),
         (["info", "missing.mp4"], 1, "missing.mp4: No such file or directory"),
         (["run", "in.mkv", "out.avi"], 2, "Missing option '--sigma'"),

@@ -42,7 +42,7 @@ def test_sheet_and_split_screen(capsys, clips):
     options = "--out", "sheet.png", "--video", "split.mkv", "--rows", "2"
     code, out, err = run(capsys, "a.mkv", "b.mkv", *options)
     assert (code, err) == (0, "")
-    assert out.splitlines()[1:] == ["sheet.png: the sheet", "split.mkv: the split screen"]
+    assert out.splitlines()[1:] == ["sheet.png: contact sheet", "split.mkv: split screen"]
     assert (clips / "sheet.png").read_bytes().startswith(b"\x89PNG")
     assert read_video(clips / "split.mkv").shape == (6, 48, 64, 3)
     assert run(capsys, "a.mkv", "b.mkv", *options, "--quiet") == (0, "", "")

@@ -105,9 +105,9 @@ def test_quiet_says_nothing(folder, capsys):
 @pytest.mark.parametrize(
     "arguments, named",
     [
-        (["in/a.mkv"], "IN and OUT must be given"),
-        (["in/a.mkv", "in/b.mkv", "out.mkv"], "IN and OUT must be given"),
-        (["in/a.mkv", "out.mkv", "--suffix", ".avi"], "--suffix is for --out-dir"),
+        (["in/a.mkv"], "give IN and OUT"),
+        (["in/a.mkv", "in/b.mkv", "out.mkv"], "give IN and OUT"),
+        (["in/a.mkv", "out.mkv", "--suffix", ".avi"], "--suffix needs --out-dir"),
         (["in/a.mkv", "out.mkv", "--quality", "best"], "neither a whole number nor lossless"),
     ],
 )

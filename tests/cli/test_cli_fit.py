@@ -46,7 +46,8 @@ def test_prints_the_fit_and_a_command_that_runs(tmp_path, capsys, noisy, clean):
     assert out.splitlines() == [
         f"sigma: {expected.sigma:.4g} pixels",
         f"tau: {expected.tau:.4g} frames",
-        f"error: {expected.error:.4g}, PSNR {expected.psnr:.2f} dB (measured over 6 frames)",
+        f"mean squared error: {expected.error:.4g} (8-bit units),"
+        f" PSNR {expected.psnr:.2f} dB (measured over 6 frames)",
         expected.command(noisy, target),
     ]
     words = shlex.split(out.splitlines()[-1])
@@ -60,7 +61,11 @@ def test_without_reference_it_says_how_much_noise(capsys, noisy):
     code, out, _ = run(capsys, "fit", noisy, "--table")
     expected = fit(noisy)
     levels = ", ".join(f"{sigma:.3g}" for sigma in expected.noise.sigma)
-    assert code == 0 and f"\nnoise: {levels}\n" in out and "(estimated over 6 frames)" in out
+    assert (
+        code == 0
+        and f"\nnoise: {levels} (standard deviation, 8-bit units)\n" in out
+        and "(estimated over 6 frames)" in out
+    )
     assert out.startswith(expected.table())
     assert out.splitlines()[-1] == expected.command(noisy, "out.mp4")
 
@@ -86,7 +91,7 @@ def test_plot(tmp_path, capsys, noisy, clean):
     pytest.importorskip("matplotlib")
     picture = tmp_path / "fit.png"
     code, out, _ = run(capsys, "fit", noisy, "--reference", clean, "--plot", picture)
-    assert code == 0 and f"{picture}: what was tried" in out
+    assert code == 0 and f"{picture}: plot" in out
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

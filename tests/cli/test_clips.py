@@ -30,6 +30,7 @@ WHOLE = {  # frames
     "visp_mire2_120f_gray.ffv1.mkv": 120,
     "damaged/tc_test_non_zero_start.mp4": 12,
 }
+LONG = ("flower_720p_300f.264", "shaky_seattle_640x360.avi")  # more than half of the time of all
 DAMAGED = {  # frames that can be decoded, whether it can be told that some are missing
     "BA_MW_D_P_LOST.264": (99, False),  # a raw stream does not say how long it is
     "Error_I_P.264": (6, False),
@@ -57,7 +58,11 @@ def ffprobe(path):
     return int(stream["nb_read_frames"]), Fraction(stream["avg_frame_rate"])
 
 
-@pytest.mark.parametrize("name, frames", WHOLE.items(), ids=WHOLE)
+@pytest.mark.parametrize(
+    "name, frames",
+    [pytest.param(*clip, marks=pytest.mark.full if clip[0] in LONG else ()) for clip in WHOLE.items()],
+    ids=WHOLE,
+)
 def test_whole_clips(capsys, tmp_path, clips, backend, name, frames):
     code, out, err = run(capsys, clips / name, tmp_path / "out.mp4")
     assert code == 0

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What numbers, arrays, regions and time ranges mean (vdcore._arguments)."""
 
+import inspect
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+import vdcore
 from vdcore._arrays import as_frames, as_output, as_samples, channels_last
 from vdcore._checks import integer, number
 from vdcore._regions import frame_range, resolve_region, time_stamps
@@ -353,3 +355,23 @@ def test_no_time_stamps(times):
 def test_seconds_need_time_stamps():
     with pytest.raises(ValueError, match="times must be given"):
         time_stamps(None, 3, "seconds")
+
+
+# ---- options that are passed on
+
+
+@pytest.mark.parametrize(
+    "function", [vdcore.Diffuser, vdcore.diffuse, vdcore.diffuse_frame, vdcore.diffuse_video]
+)
+def test_signatures_list_every_option_with_its_default(function):
+    parameters = inspect.signature(function).parameters
+    assert not any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    assert parameters["truncate"].default == 4.0 and parameters["truncate"].kind.name == "KEYWORD_ONLY"
+    assert ("lookahead" in parameters) == (function is not vdcore.diffuse_frame)
+
+
+def test_unknown_options_are_refused_in_the_name_of_the_caller():
+    with pytest.raises(TypeError, match=r"^Diffuser\(\) got an unexpected keyword argument 'sgima'"):
+        vdcore.Diffuser(1, 2, sgima=3)
+    with pytest.raises(TypeError, match=r"^diffuse_frame\(\) got an unexpected keyword argument 'lookahead'"):
+        vdcore.diffuse_frame(np.zeros((4, 4)), 1, lookahead=1)

@@ -379,7 +379,7 @@ def test_seconds_need_times():
 @pytest.mark.parametrize(
     "region", [np.ones((6, 8)), np.ones((7, 6)), np.full((6, 7), 2.0), np.full((6, 7), NAN)]
 )
-@pytest.mark.parametrize("name", ["region", "sources"])
+@pytest.mark.parametrize("name", ["region", "confidence"])
 def test_regions_that_do_not_fit(name, region):
     with pytest.raises(ValueError, match=name):
         vdcore.diffuse(video(), 1, 1, **{name: region})

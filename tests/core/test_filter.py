@@ -244,14 +244,14 @@ def test_region_iterable_that_ends_early():
 def test_sources(dtype, name):
     frames = noise(dtype, SHAPE)
     sources, masks = region_and_masks(name)
-    got = vdcore.diffuse(frames, 1.3, 2, sources=sources)
+    got = vdcore.diffuse(frames, 1.3, 2, confidence=sources)
     assert_near(got, oracles.diffuse(frames, 1.3, 2, confidence=masks), frames)
 
 
 def test_sources_and_region_together(dtype):
     frames = noise(dtype, SHAPE)
     inside = rectangle(3, 2, 5, 4)
-    got = vdcore.diffuse(frames, 1.3, 2, sources=1 - inside, region=inside)
+    got = vdcore.diffuse(frames, 1.3, 2, confidence=1 - inside, region=inside)
     smooth = oracles.diffuse(frames, 1.3, 2, confidence=[1 - inside] * 6)
     assert_same_bits(got[:, inside == 0], frames[:, inside == 0])
     assert_near(got[:, inside == 1], smooth[:, inside == 1], frames)
@@ -291,9 +291,11 @@ def test_range_on_float_output_passes_values_through():
 def test_range_with_region_and_sources(dtype):
     frames = noise(dtype, SHAPE)
     masks = [soft_mask(i) for i in range(6)]
-    got = vdcore.diffuse(frames, 1, 3, start=2, stop=5, region=masks, sources=masks[::-1])
+    got = vdcore.diffuse(frames, 1, 3, start=2, stop=5, region=masks, confidence=masks[::-1])
     assert_same_bits(got[[0, 1, 5]], frames[[0, 1, 5]])
-    assert_same_bits(got[2:5], vdcore.diffuse(frames[2:5], 1, 3, region=masks[2:5], sources=masks[::-1][2:5]))
+    assert_same_bits(
+        got[2:5], vdcore.diffuse(frames[2:5], 1, 3, region=masks[2:5], confidence=masks[::-1][2:5])
+    )
 
 
 @pytest.mark.parametrize("start, stop", [(-1, 3), (math.nan, 3), (0, math.nan), (4, 2)])

@@ -165,7 +165,7 @@ def test_missing_samples_are_filled_and_do_not_count(model):
     assert np.isfinite(got).all()
     assert (got >= 0).mean() > 0.99  # Perona-Malik does not reach into the largest holes
     unseen = np.where(holes, np.float32(7e3), video)
-    np.testing.assert_array_equal(got, vdcore.diffuse(unseen, SIGMA, 1, sources=~holes, **options))
+    np.testing.assert_array_equal(got, vdcore.diffuse(unseen, SIGMA, 1, confidence=~holes, **options))
 
 
 def test_holes_of_one_frame_are_not_those_of_the_next(model):
@@ -201,7 +201,7 @@ def test_a_mask_of_ones_is_no_mask(model):
     video = frames(2, (24, 31), np.float64)
     options = {"model": scaled(model, np.float64)}
     expected = vdcore.diffuse(video, SIGMA, 1, **options)
-    got = vdcore.diffuse(video, SIGMA, 1, sources=np.ones((24, 31)), **options)
+    got = vdcore.diffuse(video, SIGMA, 1, confidence=np.ones((24, 31)), **options)
     np.testing.assert_allclose(got, expected, atol=1e-12)
 
 

@@ -45,14 +45,14 @@ def test_report_answers_every_question(results):
         "4:2:0, sigma 2 | ffmpeg hqdn3d",
         "4:2:0, sigma 2 | SciPy: gaussian_filter",
         "| itself at sigma 2",
-        "two threads | itself on one thread",
+        "threads | itself on one thread",
         "1080p uint8 BGR, sigma 2, 10, 20, tolerance 0.001 | streaming pass",
         "4K float32 BGR, sigma 2, 10, 20, tolerance 0.001 | streaming pass",
         "| the same pipeline without a filter",
         "| import numpy",
         "| OpenCV bilateralFilter",
-        "Non-local means, 8-bit grey 640x360 | ffmpeg nlmeans",
-        "Non-local means, 8-bit colour 640x360 | scikit-image denoise_nl_means",
+        "Non-local means, 8-bit 640x360, grey | ffmpeg nlmeans",
+        "Non-local means, 8-bit 640x360, colour | scikit-image denoise_nl_means",
         "Perona-Malik, float32 colour 640x360, sigma 2 | the same equation in NumPy",
         "100,000 sources on 1080p, sigma 4, float64 | NumPy loop",
         "| one pass over the field",
@@ -132,7 +132,7 @@ def test_publishing_renews_what_was_measured_and_keeps_the_rest(benchmarks, tmp_
         "machine": "new",
         "a": {
             "command": "c",
-            "rows": {"x": {"work": "work", "peer": "peer", "faster": 3.14, "target": 2}, "y": 2},
+            "rows": {"x": {"work": "work", "peer": "peer", "faster": 3.1, "target": 2}, "y": 2},
         },
     }
 

@@ -1,63 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states as a hostile caller hands them over: any bytes, or the state of a real stream with some bytes changed. What
- * is refused leaves nothing behind; what is accepted must be a diffuser like any other: it saves, copies, takes frames
- * and flushes.
+ * Hostile states of diffusers. What is refused leaves nothing behind; what is accepted must be a diffuser like any other: it
+ * saves the same bytes, and takes any calls with the same results as its copy.
  */
 #include "stream.h"
 
-enum { MAX_CHANGES = 8 };
+/* The parameters and the scalars of a stream, as the state holds them. */
+enum { INTEGERS_AT = MEMBERS_AT + 64, REALS_AT = INTEGERS_AT + 24, SCALARS = 264 };
 
-/* ---- the layout of a state ---- */
-
-/* Where the parameters lie in a state. */
-static size_t params_offset(void)
-{
-    static size_t offset;
-    if (offset == 0) {
-        vd_params params;
-        vd_diffuser *diffuser;
-        REQUIRE(vd_params_init(&params, sizeof params) == VD_OK);
-        params.sigma_y = 1.234567890123;
-        params.threads = 1;
-        REQUIRE(vd_diffuser_create(&diffuser, &params) == VD_OK);
-        bytes state = saved(diffuser);
-        vd_diffuser_destroy(diffuser);
-        while (offset + sizeof params <= state.size && memcmp(state.data + offset, &params, sizeof params) != 0)
-            offset++;
-        REQUIRE(offset + sizeof params <= state.size);
-        free(state.data);
-    }
-    return offset;
-}
-
-/* Whether the state's diffuser would be slow, or reserve much memory, as a caller's with the same parameters would. */
-static bool is_heavy(bytes state)
+/* What the state says of the work for one frame. */
+static vd_params params_of(bytes state)
 {
     vd_params params;
-    if (state.size < params_offset() + sizeof params)
-        return false;
-    memcpy(&params, state.data + params_offset(), sizeof params);
-    return takes_long(&params, (double)state.size);
-}
-
-/* The size that the header states, made right. */
-static void fix_up(bytes state)
-{
-    uint64_t size = state.size;
-    if (state.size >= 24)
-        memcpy(state.data + 16, &size, sizeof size);
-}
-
-/* ---- drawn states ---- */
-
-static bytes draw_bytes(draw *d)
-{
-    bytes state = {malloc(d->left + 1), d->left};
-    REQUIRE(state.data != NULL);
-    memcpy(state.data, d->at, d->left);
-    d->left = 0;
-    return state;
+    int32_t integers[6];
+    double reals[8], more[5];
+    REQUIRE(vd_params_init(&params, sizeof params) == VD_OK);
+    if (state.size < REALS_AT + sizeof more + 8)
+        return params;
+    memcpy(reals, state.data + MEMBERS_AT, sizeof reals);
+    memcpy(integers, state.data + INTEGERS_AT, sizeof integers);
+    memcpy(more, state.data + REALS_AT, sizeof more);
+    memcpy(&params.patch, state.data + REALS_AT + sizeof more, 4);
+    memcpy(&params.search, state.data + REALS_AT + sizeof more + 4, 4);
+    params.sigma_y = reals[0];
+    params.sigma_x = reals[1];
+    params.truncate = reals[3];
+    params.model = integers[0];
+    params.normalize = integers[1];
+    params.boundary = integers[2];
+    params.lookahead = integers[4];
+    params.diffusivity = more[3];
+    return params;
 }
 
 /* The state of a stream of a few small frames. */
@@ -72,8 +45,7 @@ static bytes draw_state(draw *d)
         return state;
     if (s.params.model == VD_MODEL_LAPLACIAN && draw_below(d, 2)) {
         drawn_image map = contiguous_image(VD_F64, s.height, s.width, 1);
-        memset(map.memory, 0, map.size);
-        (void)vd_diffuser_set_diffusivity(s.one, &map.view);
+        REQUIRE(vd_diffuser_set_diffusivity(s.one, &map.view) == VD_OK);
         free_image(&map);
     }
     for (uint32_t left = draw_below(d, 5); left > 0; left--) {
@@ -84,111 +56,59 @@ static bytes draw_state(draw *d)
         free_frame(&frame);
     }
     state = saved(s.one);
+    vd_params params = params_of(state);
+    REQUIRE(params.sigma_y == s.params.sigma_y && params.lookahead == s.params.lookahead);
+    REQUIRE(params.model == s.params.model && params.truncate == s.params.truncate);
     vd_diffuser_destroy(s.one);
     return state;
 }
 
-static void put_bytes(bytes state, size_t at, const void *from, size_t size)
-{
-    if (at < state.size)
-        memcpy(state.data + at, from, size < state.size - at ? size : state.size - at);
-}
-
-/* Change a few of the members or samples; returns whether the state is then cut or longer. */
-static void damage(draw *d, bytes *state)
-{
-    static const int64_t integers[] = {0,   1,   -1,    2,       3,         4,         7,        32,
-                                       128, 256, 65535, 1 << 20, INT32_MAX, INT32_MIN, INT64_MAX};
-    const size_t header = params_offset() + sizeof(vd_params) + 128;
-    for (uint32_t left = draw_below(d, MAX_CHANGES); left > 0; left--) {
-        uint32_t kind = draw_below(d, 8);
-        size_t room = kind & 1 || state->size < header ? state->size : header;
-        size_t at = draw_below(d, (uint32_t)room + 1);
-        int64_t integer = integers[draw_below(d, sizeof integers / sizeof *integers)];
-        int32_t half = (int32_t)integer;
-        double real = draw_double(d);
-        uint8_t byte = (uint8_t)draw_bits(d, 1);
-        switch (kind >> 1) {
-        case 0: put_bytes(*state, at & ~(size_t)3, &half, sizeof half); break;
-        case 1: put_bytes(*state, at & ~(size_t)7, &integer, sizeof integer); break;
-        case 2: put_bytes(*state, at & ~(size_t)7, &real, sizeof real); break;
-        default: put_bytes(*state, at, &byte, 1);
-        }
-    }
-    uint32_t end = draw_below(d, 8);
-    if (end < 2) { /* cut, or longer */
-        size_t size = end == 0 ? draw_below(d, (uint32_t)state->size + 1) : state->size + draw_below(d, 64);
-        uint8_t *data = calloc(1, size + 1);
-        REQUIRE(data != NULL);
-        memcpy(data, state->data, size < state->size ? size : state->size);
-        free(state->data);
-        *state = (bytes){data, size};
-    }
-}
-
-/* ---- what was accepted ---- */
-
-static void use(draw *d, vd_diffuser *diffuser)
+/* Use what was accepted. */
+static void use(draw *d, vd_diffuser *diffuser, vd_params params)
 {
     vd_info info = {.struct_size = sizeof info};
     REQUIRE(vd_diffuser_info(diffuser, &info) == VD_OK);
-    bytes state = saved(diffuser);
-    vd_diffuser *copy = NULL;
-    vd_status status = vd_diffuser_copy(&copy, diffuser);
-    REQUIRE(status == VD_OK || status == VD_ERROR_MEMORY || copy == NULL);
-    REQUIRE(status != VD_OK || same_state(copy, state));
-    free(state.data);
-    vd_diffuser_destroy(copy);
-
-    stream s = {.d = d, .one = diffuser, .dtype = info.dtype, .height = info.height};
-    s.width = info.width;
-    s.channels = info.channels;
-    s.params.normalize = 1;
-    if (info.dtype == 0) {
-        s.dtype = draw_dtype(d);
-        s.height = 1 + draw_below(d, 4);
-        s.width = 1 + draw_below(d, 4);
-        s.channels = 1 + draw_below(d, 2);
+    stream s = {.d = d, .params = params, .one = diffuser, .compared = true};
+    vd_status status = vd_diffuser_copy(&s.twin, diffuser);
+    REQUIRE(status == VD_OK || status == VD_ERROR_MEMORY);
+    if (status == VD_OK) {
+        bytes state = saved(diffuser);
+        REQUIRE(same_state(s.twin, state));
+        free(state.data);
+        s.dtype = info.dtype != 0 ? info.dtype : draw_dtype(d);
+        s.height = info.dtype != 0 ? info.height : 1 + draw_below(d, 6);
+        s.width = info.dtype != 0 ? info.width : 1 + draw_below(d, 6);
+        s.channels = info.dtype != 0 ? info.channels : 1 + draw_below(d, 3);
+        run_steps(&s, 6);
+        vd_diffuser_destroy(s.twin);
     }
-    int32_t ready = 0;
-    for (int i = 0; i < 3; i++) {
-        drawn_frame frame;
-        draw_frame(&s, &frame);
-        (void)vd_diffuser_push(diffuser, &frame.frame, &frame.out.view, &ready);
-        free_frame(&frame);
-    }
-    drawn_image out = contiguous_image(VD_F64, s.height, s.width, s.channels);
-    for (int i = 0; i < 3; i++)
-        (void)vd_diffuser_flush(diffuser, &out.view, &ready);
-    free_image(&out);
-    REQUIRE(vd_diffuser_reset(diffuser) == VD_OK);
+    vd_diffuser_destroy(s.one);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     draw d = {data, size};
-    bool real = draw_below(&d, 4) != 0, fixed = draw_below(&d, 8) != 0;
+    bool real = !draw_rarely(&d, 8), fixed = !draw_rarely(&d, 8);
+    uint32_t offset = draw_below(&d, 8);
+    choose_instruction_set(draw_below(&d, 4));
     bytes state = real ? draw_state(&d) : draw_bytes(&d);
     if (state.data == NULL)
         return 0;
     if (real)
-        damage(&d, &state);
+        damage(&d, &state, SCALARS);
     if (fixed)
-        fix_up(state);
-    /* to the byte, for AddressSanitizer */
-    uint8_t *exact = malloc(state.size);
-    REQUIRE(exact != NULL || state.size == 0);
-    if (state.size > 0)
-        memcpy(exact, state.data, state.size);
-    vd_diffuser *diffuser = NULL;
-    if (!is_heavy(state)) {
-        vd_status status = vd_diffuser_load(&diffuser, exact, state.size, 1);
+        fix_header(state);
+    vd_params params = params_of(state);
+    if (!takes_long(&params, (double)state.size)) { /* as it would with a caller's parameters */
+        vd_diffuser *diffuser = NULL;
+        bytes exact = exact_copy(state, offset);
+        vd_status status = vd_diffuser_load(&diffuser, exact.data + offset, exact.size, 1);
+        free(exact.data);
         REQUIRE((status == VD_OK) == (diffuser != NULL));
+        REQUIRE(status == VD_OK || status == VD_ERROR_STATE || status == VD_ERROR_MEMORY);
+        if (status == VD_OK)
+            use(&d, diffuser, params);
     }
-    free(exact);
     free(state.data);
-    if (diffuser != NULL)
-        use(&d, diffuser);
-    vd_diffuser_destroy(diffuser);
     return 0;
 }

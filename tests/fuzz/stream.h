@@ -10,7 +10,7 @@
 #ifndef VDCORE_FUZZ_STREAM_H
 #define VDCORE_FUZZ_STREAM_H
 
-#include "draw.h"
+#include "states.h"
 
 enum { MAX_STEPS = 24, MAX_BATCH = 4 };
 
@@ -130,11 +130,6 @@ static inline int32_t draw_dtype(draw *d) { return (int32_t)draw_below(d, 4) + V
 
 /* ---- saved states ---- */
 
-typedef struct bytes {
-    uint8_t *data;
-    size_t size;
-} bytes;
-
 static inline bytes saved(vd_diffuser *diffuser)
 {
     bytes state = {NULL, 0};
@@ -147,7 +142,7 @@ static inline bytes saved(vd_diffuser *diffuser)
 static inline bool same_state(vd_diffuser *diffuser, bytes before)
 {
     bytes now = saved(diffuser);
-    bool same = now.size == before.size && memcmp(now.data, before.data, now.size) == 0;
+    bool same = same_bytes(now, before);
     free(now.data);
     return same;
 }
@@ -361,6 +356,26 @@ static inline void blend(stream *s)
     free_image(&before);
 }
 
+/* A few calls of any kind. */
+static inline void run_steps(stream *s, int steps)
+{
+    for (int step = 0; step < steps && s->d->left > 0; step++) {
+        uint32_t what = draw_below(s->d, 16);
+        switch (what) {
+        case 7: flush(s); break;
+        case 8: replace(s, true); break;
+        case 9: replace(s, false); break;
+        case 10: REQUIRE(vd_diffuser_reset(s->one) == VD_OK && vd_diffuser_reset(s->twin) == VD_OK); break;
+        case 11: set_map(s); break;
+        case 12: look(s); break;
+        case 13: blend(s); break;
+        case 14:
+        case 15: push(s, 1 + draw_below(s->d, MAX_BATCH), true); break;
+        default: push(s, 1, false);
+        }
+    }
+}
+
 static inline void run_stream(const uint8_t *data, size_t size, bool models)
 {
     draw d = {data, size};
@@ -377,21 +392,7 @@ static inline void run_stream(const uint8_t *data, size_t size, bool models)
         choose_instruction_set(sets >> 4);
     REQUIRE(create(&s.twin, &s.params) == VD_OK);
     choose_instruction_set(sets); /* of copies and loaded states */
-    for (int step = 0; step < MAX_STEPS && d.left > 0; step++) {
-        uint32_t what = draw_below(&d, 16);
-        switch (what) {
-        case 7: flush(&s); break;
-        case 8: replace(&s, true); break;
-        case 9: replace(&s, false); break;
-        case 10: REQUIRE(vd_diffuser_reset(s.one) == VD_OK && vd_diffuser_reset(s.twin) == VD_OK); break;
-        case 11: set_map(&s); break;
-        case 12: look(&s); break;
-        case 13: blend(&s); break;
-        case 14:
-        case 15: push(&s, 1 + draw_below(&d, MAX_BATCH), true); break;
-        default: push(&s, 1, false);
-        }
-    }
+    run_steps(&s, MAX_STEPS);
     vd_diffuser_destroy(s.one);
     vd_diffuser_destroy(s.twin);
 }

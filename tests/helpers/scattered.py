@@ -4,7 +4,9 @@
 import numpy as np
 
 import oracles
+from vdcore import diffuse_sources
 
+SHAPE = (23, 31)  # of fields
 ROUNDING = {"float32": 16 * 2.0**-23, "float64": 0.0}  # beside eps, as a fraction of the sum's mass
 
 
@@ -62,3 +64,17 @@ def assert_mean_bounded(
     worst = (np.abs(mean - exact) / (eps * (c_mass + np.abs(exact) * mass) + rounding))[above]
     assert np.max(worst, initial=0.0) <= 1, f"error {np.max(worst):.3g} times the bound"
     return above
+
+
+def check(positions, times, coefficients, shape, sigma, tau, *, at=None, eps=1e-6, **keywords):
+    """The field, once it is known to keep its bound."""
+    got = diffuse_sources(positions, times, coefficients, shape, sigma, tau, at=at, eps=eps, **keywords)
+    assert got.dtype == np.dtype(keywords.get("dtype", "float64"))
+    assert_bounded(got, positions, times, coefficients, shape, sigma, tau, at, eps)
+    return got
+
+
+def in_order(count, channels=None, seed=1):
+    """Sources as they happen: sorted by time."""
+    positions, times, coefficients = scatter(count, SHAPE, seed, channels)
+    return positions, np.sort(times), coefficients

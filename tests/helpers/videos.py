@@ -6,8 +6,12 @@ import warnings
 
 import cv2
 import numpy as np
+import pytest
 
 import vdcore
+
+only_opencv = pytest.mark.usefixtures("without_pyav")
+each_backend = pytest.mark.usefixtures("backend")
 
 
 def make_frames(count=8, shape=(48, 64, 3), seed=1):

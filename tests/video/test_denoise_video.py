@@ -72,6 +72,14 @@ def test_automatic(tmp_path, clip, scene):
     assert psnr(read_video(report.path), clean) > psnr(noisy, clean) + 9
 
 
+def test_stack_of_arrays_is_estimated_before_it_is_filtered(tmp_path, scene):
+    np.save(tmp_path / "in.npy", scene[1][..., ::-1])
+    report = vdcore.denoise_video(tmp_path / "in.npy", tmp_path / "out.npy")
+    found = vdcore.estimate_noise(scene[1][..., ::-1])
+    np.testing.assert_array_equal(report.noise.sigma, found.sigma)
+    np.testing.assert_array_equal(np.load(report.path), vdcore.denoise(scene[1][..., ::-1], found))
+
+
 @each_backend
 def test_grey(tmp_path, scene):
     frames = scene[1][..., 0].copy()

@@ -148,9 +148,9 @@ def test_lossless_quality_of_a_source_that_has_none(folder):
         (".ts", {}, "h264"),
         (".mxf", {"codec": "prores"}, "prores"),
         (".mkv", {"codec": "mpeg2video"}, "mpeg2video"),
-        (".mp4", {"codec": "hevc", "preset": "ultrafast"}, "hevc"),
-        (".mkv", {"codec": "av1", "preset": "12"}, "av1"),
-        (".webm", {"codec": "vp9", "preset": "realtime"}, "vp9"),
+        (".mp4", {"codec": "hevc", "encoder_preset": "ultrafast"}, "hevc"),
+        (".mkv", {"codec": "av1", "encoder_preset": "12"}, "av1"),
+        (".webm", {"codec": "vp9", "encoder_preset": "realtime"}, "vp9"),
         (".webm", {"codec": "vp8"}, "vp8"),
         (".avi", {"codec": "XVID"}, "mpeg4"),
         (".avi", {"codec": "mjpeg", "quality": 5}, "mjpeg"),
@@ -218,7 +218,7 @@ def test_bitrate(tmp_path):
 
 def test_preset(clip, tmp_path):
     for preset in ("ultrafast", "slow"):
-        diffuse(clip, tmp_path / f"{preset}.mp4", codec="h264", preset=preset)
+        diffuse(clip, tmp_path / f"{preset}.mp4", codec="h264", encoder_preset=preset)
     assert raws(tmp_path / "ultrafast.mp4") != raws(tmp_path / "slow.mp4")
 
 
@@ -280,8 +280,8 @@ def test_the_tag_of_hevc_is_kept(tmp_path):
             "^quality='lossless' is not known to the encoder",
         ),
         ("out.avi", {"codec": "mpeg4", "quality": "lossless"}, "^quality='lossless' is not known"),
-        ("out.mkv", {"preset": "slow"}, "^preset is not known to the encoder ffv1, got 'slow'"),
-        ("out.mp4", {"codec": "h264", "preset": "sluggish"}, "preset.*sluggish"),
+        ("out.mkv", {"encoder_preset": "slow"}, "^encoder_preset is unknown to the encoder ffv1, got 'slow'"),
+        ("out.mp4", {"codec": "h264", "encoder_preset": "sluggish"}, "preset.*sluggish"),
         ("out.mp4", {"bitrate": 0}, "^bitrate must be a whole number of bits per second > 0, got 0"),
         ("out.mp4", {"bitrate": -5}, "^bitrate must"),
         ("out.mp4", {"bitrate": 1.5}, "^bitrate must"),

@@ -68,7 +68,7 @@ def test_what_is_written_is_read(tmp_path):
 def test_read_frames_takes_the_backend(tmp_path):
     path = write_video(tmp_path / "a.avi", make_frames(2))
     with pytest.raises(ValueError, match="backend must be one of"):
-        list(video.read_frames(path, "magic"))
+        list(video.read_frames(path, backend="magic"))
     np.testing.assert_array_equal(list(video.read_frames(path, backend="opencv")), make_frames(2)[..., ::-1])
 
 

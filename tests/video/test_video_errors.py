@@ -144,7 +144,7 @@ def test_unknown_codec(tmp_path, clip, codec, name):
         ({"quality": 101, "codec": "MJPG"}, "from 1 to 100, got 101"),
         ({"quality": 2.5, "codec": "MJPG"}, "got 2.5"),
         ({"quality": "lossless", "codec": "MJPG"}, "got 'lossless'"),
-        ({"preset": "slow"}, "preset can be set with backend=\"pyav\" only, got 'slow'"),
+        ({"encoder_preset": "slow"}, "encoder_preset can be set with backend=\"pyav\" only, got 'slow'"),
         ({"bitrate": 10**6}, 'bitrate can be set with backend="pyav" only, got 1000000'),
     ],
 )
@@ -163,8 +163,11 @@ def test_quality(tmp_path, clip, keywords, match):
         ({"quality": "lossless", "codec": "mpeg4"}, "quality='lossless' is not known to the encoder mpeg4"),
         ({"quality": 5, "bitrate": 10**6, "codec": "h264"}, "bitrate and quality exclude each other"),
         ({"bitrate": 0}, "bitrate must be a whole number"),
-        ({"preset": "slow", "codec": "ffv1"}, "preset is not known to the encoder ffv1, got 'slow'"),
-        ({"preset": "leisurely", "codec": "h264"}, "leisurely"),
+        (
+            {"encoder_preset": "slow", "codec": "ffv1"},
+            "encoder_preset is unknown to the encoder ffv1, got 'slow'",
+        ),
+        ({"encoder_preset": "leisurely", "codec": "h264"}, "leisurely"),
     ],
     ids=str,
 )
@@ -249,8 +252,8 @@ def test_unknown_backend(tmp_path, clip):
         ({"region": np.ones((48, 63))}, "region"),
         ({"region": np.full((48, 64), 1.5)}, "region"),
         ({"region": np.full((48, 64), math.nan)}, "region"),
-        ({"sources": np.ones((48, 64, 2))}, "sources"),
-        ({"sources": [(0, 0, 5, 5)]}, "sources gives 1 regions, but there are more frames"),
+        ({"confidence": np.ones((48, 64, 2))}, "confidence"),
+        ({"confidence": [(0, 0, 5, 5)]}, "confidence gives 1 regions, but there are more frames"),
         ({"region": lambda index, seconds: np.ones((3, 3))}, "region"),
     ],
     ids=str,

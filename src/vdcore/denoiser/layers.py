@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Channels of a stream that are filtered together, by one filter of the C library (csrc/denoiser)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -17,38 +17,55 @@ from .samples import with_channel_axis
 Prior = tuple[Array | None, Flow | None, float]  # picture, flow, variance of its noise over the frame's
 
 
+Noise = tuple[float, float, float]  # standard deviation, gain and offset
+
+
 @dataclass
-class QueuedFrame:
-    """A frame that waits for its future; for each layer the result before it, and the flow there."""
+class Filter:
+    """A filter of the C library and the noise that it removes, which is fixed."""
 
-    samples: Array
-    priors: list[Array | None]
-    flows: list[Flow | None]
+    core: _core.Denoiser
+    noise: Noise
 
-    @property
-    def nbytes(self) -> int:
-        return sum(part.nbytes for part in (self.samples, *self.priors, *self.flows) if part is not None)
+    def copy(self) -> "Filter":
+        """Return an independent filter with the same state."""
+        return Filter(self.core.copy(), self.noise)
 
 
 @dataclass
 class Layer:
-    """Channels of the stream that are filtered together: a grey or a colour video, and its state.
+    """Channels of the stream that are filtered together: a grey or a colour video.
 
-    `noise` is its standard deviation, gain and offset. The filter of the C library has these fixed: with
-    others a new one takes over, and starts from the last result.
+    Attributes
+    ----------
+    part : slice
+        The channels.
+    preset, threads
+        See `Denoiser`.
+    noise : (float, float, float)
+        Standard deviation, gain and offset of the noise now. Where they change, a new filter takes over and
+        starts from the last result.
+    causal, late : Filter or None
+        The filter of each frame as it comes, and with lookahead that of the frames which are returned. None:
+        frames pass unchanged, or there was none yet.
+    shape : tuple of int
+        (H, W, C) of the last frame.
     """
 
     part: slice
     preset: Preset
     threads: int | None
-    noise: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    _causal: _core.Denoiser | None = None
-    _late: _core.Denoiser | None = None
-    _causal_noise: tuple[float, float, float] | None = None
-    _late_noise: tuple[float, float, float] | None = None
-    _shape: tuple[int, ...] = field(default=())
+    noise: Noise = (0.0, 0.0, 0.0)
+    causal: Filter | None = None
+    late: Filter | None = None
+    shape: tuple[int, ...] = ()
 
-    def noise_of(self, noise: NoiseEstimate) -> tuple[float, float, float]:
+    def copy(self) -> "Layer":
+        """Return an independent layer with the same state."""
+        causal, late = (None if f is None else f.copy() for f in (self.causal, self.late))
+        return replace(self, causal=causal, late=late)
+
+    def noise_of(self, noise: NoiseEstimate) -> Noise:
         """Standard deviation, gain and offset, means over the layer's channels."""
         sigma, gain, offset = (
             values if values.size == 1 else values[self.part]
@@ -62,18 +79,18 @@ class Layer:
     @property
     def has_result(self) -> bool:
         """Whether there is a last result that is not the frame itself."""
-        return self._causal is not None
+        return self.causal is not None
 
     @property
     def nbytes(self) -> int:
-        return sum(core.info()["state_bytes"] for core in (self._causal, self._late) if core is not None)
+        return sum(f.core.info()["state_bytes"] for f in (self.causal, self.late) if f is not None)
 
     def result(self) -> Array | None:
         """The last result as the next frame is compared with it, float32; None where there is none."""
-        if self._causal is None:
+        if self.causal is None:
             return None
-        result = np.empty(self._shape, np.float32)
-        self._causal.result(result)
+        result = np.empty(self.shape, np.float32)
+        self.causal.core.result(result)
         return result
 
     def channels_of(self, samples: Array) -> Array:
@@ -82,7 +99,7 @@ class Layer:
 
     def flow(self, samples: Array, other: Array | None) -> Flow | None:
         """From a frame to another one, or the last result; None where there is none, or nothing to follow."""
-        if self._causal is None:
+        if self.causal is None:
             return None
         frame = self.channels_of(samples)
         low, high = (0.0, 255.0) if frame.dtype == np.uint8 else (float(frame.min()), float(frame.max()))
@@ -91,37 +108,38 @@ class Layer:
         height, width = frame.shape[:2]
         half = self.preset == "fast"
         guides = np.empty((2, (height + 1) // 2, (width + 1) // 2) if half else (2, height, width), np.uint8)
-        self._causal.guide(frame, low, high, guides[0])
-        self._causal.guide(None if other is None else self.channels_of(other), low, high, guides[1])
+        self.causal.core.guide(frame, low, high, guides[0])
+        self.causal.core.guide(None if other is None else self.channels_of(other), low, high, guides[1])
         flow = optical_flow(guides[0], guides[1], self.preset)
         return resized_flow(flow, (height, width)) if half else flow
 
     def push(self, samples: Array, out: Array, flow: Flow | None) -> None:
         """Take the next frame and write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
-        self._shape = frame.shape
+        self.shape = frame.shape
         if self.noise[0] == 0:
-            self._causal = self._late = None
+            self.causal = self.late = None
             np.copyto(target, frame, casting="same_kind")
             return
         prior: Prior = (None, flow, 0.0)
-        if self._causal is None or self._causal_noise != self.noise:
+        if self.causal is None or self.causal.noise != self.noise:
             prior = (self.result(), flow, 0.0)
-            self._causal, self._causal_noise = self._new(1), self.noise
-        self._causal.push(frame, target, (prior,))
+            self.causal = self._new_filter(1)
+        self.causal.core.push(frame, target, (prior,))
 
-    def push_late(self, samples: Array, out: Array, priors: list[Prior], most: int) -> None:
+    def push_late(self, samples: Array, out: Array, priors: list[Prior], max_priors: int) -> None:
         """Take the next frame, its last result and frames of its future; write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
         if self.noise[0] == 0:
             np.copyto(target, frame, casting="same_kind")
             return
-        if self._late is None or self._late_noise != self.noise:
-            self._late, self._late_noise = self._new(most), self.noise
-        self._late.push(frame, target, priors)
+        if self.late is None or self.late.noise != self.noise:
+            self.late = self._new_filter(max_priors)
+        self.late.core.push(frame, target, priors)
 
-    def _new(self, priors: int) -> _core.Denoiser:
+    def _new_filter(self, priors: int) -> Filter:
         sigma, gain, offset = self.noise
-        return _core.Denoiser(
+        core = _core.Denoiser(
             sigma, gain=gain, offset=offset, preset=self.preset, priors=priors, threads=self.threads
         )
+        return Filter(core, self.noise)

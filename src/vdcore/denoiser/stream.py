@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stream object `Denoiser`: noise level, motion and priors of every frame."""
+"""The stream object `Denoiser`: arguments, states, one thread at a time."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from vdcore._arrays import Array, as_frame, as_output
 from vdcore.motion import Flow, Motion, checked_flow
 from vdcore.noise import NoiseEstimate
 
-from .layers import Layer, QueuedFrame
-from .parameters import DenoiserInfo, Preset, Strength, denoiser_parameters
-from .samples import MAX_CHANNELS, channel_count, check_samples, colour_count, converted, layer_channels
-from .tracking import NoiseTracker
+from .parameters import DenoiserInfo, DenoiserParameters, Preset, Strength, denoiser_parameters
+from .process import Process, new_process
+from .samples import check_samples, colour_count
+from .states import read_state, write_state
 
 
 class Denoiser:
@@ -97,18 +95,11 @@ class Denoiser:
         lookahead: int = 0,
         threads: int | None = None,
     ) -> None:
-        self.parameters = denoiser_parameters(strength, preset, motion, lookahead, threads)
+        self.parameters: DenoiserParameters = denoiser_parameters(
+            strength, preset, motion, lookahead, threads
+        )
         self._busy = Lock()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._frames = 0
-        self._shape: tuple[int, ...] = ()  # of the stream, () before the first frame
-        self._dtype = np.dtype(np.uint8)
-        self._tracker = NoiseTracker(self.parameters.strength)
-        self._layers: list[Layer] = []
-        self._last: Array | None = None  # the last result, for a callable
-        self._queue: deque[QueuedFrame] = deque()
+        self._process = new_process(self.parameters)
 
     def __call__(
         self,
@@ -154,12 +145,13 @@ class Denoiser:
             samples = as_frame(frame)
             self._check(samples)
             result = as_output(out, dtype, samples.shape, samples.dtype, True)
-            if not self._take(samples, result, flow):
+            given = _given_flows(flow, self._process.flow_count, samples.shape)
+            if not self._process.take(samples, result, given):
                 return None
             return result if out is None else out
 
     def flush(
-        self, out: Any = None, *, flow: object = None, dtype: npt.DTypeLike | None = None
+        self, *, out: Any = None, flow: object = None, dtype: npt.DTypeLike | None = None
     ) -> Iterator[Array]:
         """Yield the frames still in the lookahead queue, one by one.
 
@@ -178,11 +170,12 @@ class Denoiser:
         ndarray
             The next frame; `out` itself if it was given.
         """
-        while self._queue:
+        while self._process.queue:
             with self._alone():
-                result = as_output(out, dtype, self._shape, self._dtype, True)
-                given = _given_flows(flow, len(self._queue) - 1, self._shape)
-                self._finish(self._future_flows(given), result)
+                process = self._process
+                result = as_output(out, dtype, process.shape, process.dtype, True)
+                given = _given_flows(flow, len(process.queue) - 1, process.shape)
+                process.finish(process.find_future_flows(given), result)
                 flow = None
             yield result if out is None else out
 
@@ -216,33 +209,119 @@ class Denoiser:
         >>> y, u = luma(y, flow=flows), chroma(u, flow=[halve(flow) for flow in flows])
         """
         with self._alone():
+            process = self._process
             if frame is None:
-                found = self._future_flows([None] * (len(self._queue) - 1)) if self._queue else []
+                found = process.find_future_flows([None] * (len(process.queue) - 1)) if process.queue else []
             else:
                 samples = as_frame(frame)
                 self._check(samples)
-                found = self._all_flows(samples, [None] * self._flow_count())
+                found = process.find_flows(samples, [None] * process.flow_count)
             return [flows[0] if flows else None for flows in found]
 
     def reset(self) -> None:
         """Forget every frame, the shape, the dtype and the noise; keep the parameters."""
         with self._alone():
-            self._forget()
+            self._process = new_process(self.parameters)
+
+    def copy(self) -> Self:
+        """Return an independent denoiser with the same parameters and state."""
+        with self._alone():
+            return self._with(self._process.copy())
+
+    def state(self) -> bytes:
+        """Return the parameters and the complete state as bytes.
+
+        Returns
+        -------
+        bytes
+            For `restore` or `from_state`, in this or another process with the same version of vdcore and the
+            same byte order. A callable given as `motion` is not included.
+
+        Raises
+        ------
+        RuntimeError
+            Another thread is using this denoiser.
+        """
+        with self._alone():
+            return write_state(self._process)
+
+    def restore(self, state: bytes) -> None:
+        """Resume from a saved state, with its parameters; `threads` and a callable `motion` stay.
+
+        Parameters
+        ----------
+        state : bytes
+            What `state` returned.
+
+        Raises
+        ------
+        ValueError
+            The state is damaged, cut short or of another version. This denoiser is then as before.
+        RuntimeError
+            Another thread is using this denoiser.
+        """
+        process = read_state(state, self.parameters.threads, self.parameters.motion)
+        with self._alone():
+            self.parameters, self._process = process.parameters, process
+
+    @classmethod
+    def from_state(cls, state: bytes, threads: int | None = None, motion: Motion | None = None) -> Self:
+        """Return a new denoiser that resumes from a saved state.
+
+        Parameters
+        ----------
+        state : bytes
+            What `state` returned, perhaps in another process.
+        threads : int or None, optional
+            As for `Denoiser`.
+        motion : callable, optional
+            The `motion` of the saved denoiser, if that was a callable.
+
+        Returns
+        -------
+        Denoiser
+
+        Raises
+        ------
+        ValueError
+            The state is damaged, cut short or of another version, or `motion` is missing.
+
+        Notes
+        -----
+        A checksum finds damage, but not forgery. A forged state cannot corrupt memory; it can hold any
+        parameters, and so take much memory and time.
+        """
+        return cls._with(read_state(state, threads, motion))
+
+    @classmethod
+    def _with(cls, process: Process) -> Self:
+        denoiser = object.__new__(cls)
+        denoiser.parameters, denoiser._process, denoiser._busy = process.parameters, process, Lock()
+        return denoiser
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_state, (self.state(), self.parameters.threads, self.parameters.motion)
 
     @property
     def info(self) -> DenoiserInfo:
         """What the denoiser found and holds."""
-        height, width, *channels = self._shape or (0, 0, 0)
+        process = self._process
+        height, width, *channels = process.shape or (0, 0, 0)
         return DenoiserInfo(
-            noise=self._tracker.noise,
-            frames=self._frames,
-            pending=len(self._queue),
-            state_bytes=sum(layer.nbytes for layer in self._layers)
-            + sum(queued.nbytes for queued in self._queue),
+            noise=process.tracker.noise,
+            frames=process.frames,
+            pending=len(process.queue),
+            state_bytes=process.nbytes,
             height=height,
             width=width,
             channels=channels[0] if channels else 1,
-            dtype=self._dtype.name if self._shape else None,
+            dtype=process.dtype.name if process.shape else None,
         )
 
     def __repr__(self) -> str:
@@ -260,9 +339,10 @@ class Denoiser:
 
     def _check(self, samples: Array) -> None:
         """Refuse a frame that does not belong to the stream."""
-        if self._shape and (samples.shape != self._shape or samples.dtype != self._dtype):
-            raise (ValueError if samples.shape != self._shape else TypeError)(
-                f"frame must be {self._shape} {self._dtype} like the frames before it,"
+        shape, dtype = self._process.shape, self._process.dtype
+        if shape and (samples.shape != shape or samples.dtype != dtype):
+            raise (ValueError if samples.shape != shape else TypeError)(
+                f"frame must be {shape} {dtype} like the frames before it,"
                 f" got {samples.shape} {samples.dtype}"
             )
         check_samples(samples, "frame")
@@ -272,95 +352,6 @@ class Denoiser:
                 f"strength must be a NoiseEstimate of 1 or {colours} channels for frames of"
                 f" shape {samples.shape}, got {strength.sigma.size}"
             )
-
-    # ---- one frame
-
-    def _take(self, samples: Array, result: Array, flow: object) -> bool:
-        """Take a frame; whether result was written."""
-        given = _given_flows(flow, self._flow_count(), samples.shape)
-        if self.parameters.lookahead:  # the caller may reuse the arrays
-            given = [None if flow is None else flow.copy() for flow in given]
-        if not self._frames:
-            self._tracker = NoiseTracker(self.parameters.strength)
-            self._layers = [
-                Layer(part, self.parameters.preset, self.parameters.threads)
-                for part in layer_channels(samples.shape)
-            ]
-        flows, *future_flows = self._all_flows(samples, given)  # before anything changes: motion may raise
-        noise = self._tracker.update(
-            samples, lambda estimate: np.array([layer.noise_of(estimate)[0] for layer in self._layers])
-        )
-        for layer in self._layers:
-            layer.noise = layer.noise_of(noise)
-
-        lookahead = self.parameters.lookahead
-        whole = len(self._layers) == 1 and colour_count(samples.shape) == channel_count(samples.shape)
-        if lookahead or (not whole and np.may_share_memory(samples, result)):
-            samples = samples.copy()
-        causal = np.empty_like(samples) if lookahead else result
-        priors = [layer.result() for layer in self._layers] if lookahead else []
-        for layer, layer_flow in zip(self._layers, flows, strict=True):
-            layer.push(samples, causal, layer_flow)
-        if not whole and channel_count(samples.shape) == MAX_CHANNELS:
-            causal[..., 3] = samples[..., 3]
-        if callable(self.parameters.motion):
-            self._last = converted(causal, samples.dtype)
-        self._shape, self._dtype = samples.shape, samples.dtype
-        self._frames += 1
-        if not lookahead:
-            return True
-        ready = len(self._queue) == lookahead
-        self._queue.append(QueuedFrame(samples, priors, flows))
-        if ready:
-            self._finish(future_flows, result)
-        return ready
-
-    def _flow_count(self) -> int:
-        """Flows that the next call follows."""
-        lookahead = self.parameters.lookahead
-        return 1 + (lookahead if len(self._queue) == lookahead else 0)
-
-    def _all_flows(self, samples: Array, given: Sequence[Flow | None]) -> list[list[Flow | None]]:
-        """From a frame to the last result, then from the oldest frame of the queue, if it is full, to each
-        later one up to this; for each layer. What is given is not searched for."""
-        flows = [self._flows(samples, None, given[0])]
-        return flows if len(given) == 1 else flows + self._future_flows(given[1:], samples)
-
-    def _future_flows(self, given: Sequence[Flow | None], *more: Array) -> list[list[Flow | None]]:
-        """From the oldest frame of the queue to each later one, and to `more`; for each layer."""
-        frames = [*(queued.samples for queued in self._queue), *more]
-        return [self._flows(frames[0], other, flow) for other, flow in zip(frames[1:], given, strict=True)]
-
-    def _flows(self, samples: Array, other: Array | None, given: Flow | None) -> list[Flow | None]:
-        """From a frame to another one, None for the last result; for each layer, None where nothing moves."""
-        motion, layers = self.parameters.motion, self._layers
-        if given is not None:
-            return [given] * len(layers)
-        if motion is None or not any(layer.has_result for layer in layers):
-            return [None] * len(layers)
-        if motion == "flow":
-            return [layer.flow(samples, other) for layer in layers]
-        assert callable(motion)
-        target = self._last if other is None else other
-        assert target is not None
-        flow = checked_flow(motion(samples, target), samples.shape[:2])
-        return [flow.copy() if self.parameters.lookahead else flow] * len(
-            layers
-        )  # motion may reuse its array
-
-    def _finish(self, flows: list[list[Flow | None]], result: Array) -> None:
-        """Filter the oldest frame of the queue, together with the later ones."""
-        queued, *later = self._queue
-        for i, layer in enumerate(self._layers):
-            priors = [(queued.priors[i], queued.flows[i], 0.0)]
-            priors += [
-                (layer.channels_of(future.samples), future_flows[i], 1.0)
-                for future, future_flows in zip(later, flows, strict=True)
-            ]
-            layer.push_late(queued.samples, result, priors, 1 + self.parameters.lookahead)
-        if channel_count(queued.samples.shape) == MAX_CHANNELS:
-            result[..., 3] = queued.samples[..., 3]
-        self._queue.popleft()
 
 
 def _given_flows(flow: object, count: int, shape: tuple[int, ...]) -> list[Flow | None]:

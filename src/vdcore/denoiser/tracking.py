@@ -34,6 +34,12 @@ class NoiseTracker:
         self.noise: NoiseEstimate | None = None
         self.estimator = Estimator()
 
+    def copy(self) -> "NoiseTracker":
+        """Return an independent tracker with the same memory."""
+        twin = NoiseTracker(self._strength)
+        twin.noise, twin.estimator = self.noise, self.estimator.copy()
+        return twin
+
     def update(self, samples: Array, levels: Levels) -> NoiseEstimate:
         """Take the next frame and return the noise to assume from it on."""
         self.noise = self._assumed(samples, levels)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`diffuse` for arrays of frames and `diffuse_frame` for one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -21,45 +21,34 @@ from vdcore._arrays import (
     is_in_place,
     per_frame,
 )
+from vdcore._options import accepts
 from vdcore._regions import Region, frame_range, resolve_region, time_stamps
-from vdcore.motion import Motion
 
-from .parameters import Boundary, Dither, Sigma, TimeUnit, filter_parameters
+from .parameters import FilterOptions, Sigma, SpatialOptions, filter_parameters
 from .stream import Diffuser, new_core
 
 if TYPE_CHECKING:
-    from vdcore.noise import NoiseEstimate
+    pass
 
 _BATCH = 16  # frames per call in `diffuse`, few enough for Ctrl-C
 
 
+@accepts(FilterOptions, filter_parameters)
 def diffuse(
     frames: object,
     sigma: Sigma,
     tau: float,
     *,
-    model: str | models.Model = "gaussian",
-    normalize: bool = True,
-    boundary: Boundary = "renormalize",
-    cval: float = 0.0,
-    truncate: float = 4.0,
-    fill: float | None = None,
-    lookahead: int = 0,
-    tolerance: float | None = None,
-    time_unit: TimeUnit = "frames",
-    threads: int | None = None,
-    dither: Dither | None = None,
-    motion: Motion | None = None,
-    gate: "float | NoiseEstimate | None" = None,
     times: object = None,
     region: Region = None,
-    sources: Region = None,
+    confidence: Region = None,
     coefficients: object = None,
     start: float | None = None,
     stop: float | None = None,
     channel_axis: int | None = None,
     dtype: npt.DTypeLike | None = None,
     out: Any = None,
+    **options: Unpack[FilterOptions],
 ) -> Array:
     r"""Filter a video in memory by spatio-temporal diffusion.
 
@@ -89,8 +78,8 @@ def diffuse(
         mask of shape (H, W): bool, float in [0, 1] or uint8 where 255 is 1, blended at soft edges; a callable
         of (index, time) that returns one of those, or None for everywhere; or an iterable or an array of
         shape (T, H, W) that gives one per frame.
-    sources : the same forms, optional
-        Which samples send out information, and how much they count: the confidence m.
+    confidence : the same forms, optional
+        The weight of each pixel as a source, m in [0, 1]; 0 = missing, filled in from its neighbours.
     coefficients : array_like, shape (H, W), (T, H, W) or that of `frames`, optional
         In raw mode (``normalize=False``), a factor of any sign for every sample, float32 or float64.
     start, stop : float, optional
@@ -127,23 +116,7 @@ def diffuse(
     --------
     >>> smooth = vdcore.diffuse(video, sigma=1.5, tau=3)
     """
-    parameters = filter_parameters(
-        sigma,
-        tau,
-        model=model,
-        normalize=normalize,
-        boundary=boundary,
-        cval=cval,
-        truncate=truncate,
-        fill=fill,
-        lookahead=lookahead,
-        tolerance=tolerance,
-        time_unit=time_unit,
-        threads=threads,
-        dither=dither,
-        motion=motion,
-        gate=gate,
-    )
+    parameters = filter_parameters(sigma, tau, **options)
     given = as_frames(frames)
     axis = channels_last(given, channel_axis)
     source = as_video(given, axis)
@@ -159,15 +132,15 @@ def diffuse(
     factors = per_frame(coefficients, "coefficients", source, target, as_factors)
 
     count, height, width = source.shape[:3]
-    stamps = time_stamps(times, count, time_unit)
+    stamps = time_stamps(times, count, parameters.time_unit)
     steps = np.diff(stamps, prepend=stamps[0])
-    inside = frame_range(start, stop, time_unit)
+    inside = frame_range(start, stop, parameters.time_unit)
     chosen = [i for i in range(count) if inside.contains(i, stamps[i])]
     first, last = (chosen[0], chosen[-1] + 1) if chosen else (0, 0)
     for outside in (slice(0, first), slice(last, count)):
         np.copyto(target[outside], source[outside], casting="same_kind")
 
-    weights_at = resolve_region(apart(sources, result), height, width, "sources")
+    weights_at = resolve_region(apart(confidence, result), height, width, "confidence")
     region_at = resolve_region(apart(region, result), height, width)
 
     def blend(index: int, original: Array) -> None:
@@ -189,7 +162,7 @@ def diffuse(
             inputs,
             target[reached],
             steps[batch],
-            None if sources is None else [weights_at(i, float(stamps[i])) for i in range(begin, end)],
+            None if confidence is None else [weights_at(i, float(stamps[i])) for i in range(begin, end)],
             None if factors is None else factors[batch],
         )
         for index, original in enumerate(originals[:written], ready):
@@ -202,24 +175,17 @@ def diffuse(
     return result if out is None else out
 
 
+@accepts(SpatialOptions, filter_parameters)
 def diffuse_frame(
     frame: object,
     sigma: Sigma,
     *,
-    model: str | models.Model = "gaussian",
-    normalize: bool = True,
-    boundary: Boundary = "renormalize",
-    cval: float = 0.0,
-    truncate: float = 4.0,
-    fill: float | None = None,
-    tolerance: float | None = None,
-    threads: int | None = None,
-    dither: Dither | None = None,
     confidence: object = None,
     coefficients: object = None,
     channel_axis: int | None = None,
     dtype: npt.DTypeLike | None = None,
     out: Any = None,
+    **options: Unpack[SpatialOptions],
 ) -> Array:
     r"""Smooth one frame in space: the normalized convolution with a Gaussian.
 
@@ -249,19 +215,7 @@ def diffuse_frame(
     ----------
     .. [1] H. Knutsson and C.-F. Westin, "Normalized and differential convolution", CVPR 1993.
     """
-    diffuser = Diffuser(
-        sigma,
-        0,
-        model=model,
-        normalize=normalize,
-        boundary=boundary,
-        cval=cval,
-        truncate=truncate,
-        fill=fill,
-        tolerance=tolerance,
-        threads=threads,
-        dither=dither,
-    )
+    diffuser = Diffuser(sigma, 0, **options)
     given = as_frame(frame)
     if channel_axis is None and given.ndim == 3:
         raise ValueError(f"channel_axis must be given for a frame of three axes, got shape {given.shape}")

@@ -2,16 +2,14 @@
 """Parameters of the diffusion filter, checked."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from vdcore import _core, models
 from vdcore._checks import MAX_THREADS, choice, flag, integer, number
 from vdcore.motion import Motion
-
-if TYPE_CHECKING:
-    from vdcore.noise import NoiseEstimate
+from vdcore.noise import NoiseEstimate
 
 Sigma = float | tuple[float, float]
 Boundary = Literal["renormalize", "reflect", "nearest", "constant"]
@@ -38,8 +36,31 @@ class FilterParameters:
     time_unit: str
     threads: int | None
     dither: str | None
-    motion: Motion | None = None
-    gate: "float | NoiseEstimate | None" = None
+    motion: Motion | None
+    gate: float | NoiseEstimate | None
+
+
+class SpatialOptions(TypedDict, total=False):
+    """Keyword options of `vdcore.diffuse_frame`: those of the filter that need no time."""
+
+    model: str | models.Model
+    normalize: bool
+    boundary: Boundary
+    cval: float
+    truncate: float
+    fill: float | None
+    tolerance: float | None
+    threads: int | None
+    dither: Dither | None
+
+
+class FilterOptions(SpatialOptions, total=False):
+    """Keyword options of the filter, see `Diffuser`."""
+
+    lookahead: int
+    time_unit: TimeUnit
+    motion: Motion | None
+    gate: float | NoiseEstimate | None
 
 
 def filter_parameters(
@@ -58,7 +79,7 @@ def filter_parameters(
     threads: int | None = None,
     dither: Dither | None = None,
     motion: Motion | None = None,
-    gate: "float | NoiseEstimate | None" = None,
+    gate: float | NoiseEstimate | None = None,
 ) -> FilterParameters:
     """Return the parameters, checked; see `Diffuser` for what they mean.
 
@@ -101,9 +122,7 @@ def filter_parameters(
     )
 
 
-def _gate(gate: object) -> "float | NoiseEstimate":
-    from vdcore.noise import NoiseEstimate
-
+def _gate(gate: object) -> float | NoiseEstimate:
     if isinstance(gate, NoiseEstimate):
         return gate
     return number(gate, "gate, unless a NoiseEstimate,", 0, strict=True)

@@ -3,7 +3,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +22,13 @@ from vdcore._arrays import (
     per_frame,
 )
 from vdcore._checks import number
+from vdcore._options import accepts
 from vdcore.motion import Motion
 
-from .parameters import USUAL_STEP, Boundary, Dither, FilterParameters, Sigma, TimeUnit, filter_parameters
+from .parameters import USUAL_STEP, FilterOptions, FilterParameters, Sigma, filter_parameters
 from .states import read_state, write_state
 
 if TYPE_CHECKING:
-    from vdcore.noise import NoiseEstimate
     from vdcore.recursion import Recursion
 
 
@@ -187,42 +188,9 @@ class Diffuser:
     ...     show(diffuser(frame))
     """
 
-    def __init__(
-        self,
-        sigma: Sigma,
-        tau: float,
-        *,
-        model: str | models.Model = "gaussian",
-        normalize: bool = True,
-        boundary: Boundary = "renormalize",
-        cval: float = 0.0,
-        truncate: float = 4.0,
-        fill: float | None = None,
-        lookahead: int = 0,
-        tolerance: float | None = None,
-        time_unit: TimeUnit = "frames",
-        threads: int | None = None,
-        dither: Dither | None = None,
-        motion: Motion | None = None,
-        gate: "float | NoiseEstimate | None" = None,
-    ) -> None:
-        parameters = filter_parameters(
-            sigma,
-            tau,
-            model=model,
-            normalize=normalize,
-            boundary=boundary,
-            cval=cval,
-            truncate=truncate,
-            fill=fill,
-            lookahead=lookahead,
-            tolerance=tolerance,
-            time_unit=time_unit,
-            threads=threads,
-            dither=dither,
-            motion=motion,
-            gate=gate,
-        )
+    @accepts(FilterOptions, filter_parameters)
+    def __init__(self, sigma: Sigma, tau: float, **options: Unpack[FilterOptions]) -> None:
+        parameters = filter_parameters(sigma, tau, **options)
         self._adopt(parameters, new_core(parameters), None)
 
     def _adopt(
@@ -354,7 +322,7 @@ class Diffuser:
             raise ValueError(f"dt must be a number or one per frame, got {len(dt)} for {count} frames")
         return [number(step, "dt", 0) for step in dt]
 
-    def flush(self, out: Any = None, *, dtype: npt.DTypeLike | None = None) -> Iterator[Array]:
+    def flush(self, *, out: Any = None, dtype: npt.DTypeLike | None = None) -> Iterator[Array]:
         """Yield the frames still in the lookahead queue, one by one.
 
         Parameters
@@ -433,7 +401,7 @@ class Diffuser:
         self._adopt(parameters, core, ndim)
 
     @classmethod
-    def from_state(cls, state: bytes, threads: int | None = None, motion: Motion | None = None) -> Self:
+    def from_state(cls, state: bytes, *, threads: int | None = None, motion: Motion | None = None) -> Self:
         """Return a new diffuser that resumes from a saved state.
 
         Parameters
@@ -470,7 +438,10 @@ class Diffuser:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_state, (self.state(), self.parameters.threads, self.parameters.motion)
+        resume = partial(
+            type(self).from_state, threads=self.parameters.threads, motion=self.parameters.motion
+        )
+        return resume, (self.state(),)
 
     def __repr__(self) -> str:
         values = asdict(self.parameters) | {"model": self.parameters.model}

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from vdcore._arrays import Array
 from vdcore._checks import flag, integer, number
 from vdcore._files import StrPath, new_file
+from vdcore._pictures import resize_area
 from vdcore.video.progress import progress_bar
 
 from .frames import Source, Thinning, pairs, warn_of_lengths
@@ -249,14 +250,11 @@ def _spread(kept: list[int], ideal: list[int], needed: int) -> tuple[int, ...]:
 
 def scaled_down(frame: Array, side: int) -> Array:
     """Return the frame with its longer side at most `side` pixels, averaged over areas; never a view."""
-    import cv2
-
     height, width = frame.shape[:2]
     scale = min(1.0, side / max(height, width))
     if scale == 1:
         return frame.copy()
-    size = max(1, round(scale * width)), max(1, round(scale * height))
-    return cv2.resize(np.ascontiguousarray(frame), size, interpolation=cv2.INTER_AREA)
+    return resize_area(frame, (max(1, round(scale * height)), max(1, round(scale * width))))
 
 
 def _pictures(a: Array, b: Array, gain: float) -> tuple[Array, Array, Array]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore._arrays import Array
+from vdcore._pictures import blur
 
 Floats = npt.NDArray[np.float64]
 _WINDOW, _SIGMA = 11, 1.5  # pixels
@@ -59,14 +60,13 @@ def decibels(squared_error: float) -> float:
 
 def _similarity(a: Floats, b: Floats) -> Floats:
     """The structural similarity at every place of the window."""
-    import cv2
 
-    def blur(values: Floats) -> Any:
-        return cv2.GaussianBlur(values, (_WINDOW, _WINDOW), _SIGMA, borderType=cv2.BORDER_REFLECT)
+    def mean(values: Floats) -> Array:
+        return blur(values, _WINDOW, _SIGMA)
 
-    mean_a, mean_b = blur(a), blur(b)
+    mean_a, mean_b = mean(a), mean(b)
     product, squares = mean_a * mean_b, mean_a * mean_a + mean_b * mean_b
-    covariance, variances = blur(a * b) - product, blur(a * a + b * b) - squares
+    covariance, variances = mean(a * b) - product, mean(a * a + b * b) - squares
     similarity = (2 * product + _C1) * (2 * covariance + _C2) / ((squares + _C1) * (variances + _C2))
     edge = _WINDOW // 2
     result: Floats = similarity[tuple(slice(edge, -edge) if s >= _WINDOW else slice(None) for s in a.shape)]

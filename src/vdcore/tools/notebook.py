@@ -7,11 +7,12 @@ import secrets
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from math import inf
-from typing import Any
+from typing import Literal
 
 from vdcore._arrays import Array
 from vdcore._checks import integer
 from vdcore._files import StrPath, new_file
+from vdcore._pictures import encode
 
 from .compare import scaled_down
 from .frames import Source, Thinning, pairs, warn_of_lengths
@@ -23,7 +24,6 @@ MAX_FRAMES = 40
 _WIDTH = 800  # pixels, the most by default
 _SMALL = 320  # pixels: narrower frames are enlarged by a whole factor
 _LOSSLESS = 1 << 14  # pixels: frames up to here are PNG, larger ones JPEG
-_JPEG_QUALITY = 95
 
 
 def show(
@@ -186,19 +186,10 @@ def _frames(a: Source, b: Source | None) -> Iterator[tuple[Array, ...]]:
 
 def _data_url(frame: Array, width: int) -> str:
     """A frame, at most `width` pixels wide, as the URL of an image."""
-    import cv2
-
     height, columns = frame.shape[:2]
-    image: Any = scaled_down(to_8_bits(frame), max(1, round(max(height, columns) * min(1, width / columns))))
-    if image.ndim == 3:
-        image = image[..., ::-1]
-    if height * columns <= _LOSSLESS:
-        kind, encoded = "png", cv2.imencode(".png", image)[1]
-    else:
-        settings = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-        settings += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-        kind, encoded = "jpeg", cv2.imencode(".jpg", image, settings)[1]
-    return f"data:image/{kind};base64,{b64encode(encoded.tobytes()).decode()}"
+    image = scaled_down(to_8_bits(frame), max(1, round(max(height, columns) * min(1, width / columns))))
+    kind: Literal["png", "jpeg"] = "png" if height * columns <= _LOSSLESS else "jpeg"
+    return f"data:image/{kind};base64,{b64encode(encode(image, kind)).decode()}"
 
 
 def _fill(template: str, texts: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy.typing as npt
 
@@ -13,13 +13,13 @@ from vdcore import models
 from vdcore._checks import choice, number
 from vdcore._core import build_info
 from vdcore._files import StrPath
+from vdcore._options import accepts
 from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, resolve_region
 from vdcore.denoiser import Preset, Strength, denoiser_parameters
-from vdcore.diffuser.parameters import Boundary, Dither, Sigma, TimeUnit, filter_parameters
+from vdcore.diffuser.parameters import FilterOptions, Sigma, TimeUnit, filter_parameters
 from vdcore.motion import Motion
-from vdcore.noise import NoiseEstimate
 
-from .engine import VideoReport, filter_video, quiet_backend
+from .engine import FileOptions, VideoReport, filter_video, quiet_backend
 from .filters.denoising import DenoisingFilter, noise_of_planes
 from .filters.diffusion import DiffusionFilter
 from .filters.regions import PlaneRegions
@@ -29,7 +29,7 @@ from .opening import Source, is_rewindable, open_reader, resolve_backend
 from .pipeline import Filter, PassThrough, Reader
 
 
-def read_info(path: Source, backend: str = "auto") -> VideoInfo:
+def read_info(path: Source, *, backend: str = "auto") -> VideoInfo:
     """Read what a video holds.
 
     Parameters
@@ -54,7 +54,7 @@ def read_info(path: Source, backend: str = "auto") -> VideoInfo:
         return reader.info
 
 
-def read_frames(path: Source, backend: str = "auto") -> Iterator[npt.NDArray[Any]]:
+def read_frames(path: Source, *, backend: str = "auto") -> Iterator[npt.NDArray[Any]]:
     """Decode a video frame by frame.
 
     Parameters
@@ -80,37 +80,34 @@ def read_frames(path: Source, backend: str = "auto") -> Iterator[npt.NDArray[Any
             yield reader.picture(frame)
 
 
+class DiffusionOptions(FilterOptions, FileOptions, total=False):
+    """Keyword options of `diffuse_video`."""
+
+
+class WritingOptions(TypedDict, total=False):
+    """Keyword options of `write_frames`."""
+
+    backend: str
+    codec: str | None
+    quality: Quality | None
+    encoder_preset: str | None
+    bitrate: int | None
+    progress: bool
+
+
+@accepts(DiffusionOptions, filter_parameters, filter_video)
 def diffuse_video(
     path: Source,
     out: StrPath,
     sigma: Sigma,
     tau: float,
     *,
-    model: str | models.Model = "gaussian",
-    normalize: bool = True,
-    boundary: Boundary = "renormalize",
-    cval: float = 0.0,
-    truncate: float = 4.0,
-    fill: float | None = None,
-    lookahead: int = 0,
-    tolerance: float | None = None,
-    time_unit: TimeUnit = "frames",
-    threads: int | None = None,
-    dither: Dither | None = None,
-    motion: Motion | None = None,
-    gate: float | NoiseEstimate | None = None,
     region: Region = None,
-    sources: Region = None,
+    confidence: Region = None,
     start: float | None = None,
     stop: float | None = None,
     gain: float | None = None,
-    backend: str = "auto",
-    codec: str | None = None,
-    quality: Quality | None = None,
-    preset: str | None = None,
-    bitrate: int | None = None,
-    fps: float | None = None,
-    progress: bool = False,
+    **options: Unpack[DiffusionOptions],
 ) -> VideoReport:
     r"""Filter a video file by spatio-temporal diffusion.
 
@@ -149,8 +146,8 @@ def diffuse_video(
         mask of shape (H, W): bool, float in [0, 1] or uint8 where 255 is 1, blended at soft edges; a callable
         of (index, seconds) that returns one of those, or None for everywhere; or an iterable that gives one
         per frame.
-    sources : the same forms, optional
-        Which samples send out information, and how much they count.
+    confidence : the same forms, optional
+        The weight of each pixel as a source, in [0, 1]; 0 = missing, filled in from its neighbours.
     start, stop : float, optional
         Only frames with start <= t < stop are filtered, in `time_unit`. The others pass through untouched and
         do not enter the state.
@@ -168,7 +165,7 @@ def diffuse_video(
         PyAV, in the encoder's measure: CRF of H.264 (0 to 51, 18 by default), HEVC (20), AV1 and VP9 (0 to
         63, 24); quantizer of MPEG-4 and MJPEG (1 to 31, 2). Less is better. OpenCV: from 1 to 100, for
         ``codec="MJPG"`` in .avi at a whole frame rate; more is better.
-    preset : str, optional
+    encoder_preset : str, optional
         PyAV: the encoder's own trade of speed for size, such as "slow" of H.264 or "8" of AV1.
     bitrate : int, optional
         PyAV: bits per second, instead of a quality.
@@ -211,57 +208,32 @@ def diffuse_video(
     >>> report = vdcore.diffuse_video("in.mp4", "out.mp4", sigma=1.5, tau=3)
     >>> print(report.frames, report.seconds)
     """
-    parameters: dict[str, Any] = {
-        "sigma": sigma,
-        "tau": tau,
-        "model": model,
-        "normalize": normalize,
-        "boundary": boundary,
-        "cval": cval,
-        "truncate": truncate,
-        "fill": fill,
-        "lookahead": lookahead,
-        "tolerance": tolerance,
-        "time_unit": time_unit,
-        "threads": _free_threads() if threads is None else threads,
-        "dither": dither,
-        "motion": motion,
-        "gate": gate,
-    }
-    checked = filter_parameters(**parameters)
-    frames = frame_range(start, stop, time_unit)
+    filter_options: Any = {n: v for n, v in options.items() if n in FilterOptions.__optional_keys__}
+    file_options: Any = {n: v for n, v in options.items() if n not in filter_options}
+    if filter_options.get("threads") is None:
+        filter_options["threads"] = _free_threads()
+    checked = filter_parameters(sigma, tau, **filter_options)
+    frames = frame_range(start, stop, checked.time_unit)
     if gain is not None:
         gain = number(gain, "gain")
-    if normalize and gain is not None:
+    if checked.normalize and gain is not None:
         raise ValueError(f"gain is for normalize=False only, got gain={gain!r} with normalize=True")
-    if not normalize and gain is None:
+    if not checked.normalize and gain is None:
         raise ValueError("normalize=False makes sums of any size: give gain= to write them to a video")
 
     def make_filter(info: VideoInfo) -> Filter:
         models.check_shape(checked.model, (info.height, info.width))
         return DiffusionFilter(
-            parameters,
+            vars(checked),
             info.planes,
             info.orientation,
             _regions(region, info),
-            _regions(sources, info, "sources"),
+            _regions(confidence, info, "confidence"),
             frames,
             gain,
         )
 
-    return filter_video(
-        path,
-        out,
-        make_filter,
-        backend=backend,
-        codec=codec,
-        quality=quality,
-        preset=preset,
-        bitrate=bitrate,
-        fps=fps,
-        progress=progress,
-        until=frames,
-    )
+    return filter_video(path, out, make_filter, until=frames, **file_options)
 
 
 def _regions(region: Region, info: VideoInfo, name: str = "region") -> PlaneRegions | None:
@@ -272,17 +244,12 @@ def _regions(region: Region, info: VideoInfo, name: str = "region") -> PlaneRegi
     return PlaneRegions(provider, info.planes, info.orientation)
 
 
+@accepts(WritingOptions, filter_video)
 def write_frames(
     out: StrPath,
     frames: Iterable[Any],
     fps: float,
-    *,
-    backend: str = "auto",
-    codec: str | None = None,
-    quality: Quality | None = None,
-    preset: str | None = None,
-    bitrate: int | None = None,
-    progress: bool = False,
+    **options: Unpack[WritingOptions],
 ) -> VideoReport:
     """Write frames to a video file; the counterpart of `read_frames`.
 
@@ -294,7 +261,7 @@ def write_frames(
         Grey, or red, green, blue and alpha. uint8; through PyAV uint16 too, over its full range.
     fps : float
         Frames per second.
-    backend, codec, quality, preset, bitrate, progress
+    backend, codec, quality, encoder_preset, bitrate, progress
         See `diffuse_video`.
 
     Returns
@@ -306,20 +273,10 @@ def write_frames(
     ValueError, TypeError, OSError
         See `diffuse_video`.
     """
-    return filter_video(
-        frames,
-        out,
-        lambda info: PassThrough(),
-        backend=backend,
-        codec=codec,
-        quality=quality,
-        preset=preset,
-        bitrate=bitrate,
-        fps=fps,
-        progress=progress,
-    )
+    return filter_video(frames, out, lambda info: PassThrough(), fps=fps, **options)
 
 
+@accepts(FileOptions, filter_video)
 def denoise_video(
     path: Source,
     out: StrPath,
@@ -333,13 +290,7 @@ def denoise_video(
     region: Region = None,
     start: float | None = None,
     stop: float | None = None,
-    backend: str = "auto",
-    codec: str | None = None,
-    quality: Quality | None = None,
-    encoder_preset: str | None = None,
-    bitrate: int | None = None,
-    fps: float | None = None,
-    progress: bool = False,
+    **options: Unpack[FileOptions],
 ) -> VideoReport:
     """Remove the noise of a video file; nothing needs to be set.
 
@@ -357,10 +308,8 @@ def denoise_video(
         more; of a pipe or a live stream, on the way.
     preset, motion, lookahead
         See `vdcore.Denoiser`. A callable is given what `diffuse_video` says.
-    time_unit, threads, region, start, stop, backend, codec, quality, bitrate, fps, progress
+    time_unit, threads, region, start, stop, backend, codec, quality, encoder_preset, bitrate, fps, progress
         See `diffuse_video`. `time_unit` is that of `start` and `stop`.
-    encoder_preset
-        `preset` of `diffuse_video`.
 
     Returns
     -------
@@ -396,24 +345,12 @@ def denoise_video(
         regions = _regions(region, info)
         noise = None
         if parameters.strength == "auto" and is_rewindable(info):
-            with closing(open_reader(path, info.backend)) as reader:
+            with closing(open_reader(path, options.get("backend", "auto"), options.get("fps"))) as reader:
                 noise = noise_of_planes((frame.planes for frame in _within(frames, reader)), info.planes)
         made.append(DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, frames))
         return made[0]
 
-    report = filter_video(
-        path,
-        out,
-        make_filter,
-        backend=backend,
-        codec=codec,
-        quality=quality,
-        preset=encoder_preset,
-        bitrate=bitrate,
-        fps=fps,
-        progress=progress,
-        until=frames,
-    )
+    report = filter_video(path, out, make_filter, until=frames, **options)
     return replace(report, noise=made[0].noise, preset=preset)
 
 

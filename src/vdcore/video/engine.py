@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import current_thread, main_thread
 from time import perf_counter
+from typing import TypedDict
 
 from vdcore._files import StrPath
 from vdcore._regions import FrameRange
@@ -87,6 +88,18 @@ class VideoReport:
     preset: str | None = None
 
 
+class FileOptions(TypedDict, total=False):
+    """Keyword options of everything that writes a video file, see `vdcore.diffuse_video`."""
+
+    backend: str
+    codec: str | None
+    quality: Quality | None
+    encoder_preset: str | None
+    bitrate: int | None
+    fps: float | None
+    progress: bool
+
+
 def filter_video(
     path: Source,
     out: StrPath,
@@ -95,7 +108,7 @@ def filter_video(
     backend: str = "auto",
     codec: str | None = None,
     quality: Quality | None = None,
-    preset: str | None = None,
+    encoder_preset: str | None = None,
     bitrate: int | None = None,
     fps: float | None = None,
     progress: bool = False,
@@ -105,7 +118,7 @@ def filter_video(
 
     Parameters
     ----------
-    path, out, backend, codec, quality, preset, bitrate, fps, progress
+    path, out, backend, codec, quality, encoder_preset, bitrate, fps, progress
         See `diffuse_video`.
     make_filter : callable
         Given the `VideoInfo` of the input, returns the `Filter` for its frames.
@@ -128,7 +141,7 @@ def filter_video(
     """
     begin = perf_counter()
     chosen = resolve_backend(backend)
-    encoding = Encoding(codec, quality, preset, bitrate)
+    encoding = Encoding(codec, quality, encoder_preset, bitrate)
     with quiet_backend(chosen), closing(open_reader(path, chosen, fps)) as reader, open_target(out) as target:
         info = reader.info
         place = Path(out)

@@ -73,6 +73,11 @@ class Plane:
     limited: bool = False
 
     @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self.shape[0], self.shape[1]
+
+    @property
     def unit(self) -> float:
         """What a step of 8 bits is in samples of this plane."""
         return sample_unit(self.dtype)

@@ -21,7 +21,7 @@ class Encoding:
         None is the family of the source.
     quality : int, "lossless" or None
         In the encoder's own measure, see `vdcore.video.encoding.FAMILIES`.
-    preset : str or None
+    encoder_preset : str or None
         The encoder's own trade of speed for size.
     bitrate : int or None
         Bits per second, instead of a quality.
@@ -29,7 +29,7 @@ class Encoding:
 
     codec: str | None = None
     quality: Quality | None = None
-    preset: str | None = None
+    encoder_preset: str | None = None
     bitrate: int | None = None
 
 

@@ -125,7 +125,7 @@ def check_encoding(out: StrPath, backend: str, encoding: Encoding, info: VideoIn
 
     chosen = choose_codec(path, encoding.codec)
     quality: Any = encoding.quality
-    for name in ("preset", "bitrate"):
+    for name in ("encoder_preset", "bitrate"):
         if (value := getattr(encoding, name)) is not None:
             raise ValueError(f'{name} can be set with backend="pyav" only, got {value!r}')
     check_quality(path, chosen, info.fps, quality)

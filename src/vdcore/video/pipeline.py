@@ -80,7 +80,7 @@ class Filter(Protocol):
 
 
 class PassThrough:
-    """The filter that changes nothing: the yardstick for what a filter costs."""
+    """The filter that changes nothing: the baseline for the cost of a filter."""
 
     def push(self, frame: Frame) -> Iterable[Frame]:
         return (frame,)

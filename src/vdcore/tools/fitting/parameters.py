@@ -18,6 +18,7 @@ from vdcore.diffuser.parameters import Boundary, Sigma, TimeUnit, filter_paramet
 from vdcore.noise import NoiseEstimate
 from vdcore.tools.frames import iterate_frames
 from vdcore.tools.noise import estimate_noise
+from vdcore.video.frame import sample_unit
 
 from .result import AS_GIVEN, Fit, Trial, best_trial, own_parameters
 from .risk import make_tasks
@@ -98,8 +99,8 @@ def fit(
     sigma, tau : float, optional
         Given, it is not fitted but held fixed; sigma may be (sigma_y, sigma_x).
     noise : float, array_like of shape (C,), or NoiseEstimate, optional
-        Standard deviation of the noise before clipping, >= 0, in sample units. By default
-        `vdcore.estimate_noise` is asked. Not used with a reference.
+        Standard deviation of the noise before clipping, >= 0. By default that of `vdcore.estimate_noise`.
+        Unused with a reference.
     lookahead, boundary, truncate, time_unit, threads
         See `vdcore.Diffuser`.
     times : iterable of float, optional
@@ -132,6 +133,9 @@ def fit(
 
     Notes
     -----
+    Noise, error and the models' parameters are in sample units for arrays, in 8-bit units (0 to 255) for
+    files of any depth.
+
     A grid over the logarithms of sigma and tau, then the Nelder-Mead method from its best point. 0 is part of
     the grid, and what comes below 0.25 pixels or 0.15 frames is 0: a neighbour weighs less than 0.2 % there.
     Where nothing is gained, as in a constant or noiseless video, sigma and tau are 0. sigma ends at 16 pixels
@@ -176,15 +180,17 @@ def fit(
     dtype = _collect(subset, frames, reference, times, time_unit, channel_axis, given.model)
     if tau is None and subset.frames < 2:
         raise ValueError("frames must be at least 2 to fit tau, got 1: give tau=0")
+    unit = sample_unit(dtype) if isinstance(frames, str | os.PathLike) else 1.0  # of the user's numbers
+    model_in_samples = models.scaled(given.model, unit)
     pieces = list(subset.pieces())
-    level = None if reference is not None else _noise(noise, pieces)
+    level = None if reference is not None else _noise(noise, unit, pieces)
     tasks = make_tasks(pieces, level, dtype, rng)
     counted = sum(np.count_nonzero(~task.missing) for task in tasks)
 
     as_given = {name: getattr(given, name) for name in AS_GIVEN}
     same = given.sigma[0] == given.sigma[1]
     fixed: dict[str, Any] = {"sigma": given.sigma[0] if same else given.sigma, "tau": given.tau}
-    free = _free_parameters(sigma is None, tau is None, given.model, _usual_step(pieces), evaluations)
+    free = _free_parameters(sigma is None, tau is None, model_in_samples, _usual_step(pieces), evaluations)
     trials: dict[tuple[float, ...], Trial] = {}
 
     def error(positions: Iterable[float]) -> float:
@@ -194,7 +200,7 @@ def fit(
             setting = {
                 "sigma": chosen.pop("sigma"),
                 "tau": chosen.pop("tau"),
-                "model": _changed(given.model, chosen),
+                "model": _changed(model_in_samples, chosen),
             }
             total = sum(task.squared_error(threads=given.threads, **setting, **as_given) for task in tasks)
             trials[values] = Trial(**setting, error=total / counted)
@@ -218,15 +224,19 @@ def fit(
             },
         )
     best = best_trial(trials.values())
+    peak = float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
     return Fit(
         sigma=best.sigma,
         tau=best.tau,
-        model=best.model,
-        error=max(0.0, best.error),
-        peak=float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0,
-        noise=level,
+        model=models.scaled(best.model, 1 / unit),
+        error=max(0.0, best.error) / unit**2,
+        peak=peak / unit,
+        noise=None if level is None else level.scaled(1 / unit),
         frames=sum(piece.stop - piece.start for piece in pieces),
-        trials=tuple(trials.values()),
+        trials=tuple(
+            replace(trial, model=models.scaled(trial.model, 1 / unit), error=trial.error / unit**2)
+            for trial in trials.values()
+        ),
         **as_given,
     )
 
@@ -337,19 +347,19 @@ def _usual_step(pieces: list[Piece]) -> float:
     return float(np.median(steps)) or 1.0 if steps.size else 1.0
 
 
-def _noise(noise: NoiseEstimate | npt.ArrayLike | None, pieces: list[Piece]) -> NoiseEstimate:
-    """Return the noise as given, or estimated from the pieces."""
+def _noise(noise: NoiseEstimate | npt.ArrayLike | None, unit: float, pieces: list[Piece]) -> NoiseEstimate:
+    """Return the noise in sample units, given in steps of `unit` or estimated from the pieces."""
     channels = pieces[0].images.shape[-1]
     if noise is None:
-        noise = estimate_noise(frame for piece in pieces for frame in piece.images[:, 0])
+        noise = estimate_noise(frame for piece in pieces for frame in piece.images[:, 0]).scaled(1 / unit)
         if not np.isfinite(noise.sigma).all():
             raise ValueError("frames do not suffice to estimate their noise: give noise=")
     if isinstance(noise, NoiseEstimate):
         if noise.sigma.shape != (channels,):
             raise ValueError(f"noise must have {channels} channels, like frames, got {len(noise.sigma)}")
-        return noise
+        return noise.scaled(unit)
     sigma = np.asarray(noise, np.float64)
     if sigma.shape not in ((), (channels,)) or not (np.isfinite(sigma) & (sigma >= 0)).all():
         raise ValueError(f"noise must be a number >= 0 or one for each of {channels} channels, got {noise!r}")
-    sigma = np.broadcast_to(sigma, channels).copy()
+    sigma = np.broadcast_to(sigma, channels) * unit
     return NoiseEstimate(sigma, np.zeros(channels), sigma**2)

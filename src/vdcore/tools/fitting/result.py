@@ -58,10 +58,10 @@ class Fit:
     model : model of `vdcore.models`
         With its own parameters fitted.
     error : float
-        Mean squared error per sample before rounding, in squared sample units, >= 0; without a reference, an
-        estimate.
+        Mean squared error per sample before rounding, >= 0; without a reference, an estimate. In squared
+        sample units for arrays, in squared 8-bit units (0 to 255) for files.
     peak : float
-        The range of the samples: 255, 65535 or 1 by dtype.
+        The range of the samples in the same unit: 255, 65535 or 1 by dtype.
     noise : NoiseEstimate or None
         The noise that the estimate of the error takes off, None with a reference.
     frames : int

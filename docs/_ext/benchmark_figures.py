@@ -13,6 +13,7 @@ The charts are drawn into _generated/ when a build begins.
 """
 
 import json
+from math import log10
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -130,7 +131,7 @@ class BenchmarkStreaming(Directive):
 
     def run(self) -> list[nodes.Node]:
         rows = [
-            [name, f"{tolerance:g}", *(f"{ratio:g}" for ratio in ratios)]
+            [name, f"1e-{round(-log10(tolerance))}", *(f"{ratio:g}" for ratio in ratios)]
             for name, tolerance, *ratios in DATA["streaming"]["rows"]
         ]
         header = ["frames", "`tolerance`", "sigma 2", "sigma 10", "sigma 20"]

@@ -5,6 +5,7 @@
 command, the paragraphs after a ``\\b``, become blocks that can be copied.
 """
 
+import re
 from typing import Any
 
 import click
@@ -43,6 +44,18 @@ def resolve(
     return content
 
 
+def protect_initials(app: Sphinx, kind: str, name: str, item: Any, options: Any, lines: list[str]) -> None:
+    """Keep the initial of an author, as in ``.. [1] H. Knutsson``, from starting an enumerated list."""
+    lines[:] = [re.sub(r"^(\s*\.\. \[[^\]]+\]\s+)([A-Z]\. )", r"\1\\\2", line) for line in lines]
+
+
+def short_citations(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Show [1] where numpydoc has made the number unique within the page, as in [R7b0adf11cf2c-1]."""
+    for text in list(doctree.findall(nodes.Text)):
+        if short := re.fullmatch(r"\[?R[0-9a-f]{8,}-(\d+)\]?", text):
+            text.parent.replace(text, nodes.Text(f"[{short[1]}]"))
+
+
 def command_help(app: Sphinx, context: click.Context, lines: list[str]) -> None:
     """Turn the line blocks that sphinx-click makes of examples into literal blocks."""
     result: list[str] = []
@@ -66,5 +79,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("sphinx_click")
     app.add_role("name", name_role)
     app.connect("missing-reference", resolve)
+    app.connect("autodoc-process-docstring", protect_initials, priority=900)  # after numpydoc
+    app.connect("doctree-resolved", short_citations)
     app.connect("sphinx-click-process-description", command_help)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

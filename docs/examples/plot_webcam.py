@@ -56,7 +56,7 @@ print(f"noise found: {denoiser.info.noise.sigma.round(1)}, memory: {denoiser.inf
 # -----------
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained", width_ratios=(1, 1, 1.1))
-for axis, picture, title in zip(axes, (frame, result), ("camera", "denoised"), strict=True):
+for axis, picture, title in zip(axes[:2], (frame, result), ("camera", "denoised"), strict=True):
     axis.imshow(picture[16:216, 48:288])
     axis.set_title(title)
     axis.set_axis_off()

@@ -3,12 +3,21 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Result = TypeVar("Result", bound=Array | None, default=Array | None, covariant=True)
+else:
+    from typing import TypeVar
+
+    Result = TypeVar("Result", covariant=True)  # what a stream returns for a frame: None only with lookahead
 
 SAMPLE_DTYPES = tuple(map(np.dtype, ("uint8", "uint16", "float32", "float64")))
 FACTOR_DTYPES = SAMPLE_DTYPES[2:]
@@ -79,6 +88,12 @@ def as_weights(value: object, name: str, shape: tuple[int, ...]) -> Array:
     return _fitting(array, name, shape)
 
 
+def check_unit_interval(array: Array, name: str) -> None:
+    """Raise ValueError unless every value lies in [0, 1]; NaN does not."""
+    if array.dtype.kind == "f" and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
+
+
 def as_factors(value: object, name: str, shape: tuple[int, ...]) -> Array:
     """Return coefficients for samples of `shape`."""
     return _fitting(as_samples(value, name, FACTOR_DTYPES), name, shape)
@@ -143,7 +158,7 @@ def _overlaps_itself(array: Array) -> bool:
     return False
 
 
-def apart(value: Any, out: Array) -> Any:
+def copy_if_aliased(value: Any, out: Array) -> Any:
     """Return `value`, copied if it is an array that shares memory with `out`."""
     return value.copy() if isinstance(value, np.ndarray) and np.shares_memory(value, out) else value
 
@@ -166,14 +181,14 @@ def per_frame(
             f"{name} must be one of shape (H, W) or one for each of {len(frames)} frames, got {len(entries)}"
         )
     shape = frames.shape[1:]
-    return [None if entry is None else apart(convert(entry, name, shape), out) for entry in entries]
+    return [None if entry is None else copy_if_aliased(convert(entry, name, shape), out) for entry in entries]
 
 
 def channels_last(frames: Array, channel_axis: int | None, name: str = "frames") -> int | None:
-    """Return where the channels of `frames` are, None for a grey video, or raise if that is not clear.
+    """Return the axis of the channels, None for a grey video; raise ValueError where that is ambiguous.
 
-    The rule: (T, H, W) is grey and (T, H, W, C) has channels unless `channel_axis` says where they are;
-    with it, three axes are one colour picture and four a colour video.
+    Without `channel_axis`, (T, H, W) is a grey video and (T, H, W, C) a colour video; with it, three axes are
+    one colour picture and four a colour video.
     """
     if channel_axis is not None:
         if frames.ndim not in (3, 4):
@@ -205,7 +220,7 @@ def as_video(array: Array, channel_axis: int | None) -> Array:
 
 
 def is_in_place(frames: Array, out: Array) -> bool:
-    """Whether `out` is `frames` itself; it is refused where it shares memory with it in any other way."""
+    """Whether `out` is `frames` itself; raise ValueError if it shares memory with it in any other way."""
     if not np.shares_memory(frames, out):
         return False
     if frames.dtype != out.dtype or frames.strides != out.strides or frames.ctypes.data != out.ctypes.data:

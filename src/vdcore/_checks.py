@@ -7,19 +7,29 @@ from numbers import Integral, Real
 import numpy as np
 
 MAX_THREADS = 2**16  # of the C library
+MAX_NOISE = 1e15  # standard deviation in sample units, of the C library
 
 
 def number(
-    value: object, name: str, low: float = -inf, *, strict: bool = False, infinite: bool = False
+    value: object,
+    name: str,
+    low: float = -inf,
+    high: float = inf,
+    *,
+    strict: bool = False,
+    infinite: bool = False,
 ) -> float:
-    """Return `value` as a float >= low (> low if `strict`), infinity only if `infinite`; never NaN."""
+    """Return `value` as a float >= low (> low if `strict`) and <= high; infinity only if `infinite`."""
     allowed = "a number" if infinite else "a finite number"
     if low > -inf:
         allowed += f" {'>' if strict else '>='} {low:g}"
+    if high < inf:
+        allowed += f" and <= {high:g}"
     if not isinstance(value, Real):
         raise TypeError(f"{name} must be {allowed}, got {value!r}")
     result = float(value)
-    if not (result > low if strict else result >= low) or not (infinite or isfinite(result)):
+    inside = (result > low if strict else result >= low) and result <= high
+    if not inside or not (infinite or isfinite(result)):
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
     return result
 

@@ -11,13 +11,13 @@ from pathlib import Path
 StrPath = str | os.PathLike[str]
 
 
-def checked_place(out: StrPath, name: str) -> Path:
-    """Where a file is to be written: a link stays, and what it points to is replaced.
+def resolved_target(out: StrPath, name: str) -> Path:
+    """Return the file to write: where `out` is a link, its target.
 
     Raises
     ------
     OSError
-        It is a folder, or the folder that it is in is not there.
+        It is a folder, or its folder does not exist.
     """
     target = Path(os.path.realpath(out))
     if target.is_dir():
@@ -28,8 +28,8 @@ def checked_place(out: StrPath, name: str) -> Path:
 
 
 @contextmanager
-def beside(target: Path) -> Iterator[Path]:
-    """A new file beside `target`, with its suffix, that is gone at the end unless it was renamed.
+def temporary_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary file next to `target`, with its suffix; it is deleted at the end unless renamed.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def beside(target: Path) -> Iterator[Path]:
         The folder cannot be written to.
     """
     path = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
-    open(path, "xb").close()  # tells at once what is wrong
+    open(path, "xb").close()  # fails now rather than at the end
     try:
         yield path
     finally:
@@ -48,12 +48,12 @@ def beside(target: Path) -> Iterator[Path]:
 def new_file(
     out: StrPath, name: str, suffixes: Collection[str], inputs: Iterable[Path] = ()
 ) -> Iterator[Path]:
-    """A new file beside `out`, with its suffix, that takes its place at the end; after an error it is gone.
+    """Yield a temporary file next to `out`, which replaces it at the end; after an error it is deleted.
 
     Parameters
     ----------
     out : str or os.PathLike
-        Where a link stays, and what it points to is replaced.
+        The file to write; where it is a link, its target.
     name : str
         What the argument is called in errors.
     suffixes : collection of str
@@ -66,14 +66,14 @@ def new_file(
     ValueError
         `out` has another suffix or is one of the inputs.
     OSError
-        `out` is a folder, or the folder that it is in is not there or cannot be written to.
+        `out` is a folder, or its folder does not exist or cannot be written to.
     """
     target = Path(os.path.realpath(out))
     if target.suffix.lower() not in suffixes:
         raise ValueError(f"{name} must end in {' or '.join(suffixes)}, got {os.fspath(out)}")
-    target = checked_place(out, name)
+    target = resolved_target(out, name)
     if target.exists() and any(target.samefile(path) for path in inputs):
         raise ValueError(f"{name} must be another file than the inputs, got {os.fspath(out)} for both")
-    with beside(target) as path:
+    with temporary_file(target) as path:
         yield path
         os.replace(path, target)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coefficient models: what decides how strongly one sample counts for another.
+"""The coefficient models: how strongly a source is weighted for the pixel that receives it.
 
-A model is a small frozen dataclass of its parameters. Every ``model=`` takes an instance, or a text: the name
-and, where there are parameters without defaults, those: ``"bilateral:range_sigma=20"``.
+A model is a small frozen dataclass of its parameters. Every ``model=`` takes an instance or a string: the
+name, then parameters, as in ``"bilateral:range_sigma=20"``.
 """
 
 from base64 import b64decode, b64encode
@@ -20,10 +20,10 @@ __all__ = ["Bilateral", "Gaussian", "Laplacian", "NonLocalMeans", "PeronaMalik"]
 
 @dataclass(frozen=True)
 class Gaussian:
-    r"""The linear model: a source counts by its confidence alone, ``c_i = m_i``.
+    r"""The linear model: sources are weighted by their confidence alone, ``c_i = m_i``.
 
     In space this is the Gaussian kernel ``exp(-d^2 / (2 sigma^2))``, sampled at whole pixels and separable in
-    y and x. It is the formula of `vdcore.Diffuser` as it stands.
+    y and x: the formula of `vdcore.Diffuser` as written.
 
     References
     ----------
@@ -36,11 +36,11 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Bilateral:
-    r"""A source counts the less the more it differs from the pixel that receives.
+    r"""A source is weighted less the more its value differs from that of the receiving pixel.
 
     .. math:: c_i(x) = m_i \, e^{-|f_i - f(x)|^2 / 2 \rho^2},
 
-    with the Euclidean distance over all channels and rho the `range_sigma`, beside the spatial Gaussian of
+    with the Euclidean distance over all channels and rho the `range_sigma`, times the spatial Gaussian of
     `sigma` (a square window that ends at ``int(truncate * sigma + 0.5)`` pixels). Edges higher than a few rho
     stay sharp.
 
@@ -52,8 +52,8 @@ class Bilateral:
 
     Notes
     -----
-    A pixel is missing if any of its samples is, and counts as far as the least of them does. A missing pixel
-    has nothing to compare with: all its range weights are 1.
+    A pixel is missing if any of its samples is, and its confidence is the minimum of theirs. A missing pixel
+    has no value to compare with: all its range weights are 1.
 
     References
     ----------
@@ -69,21 +69,20 @@ class Bilateral:
 
 @dataclass(frozen=True)
 class NonLocalMeans:
-    r"""A source counts as far as its surroundings look like those of the pixel that receives.
+    r"""A source is weighted by how similar its surroundings are to those of the receiving pixel.
 
     .. math:: c_i(x) = m_i \, e^{-\max(0,\, d^2(x, x_i) - 2 s^2) / h^2},
 
     where d^2 is the mean squared difference of the two patches over their pixels and channels, s the `noise`
-    and h the `strength`. Sources are the pixels up to `search` away; `sigma` weighs them by their distance as
-    well, 0 does not.
+    and h the `strength`. Sources are the pixels up to `search` away, weighted by the Gaussian of `sigma` too;
+    with sigma 0 all distances weigh the same.
 
     Parameters
     ----------
     strength : float
         h, > 0, in sample units.
     noise : float, optional
-        Expected standard deviation of the noise, >= 0, in sample units: differences that it explains do not
-        count.
+        Expected standard deviation of the noise, >= 0, in sample units; differences it explains are ignored.
     patch : int, optional
         Radius of the patches in pixels, 0 to 32.
     search : int, optional
@@ -91,7 +90,7 @@ class NonLocalMeans:
 
     Notes
     -----
-    The pixel itself has distance 0 and so the weight 1. Beyond the edges, patches see the picture reflected.
+    The pixel itself has distance 0 and weight 1. Beyond the edges, patches see the reflected picture.
 
     References
     ----------
@@ -118,20 +117,20 @@ class Laplacian:
     .. math:: u_s = \mathrm{div}(c \nabla u) \quad \text{up to} \quad s = \sigma^2 / 2,
 
     with nothing flowing across the edges of the picture (`boundary` does not matter). For c = 1 this is the
-    discrete Gaussian ``e^-t I_n(t)``, ``t = sigma^2``, along each axis, which comes nearer to the sampled one
+    discrete Gaussian ``e^-t I_n(t)``, ``t = sigma^2``, along each axis, which approaches the sampled Gaussian
     as sigma grows.
 
     With `confidence` (or NaN) the known pixels are held, and unknown ones resume from their value in the last
     frame, so that the values of a region spread through the whole video, towards harmonic in-filling; `tau`
-    is how long such a value lasts. With `lookahead` each frame stands for itself.
+    is how long such a value lasts. With `lookahead` each frame is filled in alone.
 
     Parameters
     ----------
     diffusivity : float or array_like of shape (H, W), optional
         c, how fast information spreads: a number > 0, or a map of float32 or float64, one finite number >= 0
         for each pixel, which is copied (to float64). Neighbours exchange with the harmonic mean of theirs: a
-        pixel of 0 stays as it is and lets nothing through. A map is for frames of its height and width, and
-        goes without the text form.
+        pixel of 0 is unchanged and blocks the flow. A map is for frames of its height and width, and
+        has no string form.
 
     References
     ----------
@@ -215,7 +214,7 @@ MODELS: dict[str, type[Model]] = {model.name: model for model in _ALL}
 
 
 def resolve(model: str | Model) -> Model:
-    """Return the model that an instance or a text such as "bilateral:range_sigma=20" stands for."""
+    """Return the model itself, or that of a string such as "bilateral:range_sigma=20"."""
     if isinstance(model, Model):
         return model
     name, _, listed = model.partition(":") if isinstance(model, str) else ("", "", "")

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much noise there is in a video, from the video alone.
+"""The noise of a video, estimated from the video alone.
 
-Small blocks of pairs of successive frames are taken apart by the cosine transform. Low spatial frequencies
-tell how much goes on in a block, texture or motion; high frequencies of the difference of the two frames tell
-how strong the noise is. In white noise the one is independent of the other, so that choosing the blocks in
-which no more goes on than noise explains does not bias what they say about the noise. What clipping has
-taken from the variance is put back (Foi 2009), and a line, variance against expected value, is fitted. With
-the line it is known better how much noise explains in a block, so all of this is repeated a few times.
+Small blocks of pairs of successive frames are analysed by the cosine transform. Low spatial frequencies
+measure the activity in a block, texture or motion; high frequencies of the difference of the two frames
+measure the noise. In white noise the two are independent, so that choosing the blocks whose activity noise
+explains does not bias their noise. The variance lost by clipping is restored (Foi 2009), and a line, variance
+against expected value, is fitted. The line refines the choice of blocks, so all of this is repeated a few
+times.
 """
 
 import math
@@ -22,14 +22,14 @@ Floats = npt.NDArray[np.float64]
 
 BLOCK = 8  # pixels on a side
 _BLOCKS = 2500  # of one pair of frames, at most
-MOST_PAIRS = 16  # of frames, at most
-_TEXTURE = 0.3  # how much texture counts beside change when blocks are chosen
+MAX_PAIRS = 16  # of frames, at most
+_TEXTURE = 0.3  # weight of texture against change when blocks are chosen
 _CHOSEN = 0.1  # of all blocks, at least
 _MARGIN = 1.2  # times what noise alone explains
 _GROUPS = 24  # of blocks of similar values, at most
 _GROUP_SIZE = 60  # blocks
 _ROUNDS = 6
-_CLEAR = 0.9  # of a block's samples not clipped: other blocks count only where there are few of these
+_CLEAR = 0.9  # of a block's samples not clipped; other blocks are used only where there are few of these
 _INSIDE = 0.4  # of a block's samples not clipped, at least: in the black a half is
 
 
@@ -73,6 +73,8 @@ class NoiseEstimate:
 
     def scaled(self, factor: float) -> "NoiseEstimate":
         """Return the noise of the same video with its samples multiplied by `factor`."""
+        if factor == 1:
+            return self
         return NoiseEstimate(self.sigma * factor, self.gain * factor, self.offset * factor**2)
 
 
@@ -89,8 +91,8 @@ def _cosines() -> Array:
 
 _COSINES = _cosines()
 _FREQUENCY = np.add.outer(np.arange(BLOCK), np.arange(BLOCK)).ravel()  # y + x
-_LOW = (_FREQUENCY > 0) & (_FREQUENCY <= 8)  # they tell what goes on in a block
-_HIGH = _FREQUENCY > 8  # they tell the noise
+_LOW = (_FREQUENCY > 0) & (_FREQUENCY <= 8)  # activity
+_HIGH = _FREQUENCY > 8  # noise
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Estimator:
     Attributes
     ----------
     measured : list of ndarray
-        What `estimate` needs of each pair of successive frames that is kept, at most `MOST_PAIRS`.
+        What `estimate` needs of each pair of successive frames that is kept, at most `MAX_PAIRS`.
     stride, index : int
         A pair starts at every multiple of `stride`; the number of the last frame, -1 before the first.
     first : ndarray or None
@@ -140,11 +142,11 @@ class Estimator:
         self.index += 1
         self.dtype = frame.dtype
         first = self.first
-        measured = first is not None and not np.array_equal(first, frame)  # a repeated frame tells nothing
+        measured = first is not None and not np.array_equal(first, frame)  # a repeated frame is uninformative
         if first is not None and measured:
             self.measured.append(_measure(first, frame))
             self.first = None
-            if len(self.measured) > MOST_PAIRS:
+            if len(self.measured) > MAX_PAIRS:
                 self.measured = self.measured[::2]
                 self.stride *= 2
         if self.first is None and self.index % self.stride == 0:
@@ -167,18 +169,18 @@ class Estimator:
 
 def _blocks(pairs: list[Floats], dtype: np.dtype[Any]) -> _Blocks:
     """What is measured in pairs of frames, without the blocks in which samples are missing."""
-    mean, activity, energy, least, most = np.concatenate(pairs, axis=1)
+    mean, activity, energy, lowest, highest = np.concatenate(pairs, axis=1)
     whole = np.isfinite(energy).all(axis=1)
     if not whole.any():
         raise ValueError(
             f"frames must have blocks of {BLOCK} x {BLOCK} finite samples, got none in {len(whole)} blocks"
         )
-    low, high = _range(dtype, least[whole], most[whole])
+    low, high = _range(dtype, lowest[whole], highest[whole])
     return _Blocks(mean[whole], activity[whole], energy[whole], low, high)
 
 
 def _measure(first: Array, second: Array | None) -> Floats:
-    """Return mean, activity, energy, least and greatest sample of blocks of a pair of frames, (5, N, C)."""
+    """Return mean, activity, energy, lowest and greatest sample of blocks of a pair of frames, (5, N, C)."""
     height, width = first.shape[:2]
     if min(height, width) < BLOCK:
         raise ValueError(f"frames must have at least {BLOCK} x {BLOCK} pixels, got {height} x {width}")
@@ -214,20 +216,20 @@ def _measure(first: Array, second: Array | None) -> Floats:
             activity = (power(change, _LOW) + _TEXTURE * power(texture, _LOW)) / (1 + _TEXTURE) / 2
             energy = power(change, _HIGH) / 2
         mean = (before.mean(axis=2) + after.mean(axis=2)) / 2
-        least = np.minimum(before.min(axis=2), after.min(axis=2))
-        most = np.maximum(before.max(axis=2), after.max(axis=2))
-    return np.stack([mean, activity, energy, least, most]).transpose(0, 2, 1).astype(np.float64)
+        lowest = np.minimum(before.min(axis=2), after.min(axis=2))
+        highest = np.maximum(before.max(axis=2), after.max(axis=2))
+    return np.stack([mean, activity, energy, lowest, highest]).transpose(0, 2, 1).astype(np.float64)
 
 
-def _range(dtype: np.dtype[Any], least: Floats, most: Floats) -> tuple[float, float]:
+def _range(dtype: np.dtype[Any], lowest: Floats, highest: Floats) -> tuple[float, float]:
     """What samples were clipped to: for floats an extreme that many blocks share, if any."""
-    low, high = float(least.min()), float(most.max())
+    low, high = float(lowest.min()), float(highest.max())
     if dtype.kind == "u":
         return 0.0, 2.0 ** max(8, int(high).bit_length()) - 1
     shared = 0.005
     return (
-        low if np.mean(least == low) > shared else -math.inf,
-        high if np.mean(most == high) > shared else math.inf,
+        low if np.mean(lowest == low) > shared else -math.inf,
+        high if np.mean(highest == high) > shared else math.inf,
     )
 
 
@@ -296,8 +298,8 @@ def _line(values: Floats, variances: Floats, degrees: Floats) -> tuple[float, fl
     information = np.array([degrees[group].sum() for group in groups]) / 2  # 1 / relative variance
     value = np.array([values[group].mean() for group in groups])
     variance = np.array([np.average(variances[group], weights=degrees[group]) for group in groups])
-    least = 0.01 * float(variance.mean())
-    model = np.full_like(variance, max(np.median(variance), least))
+    min_variance = 0.01 * float(variance.mean())
+    model = np.full_like(variance, max(np.median(variance), min_variance))
     trust = np.ones_like(variance)
     for _ in range(20):
         weight = information * trust / model**2
@@ -310,10 +312,10 @@ def _line(values: Floats, variances: Floats, degrees: Floats) -> tuple[float, fl
             gain *= max(0.0, 1 - 4 * scale**2 / max(gain**2 * spread, 1e-300))
             noise = 4 * level / BLOCK**2 / values.var()  # where values differ by noise alone
             gain *= max(0.0, 1 - noise**2)
-        model = np.maximum(level + gain * (value - centre), least)
+        model = np.maximum(level + gain * (value - centre), min_variance)
         excess = (variance - model) / model * np.sqrt(information)
         trust = 1 / (1 + (excess / (2 * _scale(excess))) ** 2)
-    return float(gain), float(level - gain * centre), least
+    return float(gain), float(level - gain * centre), min_variance
 
 
 def _scale(deviations: Floats) -> float:
@@ -322,15 +324,15 @@ def _scale(deviations: Floats) -> float:
 
 
 class _Curve:
-    """The line, variance = gain * value + offset, at least `least`, and what clipping makes of it."""
+    """The line, variance = gain * value + offset, at least `min_variance`, and what clipping makes of it."""
 
-    def __init__(self, gain: float, offset: float, least: float, low: float, high: float) -> None:
+    def __init__(self, gain: float, offset: float, min_variance: float, low: float, high: float) -> None:
         self.gain, self.offset, self.low, self.high = gain, offset, low, high
         ends = np.array([low, high])
-        near = np.sqrt(np.maximum(gain * ends + offset, least))[:, None] * np.linspace(-1.5, 5, 53)
+        near = np.sqrt(np.maximum(gain * ends + offset, min_variance))[:, None] * np.linspace(-1.5, 5, 53)
         values = np.concatenate([np.linspace(low, high, 256), low + near[0], high - near[1]])
         self.values = np.unique(values)
-        self.variances = np.maximum(gain * np.clip(self.values, low, high) + offset, least)
+        self.variances = np.maximum(gain * np.clip(self.values, low, high) + offset, min_variance)
         self.clipped = _clip_normal(self.values, np.sqrt(self.variances), low, high)
 
     def expected(self, mean: Floats) -> Floats:

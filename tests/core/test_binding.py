@@ -211,12 +211,9 @@ def python(program):
 
 
 def test_import_is_light():
-    """No OpenCV, no video layer, and little time beyond NumPy's."""
+    """Neither OpenCV nor the video layer nor any extra is loaded."""
     loaded = python("import sys, vdcore; print(*sys.modules)").split()
     assert not {"cv2", "tqdm", "click", "av", "scipy", "matplotlib", "vdcore.video"} & set(loaded)
-    program = "import numpy; from time import perf_counter as t; a = t(); import vdcore; print(t() - a)"
-    seconds = min(float(python(program)) for _ in range(3))
-    assert seconds < 0.1
 
 
 def test_video_names_load_on_first_use():
@@ -225,6 +222,7 @@ def test_video_names_load_on_first_use():
         "print(vdcore.diffuse_video.__module__, vdcore.VideoReport.__name__)"
     )
     assert text.endswith("VideoReport")
+    assert python("import vdcore; print(vdcore.video.read_frames.__name__)").strip() == "read_frames"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         vdcore.nothing  # noqa: B018
 

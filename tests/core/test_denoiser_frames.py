@@ -39,7 +39,7 @@ def test_floats_of_any_range():
 
 @LOOKAHEADS
 def test_grey_has_two_axes_or_three(lookahead):
-    frames = scene()[1][..., 0]
+    frames = scene(6, 96, 64)[1][..., 0]
     expected = denoise(frames, lookahead=lookahead)
     assert_same_bits(denoise(frames[..., None], lookahead=lookahead)[..., 0], expected)
 
@@ -47,7 +47,8 @@ def test_grey_has_two_axes_or_three(lookahead):
 @LOOKAHEADS
 @pytest.mark.parametrize("motion", [None, "flow"])
 def test_two_channels_are_two_grey_videos(motion, lookahead):
-    frames = np.stack([scene()[1][..., 0], with_noise(scene()[0][..., 1], 5)], axis=-1)
+    clean, noisy = scene(6, 96, 64)
+    frames = np.stack([noisy[..., 0], with_noise(clean[..., 1], 5)], axis=-1)
     noise = NoiseEstimate(np.array([NOISE, 5]), np.array([0.3, 0]), np.array([300.0, 25]))
     result = denoise(frames, noise, motion=motion, lookahead=lookahead)
     for c in range(2):
@@ -58,8 +59,8 @@ def test_two_channels_are_two_grey_videos(motion, lookahead):
 
 @LOOKAHEADS
 def test_clean_second_channel_stays(lookahead):
-    mask = np.linspace(0, 255, 160).astype(np.uint8) * np.ones((8, 96, 1), np.uint8)
-    frames = np.stack([scene()[1][..., 0], mask], axis=-1)
+    mask = np.linspace(0, 255, 96).astype(np.uint8) * np.ones((6, 64, 1), np.uint8)
+    frames = np.stack([scene(6, 96, 64)[1][..., 0], mask], axis=-1)
     result = denoise(frames, lookahead=lookahead)
     np.testing.assert_array_equal(result[..., 1], mask)
     assert not np.array_equal(result[..., 0], frames[..., 0])
@@ -69,8 +70,8 @@ def test_clean_second_channel_stays(lookahead):
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 @pytest.mark.parametrize("strength", ["auto", NOISE, 0])
 def test_alpha_is_copied(strength, dtype, lookahead):
-    alpha = np.random.default_rng(2).integers(0, 256, (8, 96, 160, 1), dtype=np.uint8)
-    frames = np.concatenate([scene()[1], alpha], axis=-1).astype(dtype)
+    alpha = np.random.default_rng(2).integers(0, 256, (6, 64, 96, 1), dtype=np.uint8)
+    frames = np.concatenate([scene(6, 96, 64)[1], alpha], axis=-1).astype(dtype)
     if dtype == "float32":
         frames[3, 4, 5, 3] = np.nan
     result = denoise(frames, strength, lookahead=lookahead)
@@ -80,7 +81,7 @@ def test_alpha_is_copied(strength, dtype, lookahead):
 
 @LOOKAHEADS
 def test_order_of_colours_does_not_matter(lookahead):
-    frames = scene()[1]
+    frames = scene(6, 96, 64)[1]
     result = denoise(frames, lookahead=lookahead, dtype="float32")
     reverse = denoise(frames[..., ::-1], lookahead=lookahead, dtype="float32")[..., ::-1]
     np.testing.assert_allclose(reverse, result, atol=0.02)

@@ -17,7 +17,7 @@ from vdcore import Denoiser, denoise
 
 @LOOKAHEADS
 def test_arrays_are_streams(lookahead):
-    frames = scene()[1]
+    frames = scene(6, 96, 64)[1]
     expected = stream(Denoiser(NOISE, lookahead=lookahead), frames)
     assert_same_bits(denoise(frames, NOISE, lookahead=lookahead), expected)
     assert_same_bits(denoise(iter(frames), NOISE, lookahead=lookahead), expected)
@@ -54,19 +54,19 @@ def test_lookahead_of_a_short_clip():
 
 @LOOKAHEADS
 def test_reset_forgets(lookahead):
-    frames = scene()[1]
+    frames = scene(6, 96, 64)[1]
     denoiser = Denoiser(lookahead=lookahead)
     expected = stream(denoiser, frames)
     denoiser.reset()
     assert denoiser.info == vdcore.DenoiserInfo(None, 0, 0, 0, 0, 0, 0, None)
     assert_same_bits(stream(denoiser, frames), expected)
     denoiser.reset()
-    assert stream(denoiser, frames[:, :50, :, 0].astype(np.float32)).shape == (8, 50, 160)
+    assert stream(denoiser, frames[:, :50, :, 0].astype(np.float32)).shape == (6, 50, 96)
 
 
 @LOOKAHEADS
 def test_memory_is_bounded(lookahead):
-    frames = scene()[1]
+    frames = scene(8, 64, 48)[1]
     denoiser = Denoiser(lookahead=lookahead)
     for frame in frames:
         denoiser(frame)

@@ -170,7 +170,7 @@ def test_clips_without_loss(tmp_path, clips, name):
 )
 def test_clips_stay_what_they_are(tmp_path, clips, name):
     source, out = clips / name, tmp_path / f"out{(clips / name).suffix}"
-    keywords = {"preset": "ultrafast"}
+    keywords = {"encoder_preset": "ultrafast"}
     report = diffuse(source, out, 1, 1, **keywords)
     before, after = described(source), described(out)
     for one, other in zip(before[0], after[0], strict=True):

@@ -18,7 +18,7 @@ from .errors import USER_ERRORS, one_line
 _VIDEOS = (
     ".264 .265 .3gp .avi .flv .h264 .hevc .ivf .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .nut .ogv .ts"
     " .vob .webm .wmv .y4m"
-).split()  # what counts in a folder
+).split()  # inputs taken from a folder
 Work = Callable[..., vdcore.VideoReport]
 
 

@@ -14,8 +14,8 @@ from vdcore import _core
 from vdcore._arrays import SAMPLE_DTYPES, Array
 from vdcore._checks import MAX_THREADS, choice, integer
 from vdcore._states import pack, unpack
-from vdcore.motion import Motion
-from vdcore.noise import BLOCK, MOST_PAIRS, Estimator, NoiseEstimate
+from vdcore.flow import Motion
+from vdcore.noise import BLOCK, MAX_PAIRS, Estimator, NoiseEstimate
 
 from .layers import Filter, Layer, Noise
 from .parameters import DenoiserParameters, denoiser_parameters
@@ -146,7 +146,7 @@ def _estimator(
     if estimator.index >= 0:
         estimator.dtype = dtype
     used = parameters.strength == "auto" and min(shape[:2]) >= BLOCK
-    _require(used == (estimator.index >= 0) and len(estimator.measured) <= MOST_PAIRS, "estimator")
+    _require(used == (estimator.index >= 0) and len(estimator.measured) <= MAX_PAIRS, "estimator")
     _require(used or (estimator.first is None and not estimator.measured), "estimator")
     return estimator
 

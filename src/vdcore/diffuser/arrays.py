@@ -10,7 +10,6 @@ from vdcore import _core, models
 from vdcore._arrays import (
     FACTOR_DTYPES,
     Array,
-    apart,
     as_factors,
     as_frame,
     as_frames,
@@ -18,6 +17,7 @@ from vdcore._arrays import (
     as_samples,
     as_video,
     channels_last,
+    copy_if_aliased,
     is_in_place,
     per_frame,
 )
@@ -25,7 +25,7 @@ from vdcore._options import accepts
 from vdcore._regions import Region, frame_range, resolve_region, time_stamps
 
 from .parameters import FilterOptions, Sigma, SpatialOptions, filter_parameters
-from .stream import Diffuser, new_core
+from .stream import Diffuser, check_gate, new_core
 
 if TYPE_CHECKING:
     pass
@@ -91,7 +91,7 @@ def diffuse(
     dtype : dtype, optional
         That of the frames (in raw mode float32 for integer frames) by default; or float32 or float64.
     out : array, optional
-        Where to write, of the shape of `frames`: an array apart from `frames`, or `frames` itself.
+        Where to write, of the shape of `frames`: `frames` itself, or an array that shares no memory with it.
 
     Returns
     -------
@@ -121,6 +121,7 @@ def diffuse(
     axis = channels_last(given, channel_axis)
     source = as_video(given, axis)
     models.check_shape(parameters.model, source.shape[1:])
+    check_gate(parameters.gate, source.shape[1:])
     result = as_output(out, dtype, given.shape, given.dtype, parameters.normalize)
     target = as_video(result, axis)
     in_place = is_in_place(source, target)
@@ -140,8 +141,8 @@ def diffuse(
     for outside in (slice(0, first), slice(last, count)):
         np.copyto(target[outside], source[outside], casting="same_kind")
 
-    weights_at = resolve_region(apart(confidence, result), height, width, "confidence")
-    region_at = resolve_region(apart(region, result), height, width)
+    weights_at = resolve_region(copy_if_aliased(confidence, result), height, width, "confidence")
+    region_at = resolve_region(copy_if_aliased(region, result), height, width)
 
     def blend(index: int, original: Array) -> None:
         mask = region_at(index, float(stamps[index]))

@@ -7,8 +7,8 @@ from typing import Literal, TypedDict
 import numpy as np
 
 from vdcore import _core, models
-from vdcore._checks import MAX_THREADS, choice, flag, integer, number
-from vdcore.motion import Motion
+from vdcore._checks import MAX_NOISE, MAX_THREADS, choice, flag, integer, number
+from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
 Sigma = float | tuple[float, float]
@@ -54,13 +54,18 @@ class SpatialOptions(TypedDict, total=False):
     dither: Dither | None
 
 
-class FilterOptions(SpatialOptions, total=False):
-    """Keyword options of the filter, see `Diffuser`."""
+class CausalOptions(SpatialOptions, total=False):
+    """Keyword options of the filter without lookahead, see `Diffuser`."""
 
-    lookahead: int
     time_unit: TimeUnit
     motion: Motion | None
     gate: float | NoiseEstimate | None
+
+
+class FilterOptions(CausalOptions, total=False):
+    """Keyword options of the filter, see `Diffuser`."""
+
+    lookahead: int
 
 
 def filter_parameters(
@@ -125,7 +130,7 @@ def filter_parameters(
 def _gate(gate: object) -> float | NoiseEstimate:
     if isinstance(gate, NoiseEstimate):
         return gate
-    return number(gate, "gate, unless a NoiseEstimate,", 0, strict=True)
+    return number(gate, "gate, unless a NoiseEstimate,", 0, MAX_NOISE, strict=True)
 
 
 def _fill(value: float) -> float:

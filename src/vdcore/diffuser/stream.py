@@ -2,9 +2,9 @@
 """`Diffuser`, the filter of a stream of frames."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,24 +12,27 @@ import numpy.typing as npt
 from vdcore import _core, models
 from vdcore._arrays import (
     Array,
-    apart,
+    Result,
     as_factors,
     as_frame,
     as_frames,
     as_output,
     as_weights,
+    copy_if_aliased,
     is_in_place,
     per_frame,
 )
 from vdcore._checks import number
 from vdcore._options import accepts
-from vdcore.motion import Motion
+from vdcore.flow import Flow, Motion, checked_flow, optical_flow
 
-from .parameters import USUAL_STEP, FilterOptions, FilterParameters, Sigma, filter_parameters
+from .parameters import USUAL_STEP, CausalOptions, FilterOptions, FilterParameters, Sigma, filter_parameters
 from .states import read_state, write_state
 
 if TYPE_CHECKING:
-    from vdcore.recursion import Recursion
+    from vdcore.noise import NoiseEstimate
+
+_MIN_VARIANCE = 0.05  # of the mean variance: what signal-dependent noise has at least, before clipping
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class DiffuserInfo:
     dtype: str | None
 
 
-class Diffuser:
+class Diffuser(Generic[Result]):
     r"""Spatio-temporal diffusion filter of a stream of frames.
 
     Frame after frame, the diffuser returns
@@ -188,14 +191,27 @@ class Diffuser:
     ...     show(diffuser(frame))
     """
 
+    @overload
+    def __init__(
+        self: "Diffuser[Array]",
+        sigma: Sigma,
+        tau: float,
+        *,
+        lookahead: Literal[0] = 0,
+        **options: Unpack[CausalOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: "Diffuser[Array | None]", sigma: Sigma, tau: float, **options: Unpack[FilterOptions]
+    ) -> None: ...
+
     @accepts(FilterOptions, filter_parameters)
     def __init__(self, sigma: Sigma, tau: float, **options: Unpack[FilterOptions]) -> None:
         parameters = filter_parameters(sigma, tau, **options)
         self._adopt(parameters, new_core(parameters), None)
 
-    def _adopt(
-        self, parameters: FilterParameters, core: "_core.Diffuser | Recursion", ndim: int | None
-    ) -> None:
+    def _adopt(self, parameters: FilterParameters, core: _core.Diffuser, ndim: int | None) -> None:
         self.parameters = parameters
         self._core = core
         self._ndim = ndim  # dimensions of the last frame, for flush; None before the first
@@ -209,7 +225,7 @@ class Diffuser:
         coefficients: object = None,
         out: Any = None,
         dtype: npt.DTypeLike | None = None,
-    ) -> Array | None:
+    ) -> Result:
         """Take one frame and return one.
 
         Parameters
@@ -246,15 +262,16 @@ class Diffuser:
         """
         samples = as_frame(frame)
         models.check_shape(self.parameters.model, samples.shape)
+        check_gate(self.parameters.gate, samples.shape)
         result = as_output(out, dtype, samples.shape, samples.dtype, self.parameters.normalize)
         weights = None if confidence is None else as_weights(confidence, "confidence", samples.shape)
         factors = None if coefficients is None else as_factors(coefficients, "coefficients", samples.shape)
         step = self._steps(None, 1)[0] if dt is None else number(dt, "dt", 0)
-        ready = self._core.push(samples, result, step, apart(weights, result), apart(factors, result))
+        ready = self._core.push(
+            samples, result, step, copy_if_aliased(weights, result), copy_if_aliased(factors, result)
+        )
         self._ndim = samples.ndim
-        if not ready:
-            return None
-        return result if out is None else out
+        return cast(Result, (result if out is None else out) if ready else None)
 
     def push_many(
         self,
@@ -298,6 +315,7 @@ class Diffuser:
         if stack.ndim not in (3, 4):
             raise ValueError(f"frames must have shape (T, H, W) or (T, H, W, C), got {stack.shape}")
         models.check_shape(self.parameters.model, stack.shape[1:])
+        check_gate(self.parameters.gate, stack.shape[1:])
         result = as_output(out, dtype, stack.shape, stack.dtype, self.parameters.normalize)
         weights = per_frame(confidence, "confidence", stack, result, as_weights)
         factors = per_frame(coefficients, "coefficients", stack, result, as_factors)
@@ -448,57 +466,62 @@ class Diffuser:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
-def new_core(parameters: FilterParameters) -> "_core.Diffuser | Recursion":
-    """Return a diffuser of the C library, or what stands in for it with motion or a gate."""
-    if parameters.motion is None and parameters.gate is None:
-        return _linear_core(parameters)
-    from vdcore.recursion import Recursion
-
-    model = parameters.model
-
-    def make_spatial(noise: float | None, dtype: np.dtype[Any] | None) -> _core.Diffuser:
-        tolerance = parameters.tolerance
-        if dtype is not None and dtype.kind == "u":  # floats on the scale of integers
-            usual = 1e-3 if dtype == np.uint8 else 1e-5
-            tolerance = (tolerance or usual) * float(np.iinfo(dtype).max)
-        own = model
-        if noise is not None and isinstance(model, models.NonLocalMeans):
-            own = replace(model, noise=noise)
-        return _linear_core(replace(parameters, tau=0.0, lookahead=0, tolerance=tolerance, model=own))
-
-    return Recursion(
-        make_spatial,
-        isinstance(model, models.NonLocalMeans) and model.noise == 0 and parameters.gate is not None,
-        parameters.tau,
-        parameters.lookahead,
-        parameters.motion,
-        parameters.gate,
-        parameters.threads,
+def new_core(parameters: FilterParameters) -> _core.Diffuser:
+    """Return a diffuser of the C library."""
+    values = asdict(parameters)
+    own = values.pop("model")
+    motion, gate = values.pop("motion"), parameters.gate
+    del values["gate"]
+    dt = USUAL_STEP[values.pop("time_unit")]
+    return _core.Diffuser(
+        dt=dt,
+        model=parameters.model.name,
+        model_parameters=own,
+        gate=None if gate is None else _noise(gate),
+        **_flow_arguments(motion),
+        **values,
     )
 
 
-def _linear_core(parameters: FilterParameters) -> _core.Diffuser:
-    """Return a diffuser of the C library: time as in the linear model."""
-    values = asdict(parameters)
-    own = values.pop("model")
-    del values["motion"], values["gate"]
-    dt = USUAL_STEP[values.pop("time_unit")]
-    return _core.Diffuser(dt=dt, model=parameters.model.name, model_parameters=own, **values)
+def _noise(gate: "float | NoiseEstimate") -> tuple[Array, Array, float]:
+    """Gain and offset of the variance for each channel, shape (1, C), and the smallest variance."""
+    if isinstance(gate, float):
+        return np.zeros((1, 1)), np.full((1, 1), gate**2), 0.0
+    gain, offset = (
+        np.array(values, np.float64, ndmin=2, copy=True, order="C") for values in (gate.gain, gate.offset)
+    )
+    return gain, offset, _MIN_VARIANCE * float(np.mean(np.square(gate.sigma)))
+
+
+def _flow_arguments(motion: Motion | None) -> dict[str, Any]:
+    """How the C library finds the flow."""
+    if motion is None:
+        return {}
+    if not callable(motion):
+        return {"flow": optical_flow, "from_guides": True}
+    find = motion
+
+    def flow(frame: Array, other: Array) -> Flow:
+        return checked_flow(find(frame, other), frame.shape[:2])
+
+    return {"flow": flow}
+
+
+def check_gate(gate: "float | NoiseEstimate | None", shape: tuple[int, ...]) -> None:
+    """Raise ValueError if the gate has the noise of other channels than frames (H, W) or (H, W, C) have."""
+    channels = shape[2] if len(shape) == 3 else 1
+    if gate is not None and not isinstance(gate, float) and len(gate.gain) not in (1, channels):
+        raise ValueError(f"gate has the noise of {len(gate.gain)} channels, the frames have {channels}")
 
 
 def _resume(
     state: bytes, threads: int | None, motion: Motion | None
-) -> "tuple[FilterParameters, _core.Diffuser | Recursion, int | None]":
+) -> tuple[FilterParameters, _core.Diffuser, int | None]:
     """Return what a saved state holds: the parameters, the core, the dimensions of a frame."""
     parameters, ndim, saved = read_state(state, threads, motion)
-    core: _core.Diffuser | Recursion
-    if parameters.motion is None and parameters.gate is None:
-        core = _core.Diffuser.load(saved, threads)
-    else:
-        core = new_core(parameters)
-        assert not isinstance(core, _core.Diffuser)
-        core = core.load(saved)
+    core = _core.Diffuser.load(saved, threads)
     info = core.info()
-    if not info["height"]:
-        return parameters, core, None
-    return parameters, core, 3 if ndim == 3 or info["channels"] > 1 else 2
+    ndim = None if not info["height"] else 3 if ndim == 3 or info["channels"] > 1 else 2
+    if parameters.motion is not None:
+        core.set_flow(**_flow_arguments(parameters.motion), ndim=ndim)
+    return parameters, core, ndim

@@ -43,20 +43,20 @@ def diffuse_sources(
     ----------
     positions : array_like, shape (N, 2)
         y and x of each source in pixels; the centre of the first pixel is (0, 0). Finite, of any size:
-        sources outside the frame count as far as they reach into it.
+        sources outside the frame contribute where their kernels reach into it.
     times : array_like, shape (N,)
         When each source happens, in the unit of `tau`; finite, in any order.
     coefficients : float or array_like, shape (N,) or (N, C)
-        How strongly each source counts, of any sign; finite. With C channels the field has them too.
+        Weight of each source, of any sign; finite. The field has the same channels.
     shape : (int, int)
         Height and width of the field.
     sigma : float, (float, float) or array_like
         Standard deviation in pixels, >= 0 and finite: one number, a tuple (sigma_y, sigma_x), or an array of
-        shape (N,) or (N, 2) with one for each source. With sigma 0 a source counts, by 1, for the one pixel
-        nearest to it, floor(position + 0.5) in each axis.
+        shape (N,) or (N, 2) with one for each source. With sigma 0 a source adds its coefficient to the
+        nearest pixel alone, floor(position + 0.5) in each axis.
     tau : float or array_like, shape (N,)
-        Time constant, >= 0: one number or one for each source. inf = never forgotten, 0 = only sources at the
-        very moment count.
+        Time constant, >= 0: one number or one for each source. inf = never forgotten, 0 = only sources at
+        exactly that moment.
     at : float or array_like, shape (T,), optional
         The moment, or moments in any order, to compute the field at; None is the time of the latest source.
     normalize : bool, optional
@@ -85,7 +85,7 @@ def diffuse_sources(
     Raises
     ------
     ValueError, TypeError
-        An argument is wrong; the message names it, its value (and which source's) and what is allowed.
+        An argument is invalid; the message names it, the value (and the source's index) and what is allowed.
 
     References
     ----------
@@ -123,7 +123,7 @@ def diffuse_sources(
 
 
 def eps_of_mean(eps: float) -> float:
-    """Return the eps of a mean's kernels: what they leave out is still eps of a weight as small as eps."""
+    """Return the eps of a mean's kernels: what they cut off is at most eps of a weight as small as eps."""
     return max(eps * eps, 1e-300)
 
 

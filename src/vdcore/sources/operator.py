@@ -32,7 +32,7 @@ _TINY = np.finfo(np.float64).tiny
 
 
 def scipy_linalg() -> Any:
-    """Return scipy.sparse.linalg, or raise an ImportError that says how to get it."""
+    """Return scipy.sparse.linalg, or raise an ImportError that names the extra."""
     try:
         import scipy.sparse.linalg
     except ImportError as error:
@@ -62,7 +62,7 @@ class SourceOperator:
     threads: int | None
 
     def _shares(self, moment: float, since: float = -inf) -> tuple[Array | slice, Array]:
-        """Return which sources come after `since` up to the moment, and how much of them is left then."""
+        """Return the sources later than `since` and up to the moment, and their decay since then."""
         index: Array | slice = slice(None)
         if not (since < self.times.min(initial=inf) and self.times.max(initial=-inf) <= moment):
             index = np.flatnonzero((since < self.times) & (self.times <= moment))
@@ -123,7 +123,7 @@ def make_operator(
     dtype: npt.DTypeLike,
     threads: int | None,
 ) -> tuple[SourceOperator, Array, Array]:
-    """Return the operator, the moments asked for, () or (T,), and which of its own each of them is."""
+    """Return the operator, the requested moments, () or (T,), and the index of each among the operator's."""
     where = as_positions(positions)
     count = len(where)
     when = as_per_source(times, "times", count)

@@ -34,8 +34,8 @@ _MAX_GROWTH = 30.0  # time constants by which a stream's newest source may be ah
 class SourceDiffuser:
     """The field of sources that happen one after the other, or many at a time: events, detections, clicks.
 
-    `add` takes sources as they come and `field` gives what they amount to at a moment: the formula of
-    `diffuse_sources` over all sources added so far. Memory is one field; adding costs one patch per source,
+    `add` takes sources as they arrive and `field` evaluates the formula of `diffuse_sources` over all sources
+    added so far. Memory is one field; adding costs one patch per source,
     one pixel with sigma 0, and asking one pass over the field, whatever has been added before.
 
     With sigma 0 the field of an event camera's events is its time surface, summed over the events of a pixel.
@@ -45,10 +45,10 @@ class SourceDiffuser:
     shape : (int, int) or (int, int, int)
         Height and width of the field, and its channels if the coefficients have them.
     sigma : float or (float, float)
-        Standard deviation in pixels, >= 0 and finite, or (sigma_y, sigma_x); `add` may give others.
+        Standard deviation in pixels, >= 0 and finite, or (sigma_y, sigma_x); `add` may override it.
     tau : float
-        Time constant, >= 0, in the unit of the times. inf = never forgotten, 0 = only the newest moment
-        counts.
+        Time constant, >= 0, in the unit of the times. inf = never forgotten, 0 = only the newest
+        moment.
     normalize, fill, eps, dtype, threads
         As for `diffuse_sources`.
 
@@ -127,7 +127,7 @@ class SourceDiffuser:
         times : float or array_like, shape (N,)
             When they happen, in any order; also earlier than sources added before.
         coefficients : float or array_like, shape (N,) or (N, C)
-            How strongly they count; one number for all of them by default. C as in the diffuser's shape.
+            Their weights, or one number for all. C as in the diffuser's shape.
         sigma : float, (float, float) or array_like, optional
             As for `diffuse_sources`; that of the diffuser by default.
 
@@ -174,7 +174,7 @@ class SourceDiffuser:
         return age / self._tau
 
     def _decay(self, moment: float) -> float:
-        """Return what is left at the moment of the field at the base."""
+        """Return the decay of the field from its base to the moment."""
         return float(decay(moment - self._base, self._tau))
 
     def _weights(self, times: Array) -> Array:

@@ -21,14 +21,14 @@ from vdcore.video.progress import progress_bar
 from .frames import Source, Thinning, pairs, warn_of_lengths
 from .metrics import Floats, channel_pairs, decibels, fractions, squared_error, ssim, to_8_bits
 
-FPS = 25.0  # of a clip made from frames for which nothing says how many there are in a second
+FPS = 25.0  # of a clip made from frames without a frame rate
 _MAX_ROWS = 32
 _PANEL = 640  # pixels, the longer side of a picture on the sheet
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """How far two videos are apart.
+    """The differences of two videos, frame by frame.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ def compare(
     difference_gain: float = 8,
     progress: bool = False,
 ) -> Comparison:
-    """Compare two videos frame by frame, and draw or film how they differ.
+    """Compare two videos frame by frame: PSNR, SSIM, a contact sheet, a split-screen clip.
 
     Frames are read one pair at a time; only the pictures of the sheet are kept, scaled down.
 
@@ -115,13 +115,13 @@ def compare(
         Before and after: the path of a video file; an array (T, H, W) or (T, H, W, C) with C = 1 or 3; or an
         iterable of frames (H, W) or (H, W, C), read as it is asked for. uint8 (range 0 to 255), uint16 (0 to
         65535), float32 or float64 (range 1). Of different dtypes the fractions of the range are compared; a
-        grey frame beside a colour one counts as three equal channels.
+        grey frame is compared with a colour one as three equal channels.
     out : str or os.PathLike, optional
         A .png file to write: before, after and the difference around grey of a few frames, with their PSNR
         and SSIM, and both over all frames. It needs the extra `plot`.
     video : str or os.PathLike, optional
-        A video to write (.avi, .mkv, .mov, .mp4 or .webm): the left half of `a` beside the right half of `b`,
-        in 8 bits, at the frame rate of `a`; if nothing says it, that of `b` or 25.
+        A video to write (.avi, .mkv, .mov, .mp4 or .webm): the left half of `a` and the right half of `b`, in
+        8 bits, at the frame rate of `a`, or that of `b`, or 25.
     rows : int, optional
         Frames on the sheet, 1 to 32: evenly spaced, except that the one with the least PSNR is always there.
     difference_gain : float, optional
@@ -138,7 +138,7 @@ def compare(
     ValueError, TypeError
         An argument is wrong, a file is not a video, a video has no frames, or the two have different sizes.
     OSError
-        A file cannot be read, or one cannot be written. After an error nothing is left of what was begun.
+        A file cannot be read, or one cannot be written. After an error no partial output is left.
     ImportError
         `out` without matplotlib: ``pip install "vdcore[plot]"``.
 

@@ -22,8 +22,8 @@ def iterate_frames(
     ----------
     frames : str or os.PathLike, array_like or iterable
         The path of a video file, decoded as `vdcore.video.read_frames` does (RGB); an array (T, H, W) or
-        (T, H, W, C), where `channel_axis` says what is not clear, see `vdcore.diffuse`; or any other
-        iterable of frames, which is read as it is asked for. uint8, uint16, float32 or float64.
+        (T, H, W, C), where `channel_axis` resolves what is ambiguous, see `vdcore.diffuse`; or any
+        other iterable of frames, read on demand. uint8, uint16, float32 or float64.
     name : str
         What the argument is called in errors.
     channel_axis : int, optional
@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 
 class Source:
-    """The frames of an argument, read one after the other, and what is known of them before.
+    """The frames of an argument, read one by one, and what is known in advance.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Source:
     path : pathlib.Path or None
         Of a file.
     fps : float or None
-        Frames per second of a file that says so.
+        Frames per second, where a file has a rate.
     announced : int or None
         How many frames there should be.
     taken : int
@@ -142,14 +142,14 @@ def warn_of_lengths(a: Source, b: Source, common: int, stacklevel: int) -> None:
 
 
 class Thinning(Generic[T]):
-    """Evenly spaced items of a sequence of any length: of more than `limit`, every other one goes.
+    """Evenly spaced items of a sequence of any length: beyond `limit`, every other one is dropped.
 
     Parameters
     ----------
     limit : int
         The most to keep, >= 1.
     announced : int or None
-        How long the sequence should be: the first step is such that no item needs to go.
+        Expected length: the first step is chosen so that no item needs to be dropped.
 
     Attributes
     ----------

@@ -2,7 +2,7 @@
 """PSNR and SSIM of two frames.
 
 Samples are compared as fractions of the range of their dtype, so that 8 bits compare with 16; a grey frame
-counts as three equal channels beside a colour one.
+is compared with a colour one as three equal channels.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def ssim(a: Array, b: Array) -> float:
     ----------
     a, b : ndarray, shape (H, W) or (H, W, C)
         uint8, uint16, or floats of range 1. Along a side of less than 11 pixels, where the window does not
-        fit, frames go on as their mirror image.
+        fit, frames are reflected.
     """
     total, count = 0.0, 0
     for one, other in _strips(a, b, _WINDOW // 2):
@@ -87,7 +87,7 @@ def _strips(a: Array, b: Array, margin: int = 0) -> Iterator[tuple[Floats, Float
 
 
 def channel_pairs(a: Array, b: Array) -> Iterator[tuple[Array, Array]]:
-    """Yield the channels of two frames, one pair after the other; grey counts for every channel."""
+    """Yield pairs of channels of two frames; a grey frame pairs with every channel of the other."""
     if a.shape[:2] != b.shape[:2]:
         raise ValueError(f"a and b must have the same size, got shapes {a.shape} and {b.shape}")
     for channel in range(max(1 if frame.ndim == 2 else frame.shape[2] for frame in (a, b))):

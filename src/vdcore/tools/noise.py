@@ -34,8 +34,8 @@ def estimate_noise(
     -------
     NoiseEstimate
         In sample units for arrays and iterables; in 8-bit units (0 to 255) for a file, whatever its depth.
-        Zeros for a video without noise: constant, black, saturated, or still for the most part. Areas that do
-        not change at all, such as black bars, are left out unless they are most of the picture.
+        Zeros for a video without noise: constant, black, saturated, or mostly still. Areas that do not change
+        at all, such as black bars, are left out unless they are most of the picture.
 
     Raises
     ------
@@ -47,9 +47,9 @@ def estimate_noise(
 
     Notes
     -----
-    Noise is what has high spatial frequencies and changes from frame to frame. It is taken to be white: of
-    noise that is correlated between pixels or frames, as after compression, only that part is seen, as if
-    all of it were like that. Fine texture that moves and fills the whole picture is taken for noise.
+    Noise is assumed white: high spatial frequencies that change from frame to frame are measured. Noise that
+    is correlated between pixels or frames, as after compression, is underestimated. Fine texture that moves
+    and fills the whole picture is mistaken for noise.
 
     References
     ----------

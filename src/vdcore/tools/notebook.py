@@ -44,7 +44,7 @@ def show(
     a, b : str or os.PathLike, array_like or iterable
         The path of a video file; an array (T, H, W) or (T, H, W, C) with C = 1 or 3; or an iterable of
         frames. uint8, uint16 or floats of range 1; shown are 8 bits. At most 40 frames are kept, evenly
-        spaced, and the caption says so.
+        spaced, as the caption says.
     names : (str, str), optional
         Written above the picture where there are two videos.
     width : int, optional
@@ -148,7 +148,7 @@ class FrameViewer:
             temporary.write_text(page, "utf-8")
 
     def _repr_html_(self) -> str:
-        """The element for a notebook, each time with an id of its own."""
+        """The element for a notebook, with a new id each time."""
         both = bool(self._names)
         captions = self._captions()
         texts = {
@@ -193,7 +193,7 @@ def _data_url(frame: Array, width: int) -> str:
 
 
 def _fill(template: str, texts: dict[str, str]) -> str:
-    """The template with each @NAME@ replaced; what is put in is not looked at again."""
+    """The template with each @NAME@ replaced; the replacements are not expanded again."""
     return "".join(texts.get(piece, piece) for piece in template.split("@"))
 
 

@@ -47,7 +47,7 @@ def draw_sheet(
     rows : sequence of sequence of ndarray, shape (H, W) or (H, W, 3), uint8
         Pictures of one size.
     fps : float or None
-        Frames per second, if known: it gives the times.
+        Frames per second, if known, for the captions.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -119,7 +119,7 @@ def _draw_curves(axes: "Axes", result: "Comparison") -> None:
     other.set_ylabel("SSIM", color=_ORANGE)
     for each, color, least in ((axes, _BLUE, 0.5), (other, _ORANGE, 0.002)):
         low, high = each.get_ylim()
-        if high - low < least:  # what differs by next to nothing is not to look like more
+        if high - low < least:  # tiny differences are not magnified
             each.set_ylim((low + high - least) / 2, (low + high + least) / 2)
         each.tick_params(axis="y", colors=color)
         each.ticklabel_format(axis="y", useOffset=False)

@@ -17,7 +17,7 @@ from vdcore._options import accepts
 from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, resolve_region
 from vdcore.denoiser import Preset, Strength, denoiser_parameters
 from vdcore.diffuser.parameters import FilterOptions, Sigma, TimeUnit, filter_parameters
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 
 from .engine import FileOptions, VideoReport, filter_video, quiet_backend
 from .filters.denoising import DenoisingFilter, noise_of_planes
@@ -121,20 +121,20 @@ def diffuse_video(
         The video to read: a file (also .npy, (T, H, W) or (T, H, W, C), and .tif with many pages), the number
         of a camera, or any iterable of frames (H, W) or (H, W, 3 or 4), uint8, uint16 or float32. Through
         PyAV also "-" (YUV4MPEG on standard input), the address of a live stream (``rtsp://...``), or a
-        pattern of numbered pictures (``frame_%04d.png``). What is live ends at `stop`, or with Ctrl-C.
+        pattern of numbered pictures (``frame_%04d.png``). A live stream ends at `stop`, or with Ctrl-C.
     out : str or os.PathLike
         The video to write. Its suffix names the container: .avi, .mkv, .mov, .mp4 or .webm; also .npy and
         .tif. Through PyAV any that FFmpeg writes, "-" (YUV4MPEG on standard output), or a pattern of
-        pictures. It appears when it is complete, replacing any file of that name; after an error nothing is
-        left.
+        pictures. It replaces an existing file when it is complete; after an error no partial file
+        is left.
     sigma : float or (float, float)
         Spatial standard deviation in pixels, or (sigma_y, sigma_x). 0 = no spreading.
     tau : float
         Time constant in `time_unit`. 0 = no memory, inf = running mean.
     model, normalize, boundary, cval, truncate, fill, lookahead, tolerance, dither, motion, gate
-        See `vdcore.Diffuser`. What is in sample units counts in samples of 8 bits, 0 to 255, whatever the
-        depth of the file. Through PyAV, luma and chroma are filtered each by itself, chroma with the sigma of
-        its coarser grid; a callable `motion` is given the luma (RGB where the file is RGB).
+        See `vdcore.Diffuser`. Values in sample units are in 8-bit units, 0 to 255, at any depth. Through
+        PyAV, luma and chroma are filtered separately, chroma with the sigma of its coarser grid; a callable
+        `motion` receives the luma (RGB where the file is RGB).
     threads : int or None, optional
         Threads of the filter, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors
         that decoding and encoding, one thread each, leave free. The result does not depend on it.
@@ -170,8 +170,8 @@ def diffuse_video(
     bitrate : int, optional
         PyAV: bits per second, instead of a quality.
     fps : float, optional
-        Frames per second of what does not say: frames, pictures, .npy, .tif and raw streams. By default 25,
-        or what PyAV guesses.
+        Frame rate of inputs without one: frames, pictures, .npy, .tif and raw streams. By default 25, or
+        PyAV's guess.
     progress : bool, optional
         Show a progress bar on stderr.
 
@@ -292,7 +292,7 @@ def denoise_video(
     stop: float | None = None,
     **options: Unpack[FileOptions],
 ) -> VideoReport:
-    """Remove the noise of a video file; nothing needs to be set.
+    """Remove the noise from a video file; no parameters are needed.
 
     A Kalman filter on the spectra of small patches follows the optical flow, see `vdcore.Denoiser`. Frames
     are decoded, filtered and encoded at the same time, a few of them in memory at once.
@@ -300,14 +300,14 @@ def denoise_video(
     Parameters
     ----------
     path, out : str or os.PathLike
-        See `diffuse_video`. A codec without loss, such as that of .mkv, keeps what the filter gives.
+        See `diffuse_video`. A lossless codec keeps the result exactly.
     strength : "auto", float or NoiseEstimate, optional
         The noise: its standard deviation in samples of 8 bits, >= 0, of luma and chroma or of red, green and
         blue, as the file has them; or what `vdcore.estimate_noise` returns. 0 is no change. "auto": it is
         estimated from pairs of frames, spread over all that are filtered, for which the file is decoded once
         more; of a pipe or a live stream, on the way.
     preset, motion, lookahead
-        See `vdcore.Denoiser`. A callable is given what `diffuse_video` says.
+        See `vdcore.Denoiser`. A callable `motion` receives the same pictures as in `diffuse_video`.
     time_unit, threads, region, start, stop, backend, codec, quality, encoder_preset, bitrate, fps, progress
         See `diffuse_video`. `time_unit` is that of `start` and `stop`.
 
@@ -366,7 +366,7 @@ def _within(frames: FrameRange, reader: Reader) -> Iterable[Frame]:
 
 
 def _free_threads() -> int | None:
-    """Threads for a filter while two others decode and encode; None where the environment says."""
+    """Threads for a filter while two others decode and encode; None where the environment sets them."""
     if any(name in os.environ for name in ("VDCORE_NUM_THREADS", "OMP_NUM_THREADS")):
         return None
     processors: int = build_info()["threads"]

@@ -192,7 +192,7 @@ def filter_video(
 
 @contextmanager
 def quiet_backend(backend: str) -> Iterator[None]:
-    """Keep OpenCV's log away from the user, who gets errors and warnings instead."""
+    """Silence OpenCV's log; the user gets errors and warnings instead."""
     if backend != "opencv":
         yield
         return
@@ -209,7 +209,7 @@ def _end_of(frames: FrameRange) -> Callable[[Frame], bool]:
 
 @contextmanager
 def _stopped_by_interrupt(reader: Reader) -> Iterator[None]:
-    """What is live ends with Ctrl-C, as if it had ended by itself; the second one interrupts."""
+    """End a live stream at Ctrl-C as if it had ended by itself; a second Ctrl-C interrupts."""
     stop = getattr(reader, "stop", None)
     if stop is None or not reader.info.live or current_thread() is not main_thread():
         yield

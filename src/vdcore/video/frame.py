@@ -93,7 +93,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Orientation:
-    """How the stored picture is shown: turned counter-clockwise by so many quarters."""
+    """How the stored picture is shown: rotated counter-clockwise by a number of quarters."""
 
     quarters: int = 0
 
@@ -108,12 +108,12 @@ class Orientation:
     def stored_flow(self, flow: Array) -> Array:
         """The motion (dx, dy) of the picture that is shown, as that of the stored one."""
         dx, dy = self.stored(flow)[..., 0], self.stored(flow)[..., 1]
-        for _ in range(self.quarters % 4):  # undo a quarter: what goes right when shown goes down when stored
+        for _ in range(self.quarters % 4):  # undo a quarter turn: right as shown is down as stored
             dx, dy = -dy, dx
         return np.stack((dx, dy), axis=-1)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width the other way round where the turn is an odd number of quarters."""
+        """Height and width, swapped if the rotation is an odd number of quarters."""
         return (width, height) if self.quarters % 2 else (height, width)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a video holds, and how one is to be written."""
+"""Description of a video, and of how to encode one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ Quality = int | Literal["lossless"]
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the user wants a video written.
+    """How to encode a video.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file holds, as far as it can be seen.
+    """Description of a video.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class VideoInfo:
     channels : int
         1 for grey, 3 for colour.
     fps : float
-        Frames per second; 0 if nothing says it.
+        Frames per second; 0 if unknown.
     frames : int or None
         How many frames the container announces. Often exact, sometimes an estimate from the duration.
     codec : str
@@ -55,12 +55,12 @@ class VideoInfo:
     rotation : int
         Degrees by which the file asks players to turn the frames, clockwise.
     variable_frame_rate : bool
-        Whether the first frames come at uneven times.
+        Whether the first frames are unevenly spaced.
     timed : bool
         Whether frames carry time stamps; raw H.264 streams have none, and their rate is a guess.
     other_streams : dict of str to int, or None
         How many streams there are besides the decoded one: "audio", "subtitle", "video", "data".
-        None if neither PyAV nor ffprobe is there to tell.
+        None if neither PyAV nor ffprobe is installed.
     pixel_format : str
         FFmpeg's name, "" if it is not known.
     planes : tuple of Plane
@@ -70,7 +70,7 @@ class VideoInfo:
     backend : str
         What decodes it.
     live : bool
-        Whether it goes on until it is stopped.
+        Whether it runs until it is stopped.
     """
 
     path: Path

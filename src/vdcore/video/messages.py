@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What users are told about a video: one warning for what is lost, one for what was damaged."""
+"""Warnings about a video: what the output cannot keep, what was damaged, whether it ended early."""
 
 import math
 import warnings
@@ -18,7 +18,7 @@ def damage_text(errors: int, repaired: int) -> str:
 def warn_of_losses(
     info: VideoInfo, not_kept: list[str], ended_after: int | None = None, damage: str = ""
 ) -> list[str]:
-    """Warn, in one warning, about what is lost; return the warning if there is one."""
+    """Issue one warning that names all losses; return it if there is one."""
     parts = []
     if not_kept:
         parts.append(f"not kept: {'; '.join(not_kept)}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what the user names to a reader and a writer."""
+"""Open the reader and the writer that the user's arguments name."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ BACKENDS = ("auto", "opencv", "pyav")
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 _PIPE_FORMAT = "yuv4mpegpipe"
 _TIFF = (".tif", ".tiff")
-_USUAL_RATE = 25.0  # frames per second of what does not say
+_USUAL_RATE = 25.0  # frames per second of inputs without a rate
 
 
 def resolve_backend(backend: str) -> str:
@@ -53,7 +53,7 @@ def open_reader(source: Source, backend: str = "auto", fps: float | None = None)
         (``rtsp://...``), a pattern of pictures such as ``frame_%04d.png``, the number of a camera, or frames.
     backend : {"auto", "opencv", "pyav"}
     fps : float, optional
-        Frames per second of what does not say.
+        Frame rate of inputs without one.
 
     Raises
     ------

@@ -44,7 +44,7 @@ class Reader(Protocol):
         """
 
     def losses(self) -> list[str]:
-        """Name what of the input cannot be kept, as far as it is known by now."""
+        """Name what of the input cannot be kept, as far as known yet."""
 
     def close(self) -> None: ...
 
@@ -60,7 +60,7 @@ class Writer(Protocol):
         """Name what of the frames the output cannot hold."""
 
     def write(self, frame: Frame) -> None:
-        """Encode the next frame, which nobody else uses any more."""
+        """Encode the next frame, which the writer may overwrite."""
 
     def finish(self) -> None:
         """Write what is still queued, close, and raise OSError unless every frame is safely stored."""
@@ -134,7 +134,7 @@ class Channel(Generic[T]):
         self._changed = Condition()
 
     def put(self, item: T) -> None:
-        """Add an item as soon as there is room; raise what the other side stopped with."""
+        """Add an item as soon as there is room; raise the error that the other side stopped with."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._items) < self._capacity)
             self._raise_error()
@@ -142,7 +142,7 @@ class Channel(Generic[T]):
             self._changed.notify_all()
 
     def __iter__(self) -> Iterator[T]:
-        """Take items until the channel is closed and empty; raise what the other side stopped with."""
+        """Take items until the channel is closed and empty; raise the error that stopped the other side."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._items)
@@ -187,7 +187,7 @@ def run(
     advance : callable
         Called after every frame that was read, in the calling thread.
     ends : callable
-        Given each frame, whether it and all that follow are to be left out.
+        Given each frame, whether to stop before it.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def run(
     Raises
     ------
     Exception
-        What any stage raises; the others have then come to an end.
+        The error of any stage; the others have ended by then.
     """
     clocks = Clocks(Clock(), Clock(), Clock())
     decoded: Channel[Frame] = Channel()

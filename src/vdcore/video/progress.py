@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The progress bar of everything that goes through a video."""
+"""A progress bar over the frames of a video."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -11,7 +11,7 @@ NANOBIND = Path(nanobind.include_dir()).parent
 FLAGS = (
     ["/std:c++17", "/EHsc"]
     if sys.platform == "win32"
-    else ["-std=c++17", "-O1", "-fvisibility=hidden", "-fno-strict-aliasing"]
+    else ["-std=c++17", "-O0", "-fvisibility=hidden", "-fno-strict-aliasing"]
 )
 
 setup(

@@ -29,7 +29,7 @@ from .subset import Piece, Subset
 _SIGMA = (0.25, 2.5, 16.0)  # pixels
 _TAU = (0.15, 8.0, 1000.0)  # frames
 _GRID = 5  # the most points of the grid in one direction
-_OWN = 1000.0  # a model's own parameters are searched from 1 / _OWN to _OWN times the value they come with
+_OWN = 1000.0  # a model's own parameters are searched from 1 / _OWN to _OWN times their initial value
 _REGIONS = 8  # the most values of a map of diffusivity that are fitted
 
 
@@ -42,7 +42,7 @@ class _Free:
     step: float  # of the first simplex
     low: float
     high: float
-    can_be_off: bool  # the lowest position stands for 0
+    can_be_off: bool  # the lowest position means 0
 
     def value(self, position: float) -> float:
         """Return the value at a position, to four digits."""
@@ -94,8 +94,8 @@ def fit(
     model : str or model of `vdcore.models`, optional
         The model. Its own parameters that are floats above 0 are fitted too, from their values on; whole
         numbers stay as they are. In a map of diffusivity the pixels of one value are a region, whose value is
-        fitted; there may be 8 of them, and those of 0. Diffusivity and sigma only count together: where sigma
-        is fitted, one diffusivity, or that of the largest region, stays as it is.
+        fitted; there may be 8 of them, and those of 0. Only their product with sigma matters: where sigma is
+        fitted, the diffusivity, or that of the largest region, is held fixed.
     sigma, tau : float, optional
         Given, it is not fitted but held fixed; sigma may be (sigma_y, sigma_x).
     noise : float, array_like of shape (C,), or NoiseEstimate, optional
@@ -112,7 +112,7 @@ def fit(
         The most samples of a video that are kept, >= 1; the filter works on about 16 bytes for each. A longer
         or larger video is fitted on tiles of its frames, in runs of consecutive frames over its whole length.
     seed : int, optional
-        Of the probe and of the tiles, >= 0. The result depends on nothing else that is random.
+        Of the probe and of the tiles, >= 0. Nothing else is random.
     channel_axis : int, optional
         Where the channels of arrays are, see `vdcore.diffuse`.
 
@@ -137,13 +137,13 @@ def fit(
     files of any depth.
 
     A grid over the logarithms of sigma and tau, then the Nelder-Mead method from its best point. 0 is part of
-    the grid, and what comes below 0.25 pixels or 0.15 frames is 0: a neighbour weighs less than 0.2 % there.
-    Where nothing is gained, as in a constant or noiseless video, sigma and tau are 0. sigma ends at 16 pixels
-    and tau at 1000 frames.
+    the grid, and values below 0.25 pixels or 0.15 frames become 0: a neighbour weighs less than 0.2 % there.
+    Where filtering does not help, as in a constant or noiseless video, sigma and tau are 0. sigma is at most
+    16 pixels and tau 1000 frames.
 
     Without a reference, noise taken 5 % too low or too high costs up to about 0.2 dB. Noise that neighbours
     share, as after compression or demosaicing, is in part taken for the picture, and the fit is then too
-    weak. A reference with noise of its own makes it weaker too, as that noise is then to be kept.
+    weak. A noisy reference makes it weaker too, as its noise would have to be kept.
 
     References
     ----------
@@ -242,7 +242,7 @@ def fit(
 
 
 def _changed(model: models.Model, values: dict[str, Any]) -> models.Model:
-    """Return the model with other values of its own parameters, by the names they have there."""
+    """Return the model with other values of its own parameters, by name."""
     if isinstance(model, models.Laplacian) and isinstance(model.diffusivity, np.ndarray):
         levels, regions = np.unique(model.diffusivity, return_inverse=True)
         changed = np.array([values.get(f"diffusivity[{i}]", level) for i, level in enumerate(levels)])
@@ -261,7 +261,7 @@ def _largest_region(model: models.Laplacian) -> str:
 def _free_parameters(
     sigma: bool, tau: bool, model: models.Model, usual_step: float, evaluations: int
 ) -> list[_Free]:
-    """Return what is to be fitted: sigma, tau, and a model's own; half the evaluations are for the grid."""
+    """Return the free parameters: sigma, tau, and the model's own; the grid takes half the evaluations."""
     searched: list[tuple[str, float, tuple[float, float, float]]] = []
     searched += [("sigma", 1.0, _SIGMA)] if sigma else []
     searched += [("tau", usual_step, _TAU)] if tau else []
@@ -294,7 +294,7 @@ def _collect(
     channel_axis: int | None,
     model: models.Model,
 ) -> np.dtype[Any]:
-    """Send the frames, and the reference beside them, through `subset`; return their dtype."""
+    """Send the frames and the reference through `subset`; return their dtype."""
     videos = {"frames": iterate_frames(frames, channel_axis=channel_axis)}
     if reference is not None:
         axis = channel_axis if is_array(reference) else None

@@ -36,7 +36,7 @@ class Trial:
         With its own parameters.
     error : float
         Mean squared error per sample, in squared sample units: measured against the reference, or else its
-        unbiased estimate, which may come out below 0.
+        unbiased estimate, which may be negative.
     """
 
     sigma: Sigma
@@ -47,7 +47,7 @@ class Trial:
 
 @dataclass(frozen=True, repr=False)
 class Fit:
-    """The parameters that `fit` found, and what it tried.
+    """The parameters that `fit` found, and those it tried.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class Fit:
         Parameters
         ----------
         path : str or os.PathLike, optional
-            Where to save the figure; its suffix says how.
+            Where to save the figure; the suffix selects the format.
 
         Returns
         -------
@@ -180,7 +180,7 @@ def _line(first: str, *cells: str) -> str:
 
 
 def _draw(axes: Any, result: Fit) -> None:
-    """Draw the error over those of sigma and tau that were varied; 0 stands at the lower end."""
+    """Plot the error over sigma and tau, as far as they were varied; 0 is drawn at the lower end."""
     error = np.array([trial.error for trial in result.trials])
     best = int(error.argmin())
     places: list[Array] = []

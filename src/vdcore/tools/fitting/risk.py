@@ -19,16 +19,16 @@ _LOCAL_SIGMA = 1.5  # pixels over which the expected value of a sample is taken 
 
 @dataclass(frozen=True)
 class _Task:
-    """Frames to filter, and how far from what they should become they are then.
+    """Frames to filter, and the error of the result.
 
     Attributes
     ----------
     noisy : ndarray of float32, shape (T, H, W, C)
     probed : ndarray of float32, shape (T, H, W, C), or None
         The frames with small steps up and down, none with a reference or without noise.
-    wanted, weight, missing : ndarray, shape of what counts
-        What the result is compared with; what its change from `noisy` to `probed` counts; which samples do
-        not count.
+    target, weight, missing : ndarray, of the shape of the counted samples
+        What the result is compared with; the weight of its change from `noisy` to `probed`; the samples to
+        leave out.
     constant : float
         What the error has besides.
     """
@@ -36,7 +36,7 @@ class _Task:
     piece: Piece
     noisy: Array
     probed: Array | None
-    wanted: Array
+    target: Array
     weight: Array | None
     missing: Array
     constant: float
@@ -44,7 +44,7 @@ class _Task:
     def squared_error(self, **parameters: Any) -> float:
         """Return the sum of squared errors of the filter's result."""
         result = self._filtered(self.noisy, parameters)
-        error = self.constant + _inner(result - self.wanted, None, self.missing)
+        error = self.constant + _inner(result - self.target, None, self.missing)
         if self.probed is not None:
             change = self._filtered(self.probed, parameters) - result
             error += _inner(change, self.weight, self.missing)
@@ -59,7 +59,7 @@ class _Task:
 
 
 def _inner(values: Array, weight: Array | None, missing: Array) -> float:
-    """Return the sum of weight * values, of values^2 without a weight, over what is not missing."""
+    """Return the sum of weight * values, or of values^2 without a weight, over samples not missing."""
     values[missing] = 0
     return sum(
         float(np.vdot(frame, frame if weight is None else weight[i])) for i, frame in enumerate(values)
@@ -69,7 +69,7 @@ def _inner(values: Array, weight: Array | None, missing: Array) -> float:
 def make_tasks(
     pieces: list[Piece], noise: NoiseEstimate | None, dtype: np.dtype[Any], rng: np.random.Generator
 ) -> list[_Task]:
-    """Return the pieces with what their filtered frames are to be compared with."""
+    """Return a task for every piece."""
     ends = _ends(pieces, dtype)
     tasks = []
     for piece in pieces:
@@ -78,8 +78,8 @@ def make_tasks(
         if missing.all():
             continue
         if noise is None:
-            wanted = piece.counted(piece.images[:, 1]).astype(np.float32)
-            tasks.append(_Task(piece, noisy, None, wanted, None, missing, 0.0))
+            target = piece.counted(piece.images[:, 1]).astype(np.float32)
+            tasks.append(_Task(piece, noisy, None, target, None, missing, 0.0))
         elif not noise.sigma.any():
             tasks.append(_Task(piece, noisy, None, piece.counted(noisy), None, missing, 0.0))
         else:
@@ -133,7 +133,7 @@ def _estimating_task(
         piece=piece,
         noisy=noisy,
         probed=noisy + step * signs,
-        wanted=piece.counted(completed),
+        target=piece.counted(completed),
         weight=weight,
         missing=missing,
         constant=-float(piece.counted(left)[~missing].sum(dtype=np.float64)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bounded subset of a video of any length, taken as the frames go by: what parameters are fitted on.
+"""A bounded subset of a video of any length, collected in one pass, for fitting parameters.
 
 A video that fits is kept whole. Of a larger one, tiles spread over the frame are kept, at places of their own
 in every run of consecutive frames, and of a longer one every second run, every fourth and so on.
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vdcore._arrays import Array
 
 WARM_UP, COUNTED = 16, 16  # frames of a run
-TILE, MARGIN = 32, 4  # pixels: side of a tile, and its rim, which is seen but does not count
+TILE, MARGIN = 32, 4  # pixels: side of a tile, and its rim, which is filtered but not evaluated
 _GOLDEN = 1.3247179572447460  # x^3 = x + 1
 
 
@@ -28,8 +28,8 @@ class Piece:
         N videos that belong together: the frames, and the reference if there is one.
     times : ndarray of float64, shape (T,)
     start, stop : int
-        The frames from start to stop count; those before are there for the filter to settle, those after for
-        its lookahead.
+        Frames from start to stop are evaluated; those before let the filter settle, those after serve its
+        lookahead.
     corners : sequence of (int, int)
         (y, x) of the tiles, none for whole frames.
     """
@@ -52,7 +52,7 @@ class Piece:
         return np.concatenate([picture[y : y + TILE, x : x + TILE] for y, x in self.corners], axis=1)
 
     def counted(self, values: Array) -> Array:
-        """Return what counts of `values` of shape (T, ..., H, W, C), perhaps in another shape."""
+        """Return the evaluated part of `values` of shape (T, ..., H, W, C), perhaps in another shape."""
         values = values[self.start : self.stop]
         if not self.tiles:
             return values
@@ -67,7 +67,7 @@ class Subset:
     ----------
     max_samples : int
     lookahead : int
-        Frames to keep after those of a run that count.
+        Frames to keep after the evaluated ones of a run.
     rng : numpy.random.Generator
         Chooses the tiles.
     """

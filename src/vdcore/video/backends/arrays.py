@@ -38,7 +38,7 @@ class ArrayReader:
     count : int or None
         How many frames there are, if it is known.
     codec : str
-        What the frames come from.
+        The kind of source.
 
     Raises
     ------

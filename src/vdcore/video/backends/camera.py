@@ -17,11 +17,11 @@ from .opencv import quiet_stderr
 
 Array = npt.NDArray[Any]
 
-_USUAL_RATE = 30.0  # of cameras that do not say
+_USUAL_RATE = 30.0  # of cameras that report none
 
 
 class CameraReader:
-    """Gives the frames of a camera as they come, until it is stopped.
+    """Reads frames from a camera until it is stopped.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class CameraReader:
     Raises
     ------
     OSError
-        There is no such camera, or it gives no picture.
+        There is no such camera, or it delivers no picture.
     """
 
     def __init__(self, index: int) -> None:
@@ -40,7 +40,7 @@ class CameraReader:
         first = self._capture.read()[1] if self._capture.isOpened() else None
         if first is None:
             self._capture.release()
-            raise OSError(f"camera {index} cannot be opened or gives no picture")
+            raise OSError(f"camera {index} cannot be opened or delivers no picture")
         self._first: Array | None = first
         self._start = perf_counter()
         self._index = 0
@@ -67,7 +67,7 @@ class CameraReader:
         )
 
     def read(self) -> Frame | None:
-        """The next frame, with the time at which it came; None when the camera is stopped or gone."""
+        """Return the next frame with its arrival time; None when the camera is stopped or unplugged."""
         if self._stopped:
             return None
         if self._first is not None:
@@ -89,7 +89,7 @@ class CameraReader:
         return []
 
     def stop(self) -> None:
-        """No further frames."""
+        """End the stream."""
         self._stopped = True
 
     def close(self) -> None:

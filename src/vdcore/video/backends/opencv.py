@@ -139,7 +139,7 @@ class OpenCVReader:
     def read(self) -> Frame | None:
         """Decode the next frame, or return None at the end.
 
-        Where frames change their size on the way, OpenCV itself scales them to the size of the first.
+        Where the frame size changes, OpenCV itself scales to the size of the first frame.
 
         Raises
         ------
@@ -251,7 +251,7 @@ class OpenCVWriter:
         with quiet_stderr():
             self._writer = cv2.VideoWriter(str(path), backend, fourcc, fps, (width, height), len(shape) == 3)
         if not self._writer.isOpened():
-            path.write_bytes(bytes(_FREE_BYTES))  # raises OSError where the disk is to blame
+            path.write_bytes(bytes(_FREE_BYTES))  # raises OSError if the disk is the cause
             raise ValueError(
                 f"codec: this OpenCV cannot write {codec!r} at {width}x{height} into a {path.suffix} file;"
                 f" its default there is {CODECS[path.suffix.lower()]!r}"
@@ -318,7 +318,7 @@ def _count_frames(path: Path, expected: int) -> int:
 
 
 class Pace:
-    """Whether frames come at even times, judged by their time stamps in milliseconds.
+    """Whether frames are evenly spaced, judged by their time stamps in milliseconds.
 
     Attributes
     ----------
@@ -362,7 +362,7 @@ def open_capture(path: Path, parameters: tuple[int, ...] = ()) -> cv2.VideoCaptu
 
 @contextmanager
 def quiet_log() -> Iterator[None]:
-    """Keep OpenCV's log away from the user, who gets errors and warnings instead."""
+    """Silence OpenCV's log; the user gets errors and warnings instead."""
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         yield
@@ -372,10 +372,10 @@ def quiet_log() -> Iterator[None]:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Keep away what OpenCV prints straight to stderr when it opens a file."""
+    """Silence what OpenCV prints straight to stderr when it opens a file."""
     try:
         saved = os.dup(2)
-    except OSError:  # no stderr, nothing to keep quiet
+    except OSError:  # no stderr to silence
         yield
         return
     try:
@@ -410,7 +410,7 @@ def _bits(pixel_format: bytes) -> int:
 
 
 def _probe(path: Path) -> tuple[dict[str, int] | None, float | None]:
-    """What PyAV or ffprobe knows and OpenCV does not: the other streams, and the rate of untimed streams."""
+    """Return what OpenCV cannot see: the other streams, and the rate of untimed streams."""
     for kinds, rate in (probe(path) for probe in (_probe_pyav, _probe_ffprobe)):
         if kinds:
             others = Counter(kinds)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the output goes: it appears under its name when it is complete."""
+"""Output files, which appear under their name when they are complete."""
 
 import os
 import re
@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vdcore._files import StrPath, beside, checked_place
+from vdcore._files import StrPath, resolved_target, temporary_file
 
 PATTERN = re.compile(r"%0?\d*d")
 STANDARD = "-"  # standard input or output
 
 
 class Target:
-    """Where the output goes, as `open_target` makes it."""
+    """An output, as `open_target` makes it."""
 
     def __init__(self, path: Path | str, name: str) -> None:
-        self.path = path  # what is written to
+        self.path = path  # the file to write
         self.name = name
 
     def commit(self) -> None:
-        """Put what was written in its place."""
+        """Move what was written to its place."""
 
 
 class _Replaced(Target):
@@ -52,7 +52,7 @@ class PictureTarget(Target):
 
 @contextmanager
 def open_target(out: StrPath) -> Iterator[Target]:
-    """A place to write to beside the output, that is gone at the end unless it was committed.
+    """Yield a temporary target next to the output, which is deleted at the end unless committed.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def open_target(out: StrPath) -> Iterator[Target]:
     if text == STANDARD:
         yield Target(STANDARD, "standard output")
         return
-    target = checked_place(out, "out")
+    target = resolved_target(out, "out")
     if PATTERN.search(target.name):
         folder = target.with_name(f".{PATTERN.sub('', target.stem)}-{secrets.token_hex(4)}")
         folder.mkdir()
@@ -72,5 +72,5 @@ def open_target(out: StrPath) -> Iterator[Target]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return
-    with beside(target) as path:
+    with temporary_file(target) as path:
         yield _Replaced(path, target)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a video file is shorter than its container says: a broken download, a full disk, a crash.
+"""Whether a video file is truncated: a broken download, a full disk, a crash.
 
-Decoders stop at the break without a word, so the sizes that containers write down are compared with the file.
+Decoders stop at the break silently, so the sizes recorded in the container are compared with the file.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pathlib import Path
 def is_cut_short(path: Path) -> bool:
     """Tell whether an AVI, MP4/MOV, Matroska/WebM or Y4M file ends before its container does.
 
-    True for an empty file. False for other formats, which do not say where they end.
+    True for an empty file. False for other formats, which record no size.
     """
     if path.stat().st_size == 0:
         return True

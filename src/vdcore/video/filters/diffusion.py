@@ -13,7 +13,7 @@ from vdcore import models
 from vdcore._pictures import resize_area
 from vdcore._regions import FrameRange
 from vdcore.diffuser import Diffuser
-from vdcore.motion import Flow, Motion, checked_flow, guides, optical_flow
+from vdcore.flow import Flow, Motion, checked_flow, guides, optical_flow
 from vdcore.noise import NoiseEstimate
 from vdcore.video.frame import Frame, Orientation, Plane
 
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 
 class DiffusionFilter(StreamFilter):
-    """Frames within `frames` go through diffusers; where `region` says so, they take the result.
+    """Diffusers for the planes of the frames within `frames`; only `region` is changed.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def plane_parameters(
 
 
 def _in_plane(model: models.Model, plane: Plane, orientation: Orientation) -> models.Model:
-    """A model with what it has in sample units in those of the plane, and its map on the plane's grid."""
+    """A model in the plane's sample units, with its map on the plane's grid."""
     model = models.scaled(model, plane.unit)
     if not isinstance(model, models.Laplacian) or not models.has_map(model):
         return model
@@ -193,7 +193,7 @@ def coarser_flow(flow: Flow, plane: Plane) -> Flow:
 
 
 def _write_samples(sums: Array, gain: float, zero: float, out: Array) -> None:
-    """Write sums times gain, on top of what is zero, rounded and clipped, into out; sums are used up."""
+    """Write sums times gain plus the zero level, rounded and clipped, into out; sums are overwritten."""
     np.multiply(sums, gain, out=sums)
     np.add(sums, np.float32(zero), out=sums)
     if out.dtype.kind == "u":

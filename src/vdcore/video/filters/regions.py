@@ -48,7 +48,7 @@ def _reduced(mask: Array, shape: tuple[int, int]) -> Array:
     return np.clip(resize_area(weights, shape), 0, 1)
 
 
-_LUMA = np.array((0.299, 0.587, 0.114))  # how much red, green and blue count, ITU-R BT.601
+_LUMA = np.array((0.299, 0.587, 0.114))  # weights of red, green and blue, ITU-R BT.601
 _LIMITED = np.array((219, 224, 224)) / 255
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every filter of a stream needs as a stage of the pipeline: time range and region."""
+"""What every filter of a stream needs in the pipeline: time range and region."""
 
 from abc import ABC, abstractmethod
 from collections import deque
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 
 class StreamFilter(ABC):
-    """Frames within `frames` are filtered; where `region` says so, they take the result.
+    """Frames within `frames` are filtered; only `region` is changed.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class StreamFilter(ABC):
 
     @abstractmethod
     def _next(self, outs: Sequence[Array]) -> bool:
-        """Write the next result that is still to come into `outs`; False if there is none."""
+        """Write the next pending result into `outs`; False if there is none."""
 
     def push(self, frame: Frame) -> Iterator[Frame]:
         if not self._frames.contains(frame.index, frame.seconds):
@@ -64,7 +64,7 @@ class StreamFilter(ABC):
             yield self._finished()
 
     def _outs(self) -> Sequence[Array]:
-        """Where the next result goes: into its frame, or beside it if parts of the frame stay."""
+        """Where the next result goes: its frame, or scratch planes if a region keeps parts of it."""
         frame, regions = self._pending[0]
         if regions is None:
             return frame.planes
@@ -76,6 +76,6 @@ class StreamFilter(ABC):
         frame, regions = self._pending.popleft()
         if regions is not None:
             for plane, region, result in zip(frame.planes, regions, self._scratch, strict=True):
-                _core.blend(plane, region, result, self._threads)  # what lies outside the region comes back
+                _core.blend(plane, region, result, self._threads)  # the frame outside the region is restored
                 np.copyto(plane, result)
         return frame

@@ -27,7 +27,7 @@ def plain_errors(name: object) -> Iterator[None]:
 
 
 class Carrier:
-    """A decoded frame, and the packets of other streams that come before it in the file."""
+    """A decoded frame, and the packets of other streams that precede it in the file."""
 
     __slots__ = ("av_frame", "packets")
 
@@ -37,4 +37,4 @@ class Carrier:
 
 
 av.logging.set_level(None)  # any other level takes the GIL in the threads of decoders, and may deadlock
-os.environ.setdefault("SVT_LOG", "1")  # the encoder of AV1 is to report errors only
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 reports errors only

@@ -120,7 +120,7 @@ _UNTOLD: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("mpeg", "vob", "svcd", "vcd", "dvd"), _PROGRAM),
     "mxf": frozenset(("mpeg2video", "prores_ks", "dnxhd")),
 }
-"""Encoders for containers of which FFmpeg does not say what they hold."""
+"""Encoders for containers whose codecs FFmpeg does not list."""
 
 _DNXHR = {"yuv422p": "dnxhr_hq", "yuv422p10le": "dnxhr_hqx"}
 
@@ -193,7 +193,7 @@ def choose_encoder(
         if source_codec == "rawvideo" and container.format.name == "matroska":  # which takes little of it
             source_codec = "ffv1"
         exact = source_codec in FAMILIES and FAMILIES[source_codec].lossless is _EXACT
-        if exact and container.format.name in ("mp4", "ipod", "3gp"):  # where nobody looks for it
+        if exact and container.format.name in ("mp4", "ipod", "3gp"):  # where players do not expect it
             source_codec = "h264"
         choices = [source_codec, "h264", container.default_video_codec]
         if encoding.quality == "lossless":
@@ -225,7 +225,7 @@ def choose_encoder(
     if usual_format and family in ("h264", "vp9") and not wanted and encoding.quality != "lossless":
         name, source_format = FAMILIES[family].encoders[0], usual_format
     formats = _formats(name)
-    if formats:  # nothing is converted to these
+    if formats:  # never a conversion target
         formats = [f for f in formats if f == source_format or f not in ("grayf16le", "yaf16le")]
     if family == "mjpeg":  # others only against the standard
         formats = [f for f in formats if f.startswith("yuvj")]
@@ -241,7 +241,7 @@ def choose_encoder(
 
 
 def _formats(name: str) -> list[str]:
-    """The pixel formats that an encoder takes; empty if it does not say."""
+    """The pixel formats that an encoder takes; empty if it lists none."""
     formats = [f.name for f in av.Codec(name, "w").video_formats or []]
     return [f for f in formats if f not in _REFUSED.get(name, ())]
 

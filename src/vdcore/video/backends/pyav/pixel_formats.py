@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """FFmpeg's pixel formats as planes that can be filtered, and back.
 
-Every format whose samples stand in arrays of their own, or side by side in equal numbers of bytes, is
-filtered as it is: 8 to 16 bits and floats, grey, planar YCbCr with any subsampling, planar and packed RGB,
-with or without alpha, which is left alone. Samples of 9 to 15 bits are moved up to fill 16, so that the
-filter's accuracy is that of the file's depth, and back with rounding. The few others (palettes, packed YCbCr,
-less than 8 bits) are converted to the nearest of these first.
+Every format whose components are planar, or packed in equal numbers of bytes, is filtered as it is: 8 to 16
+bits and floats, grey, planar YCbCr with any subsampling, planar and packed RGB, with or without alpha, which
+is left alone. Samples of 9 to 15 bits are shifted up to fill 16, so that the filter is as accurate as the
+file is deep, and back with rounding. The few others (palettes, packed YCbCr, less than 8 bits) are converted
+to the nearest of these first.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class PixelFormat:
     width, height : int
         Size as stored.
     color_range : int
-        FFmpeg's number of the range; what says nothing is limited for YCbCr and full for grey and RGB.
+        FFmpeg's number of the range; unspecified is limited for YCbCr and full for grey and RGB.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class PixelFormat:
     planes : tuple of Plane
         Luma or colour first.
     copied : bool
-        Whether `load` gives copies, so that what has changed must be stored.
+        Whether `load` returns copies, so that changes must be stored.
     """
 
     def __init__(self, name: str, width: int, height: int, color_range: int = 0) -> None:

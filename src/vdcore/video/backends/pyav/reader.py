@@ -26,7 +26,7 @@ from vdcore.video.info import VideoInfo
 from .common import MATRIX, ONE_THREAD, AnyPacket, Carrier, plain_errors
 from .pixel_formats import PixelFormat, filterable, keeps, picture_format
 
-_USUAL_RATE = Fraction(25)  # of streams that say nothing, as in FFmpeg
+_USUAL_RATE = Fraction(25)  # of streams without a rate, as in FFmpeg
 _OUTPUT_CORRUPT = 1 << 3  # AV_CODEC_FLAG_OUTPUT_CORRUPT: damaged frames are better than none
 _MOST_ERRORS = 64  # of the container, one after the other, before it is given up
 _TIMEOUT = (10.0, 10.0)  # seconds that a live stream may keep us waiting, opening and reading
@@ -41,7 +41,7 @@ class PyAVReader:
     source : pathlib.Path, str or binary file
         A file, the address of a stream, a pattern of pictures such as frame_%04d.png, or an open file.
     container : str, optional
-        FFmpeg's name of the format, where it cannot be told from the beginning.
+        FFmpeg's name of the format, where it cannot be detected from the first bytes.
     options : dict, optional
         Of FFmpeg's demuxer.
     name : str, optional
@@ -49,7 +49,7 @@ class PyAVReader:
     fps : float, optional
         Frames per second, if the file has no time stamps.
     live : bool, optional
-        Whether it may go on until it is stopped.
+        Whether it may run until it is stopped.
 
     Attributes
     ----------
@@ -105,7 +105,12 @@ class PyAVReader:
             context.thread_type = "AUTO"
             context.flags |= _OUTPUT_CORRUPT
             # The container's word, which the decoder replaces by that of the frames.
-            self._told = context.color_primaries, context.color_trc, context.colorspace, context.color_range
+            self._container_color = (
+                context.color_primaries,
+                context.color_trc,
+                context.colorspace,
+                context.color_range,
+            )
             self._demuxed: Iterator[AnyPacket] | None = iter(self.container.demux())
             first = self._decode()
             if first is None:
@@ -124,7 +129,7 @@ class PyAVReader:
         return next((s for s in streams if s.disposition & Disposition.default), streams[0])
 
     def _describe(self, first: av.VideoFrame) -> None:
-        """Find out what there is to know, from the container and the first frame."""
+        """Describe the stream, from the container and the first frame."""
         stream, context = self.stream, self.stream.codec_context
         self.format = PixelFormat(filterable(first.format.name), first.width, first.height, first.color_range)
         self.source_format = first.format.name
@@ -134,11 +139,11 @@ class PyAVReader:
         if self._given_rate and not self.timed:
             self.rate = self._given_rate
         self.time_base = stream.time_base if self.timed and stream.time_base else 1 / self.rate
-        primaries, transfer, matrix, color_range = self._told
+        primaries, transfer, matrix, color_range = self._container_color
         self.color = (
-            _said(first.color_primaries, primaries),
-            _said(first.color_trc, transfer),
-            _said(first.colorspace, matrix),
+            _specified(first.color_primaries, primaries),
+            _specified(first.color_trc, transfer),
+            _specified(first.colorspace, matrix),
             first.color_range or color_range,
         )
         self.side_data = _side_data(first)
@@ -167,7 +172,7 @@ class PyAVReader:
         )
 
     def _announced_frames(self) -> int | None:
-        """How many the container says; what an edit list leaves out does not count."""
+        """How many frames the container announces, without those that an edit list skips."""
         stream = self.stream
         begin = (stream.start_time or 0) * (stream.time_base or 0)
         seconds: Fraction | None = None
@@ -183,7 +188,7 @@ class PyAVReader:
         return min(stream.frames, counted) if stream.frames and counted else stream.frames or counted
 
     def _varies(self) -> bool:
-        """Whether the container's two ideas of the rate are apart; a raw stream has but guesses."""
+        """Whether the container's average and base rate differ; raw streams have only guesses."""
         average, base = self.stream.average_rate, self.stream.base_rate
         if not (self.timed and average and base):
             return False
@@ -212,7 +217,7 @@ class PyAVReader:
             packet = self._next_packet()
             if packet is None:
                 return None
-            if packet.stream is not self.stream:  # the index of the packet itself means nothing at the end
+            if packet.stream is not self.stream:  # the packet's own index is undefined at the end
                 if packet.size:
                     self._packets.append(packet)
                 continue
@@ -225,7 +230,7 @@ class PyAVReader:
         return frame
 
     def _next_packet(self) -> "AnyPacket | None":
-        """The next packet of any stream; errors of the container are skipped as long as it goes on."""
+        """The next packet of any stream; errors of the container are skipped while packets follow."""
         misses = 0
         most = 1 if self._live else _MOST_ERRORS
         while self._demuxed is not None and not self._stopped and misses < most:
@@ -260,13 +265,13 @@ class PyAVReader:
         elif pts is None or pts <= self._last_pts:
             pts = self._last_pts + (step if pts is None else 1)
         self._last_pts = frame.pts = pts
-        if not self.timed:  # what it has is in the stream's time base
+        if not self.timed:  # its own is in the stream's time base
             frame.duration = step
         frame.time_base = self.time_base
         return pts
 
     def stop(self) -> None:
-        """No further frames but those that are under way."""
+        """End the stream after the frames in flight."""
         self._stopped = True
 
     def rest(self) -> list[AnyPacket]:
@@ -314,13 +319,13 @@ class PyAVReader:
 
 
 def _exact(rate: Fraction) -> Fraction:
-    """The rate that whole nanoseconds of Matroska stand for: 60000/1001 is read as 19001/317."""
+    """Undo the rounding of Matroska's nanoseconds, which reads 60000/1001 as 19001/317."""
     near = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
     return near if abs(near / rate - 1) < 1e-7 else rate
 
 
 def _side_data(frame: av.VideoFrame) -> dict[str, bytes]:
-    """What comes with a frame, by FFmpeg's names."""
+    """The side data of a frame, by FFmpeg's names."""
     try:
         return {data.type.name: bytes(data) for data in cast(Any, frame.side_data)}
     except ValueError:  # one that PyAV does not know, such as EXIF, hides all the others
@@ -329,8 +334,8 @@ def _side_data(frame: av.VideoFrame) -> dict[str, bytes]:
         return {MATRIX: matrix.tobytes()} if frame.rotation else {}
 
 
-def _said(value: int, other: int) -> int:
-    """A value of a colour description, or what the container says where the frames do not."""
+def _specified(value: int, other: int) -> int:
+    """A value of the frames' colour description, or the container's where it is unspecified."""
     return other if value == _UNSPECIFIED else value
 
 

@@ -23,7 +23,7 @@ from .encoding import Encoder, choose_encoder, hdr_options
 from .pixel_formats import PixelFormat, keeps
 from .reader import PyAVReader
 
-_FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: frames say how long they last
+_FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: frames carry durations
 _HDR = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _BT709 = 1  # AVCOL_SPC_BT709, AVCOL_PRI_BT709
@@ -44,7 +44,7 @@ class PyAVWriter:
     target : pathlib.Path, str or binary file
         Where to write; the suffix names the container. A pattern such as frame_%04d.png makes pictures.
     reader : PyAVReader or None
-        What the frames come from; None for arrays.
+        The source of the frames; None for arrays.
     info : VideoInfo
         What is written.
     encoding : Encoding
@@ -217,7 +217,7 @@ class PyAVWriter:
         return stream
 
     def _old_matrix(self, pixel_format: str) -> bool:
-        """Whether RGB becomes YCbCr by BT.601: in JPEG, and where no tag can say otherwise."""
+        """Whether RGB is converted by BT.601: in JPEG, and where no tag can name another matrix."""
         return pixel_format.startswith("yuvj") or self.container.format.name == "yuv4mpegpipe"
 
     def _add_copy(self, stream: Stream) -> None:
@@ -227,14 +227,14 @@ class PyAVWriter:
         name = self.container.format.name
         cover = self._reader.cover(stream) if name == "matroska" else None
         if stream.type == "data" and stream.name == "bin_data" and self._reader.container.chapters():
-            return  # their titles, in MP4 a stream of its own, which is written anew
+            return  # chapter titles, in MP4 a separate stream, which is written anew
         timecode = stream.metadata.get("timecode") if stream.type == "data" else None
         if (
             timecode
             and name in ("mov", "matroska")
             and self._reader.stream.metadata.get("timecode") == timecode
         ):
-            return  # which the video stream says too
+            return  # which the video stream carries too
         if cover is not None:
             suffix = "jpg" if codec == "mjpeg" else codec
             title = stream.metadata.get("filename", f"cover.{suffix}")
@@ -349,7 +349,7 @@ class PyAVWriter:
 
 
 class _Y4MWithAspect:
-    """A file of YUV4MPEG: the pixel aspect ratio, which PyAV cannot set, enters the header on the way."""
+    """A YUV4MPEG file that gets its pixel aspect ratio, which PyAV cannot set, in passing."""
 
     def __init__(self, file: Any, aspect: Fraction) -> None:
         self._file = file
@@ -372,7 +372,7 @@ def _stored_size(info: VideoInfo) -> tuple[int, int]:
 
 
 def _refusal(encoder: Encoder, encoding: Encoding, suffix: str, error: av.error.FFmpegError) -> str:
-    """What to say of settings that an encoder or a container does not take."""
+    """The error for settings that an encoder or a container refuses."""
     given = ", ".join(f"{name}={value!r}" for name, value in vars(encoding).items() if value is not None)
     return f"{given or 'codec'}: {encoder.name} in {suffix} refuses {encoder.pixel_format}: {error.strerror}"
 
@@ -388,7 +388,7 @@ def _playable(info: VideoInfo) -> str:
 
 
 def _holds(container: str, stream: Stream) -> bool:
-    """Whether a container takes the packets of a stream, which only writing its header tells."""
+    """Whether a container takes the packets of a stream, found by writing a trial header."""
     if stream.type == "attachment" or container == "image2":
         return container in ("matroska", "webm")
     try:

@@ -127,7 +127,7 @@ def test_output_may_overlap_the_frame(shift, channels, lookahead):
 def test_small_frames(preset, size, lookahead):
     frames = with_noise(np.full((6, *size, 3), 120), 10)
     for strength in ("auto", 10):
-        result = denoise(frames, strength, preset, lookahead=lookahead)
+        result = denoise(frames, strength, preset=preset, lookahead=lookahead)
         assert result.shape == frames.shape
     if min(size) >= 8:
         assert psnr(result[3:], 120) > psnr(frames[3:], 120) + 3

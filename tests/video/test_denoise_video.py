@@ -183,6 +183,7 @@ def test_frames_change_in_place(scene, lookahead):
     [
         ({"strength": -1}, ValueError, "strength must be a finite number >= 0"),
         ({"strength": "much"}, ValueError, "strength must be 'auto'"),
+        ({"strength": 63.8}, ValueError, r"strength must be at most 63.75, in 8-bit units \(0 to 255\)"),
         ({"preset": "best"}, ValueError, "preset must be one of"),
         ({"motion": 3}, ValueError, "motion must be None"),
         ({"lookahead": 40}, ValueError, "lookahead must be an integer from 0 to 31"),
@@ -284,6 +285,11 @@ def test_command_with_a_mask(tmp_path, capsys, clip):
     [
         (["in.mkv", "out.mkv", "--strength", "much"], 2, "'much' is neither a number nor auto"),
         (["in.mkv", "out.mkv", "--strength", "-2"], 1, "strength must be a finite number >= 0"),
+        (
+            ["in.mkv", "out.mkv", "--strength", "237"],
+            1,
+            "at most 63.75, in 8-bit units .* of every bit depth",
+        ),
         (["in.mkv", "out.mkv", "--preset", "best"], 2, "best"),
         (["in.mkv", "out.mkv", "--lookahead", "99"], 1, "lookahead must be an integer from 0 to 31"),
         (["in.mkv", "out.xyz"], 1, "out must (end in one of|have the suffix of)"),

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -233,8 +234,8 @@ def test_one_diffuser_from_two_threads_raises_or_waits():
 def test_a_state_taken_during_pushes_is_whole():
     """It is the state between two pushes, or RuntimeError; its size changes with the queue."""
     diffuser = vdcore.Diffuser(0.0, 3.0, lookahead=40, threads=1)
-    frame = noise("float64", (40, 50))
-    stopped, whole = threading.Event(), 0
+    frame = noise("float64", (8, 9))
+    stopped, states, refused = threading.Event(), [], []
 
     def work():
         while not stopped.is_set():
@@ -243,21 +244,26 @@ def test_a_state_taken_during_pushes_is_whole():
             except RuntimeError:
                 pass
 
-    thread = threading.Thread(target=work)
-    thread.start()
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
     try:
-        for _ in range(300):
+        for thread in threads:
+            thread.start()
+        stop = time.monotonic() + 2
+        while time.monotonic() < stop or not states:
             try:
-                state = diffuser.state()
+                states.append(diffuser.state())
             except RuntimeError as error:
-                assert "another call" in str(error)
-            else:
-                assert vdcore.Diffuser.from_state(state).info.pending <= 40
-                whole += 1
+                refused.append(str(error))
     finally:
+        sys.setswitchinterval(interval)
         stopped.set()
-        thread.join(60)
-    assert whole > 0
+        for thread in threads:
+            thread.join(60)
+    assert all("another call" in text for text in refused)
+    for state in states[:: len(states) // 50 + 1]:
+        assert vdcore.Diffuser.from_state(state).info.pending <= 40
 
 
 def test_the_gil_is_released():

@@ -183,6 +183,7 @@ def test_frames_change_in_place(scene, lookahead):
     [
         ({"strength": -1}, ValueError, "strength must be a finite number >= 0"),
         ({"strength": "much"}, ValueError, "strength must be 'auto'"),
+        ({"strength": 63.8}, ValueError, r"strength must be at most 63.75, in 8-bit units \(0 to 255\)"),
         ({"preset": "best"}, ValueError, "preset must be one of"),
         ({"motion": 3}, ValueError, "motion must be None"),
         ({"lookahead": 40}, ValueError, "lookahead must be an integer from 0 to 31"),
@@ -250,20 +251,21 @@ def run(capsys, *arguments):
     ],
     ids=str,
 )  # fmt: skip
-def test_command(tmp_path, capsys, clip, backend, options, keywords):
+def test_command_equals_the_function(tmp_path, capsys, clip, backend, options, keywords):
     code, out, _ = run(capsys, "denoise", clip, tmp_path / "out.mkv", "--no-progress", *options)
     assert code == 0
     report = denoised(clip, tmp_path / "expected.mkv", **keywords)
     np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), read_video(tmp_path / "expected.mkv"))
     first, second = out.splitlines()
     assert first.startswith(f"{tmp_path / 'out.mkv'}: 10 frames, 160x96, 25 fps, {FFV1[backend]};")
-    assert second == f"noise: {', '.join(f'{sigma:.3g}' for sigma in report.noise.sigma)}"
+    levels = ", ".join(f"{sigma:.3g}" for sigma in report.noise.sigma)
+    assert second == f"noise: {levels} (standard deviation, 8-bit units)"
 
 
 @each_backend
 def test_command_on_clean_video(tmp_path, capsys, clip):
     assert run(capsys, "denoise", clip, tmp_path / "out.mkv", "--strength", 0)[1].endswith(
-        "noise: 0, 0, 0 (frames are as they were)\n"
+        "noise: 0, 0, 0 (standard deviation, 8-bit units; frames are unchanged)\n"
     )
 
 
@@ -283,11 +285,16 @@ def test_command_with_a_mask(tmp_path, capsys, clip):
     [
         (["in.mkv", "out.mkv", "--strength", "much"], 2, "'much' is neither a number nor auto"),
         (["in.mkv", "out.mkv", "--strength", "-2"], 1, "strength must be a finite number >= 0"),
+        (
+            ["in.mkv", "out.mkv", "--strength", "237"],
+            1,
+            "at most 63.75, in 8-bit units .* of every bit depth",
+        ),
         (["in.mkv", "out.mkv", "--preset", "best"], 2, "best"),
         (["in.mkv", "out.mkv", "--lookahead", "99"], 1, "lookahead must be an integer from 0 to 31"),
         (["in.mkv", "out.xyz"], 1, "out must (end in one of|have the suffix of)"),
         (["missing.mkv", "out.mkv"], 1, "No such file"),
-        (["in.mkv"], 2, "IN and OUT must be given"),
+        (["in.mkv"], 2, "give IN and OUT"),
     ],
 )
 def test_command_errors(tmp_path, capsys, monkeypatch, clip, arguments, code, message):

@@ -206,7 +206,7 @@ def test_regions_and_sigma_as_shown(tmp_path, quarters, name):
     diffuse(tmp_path / "upright.mkv", tmp_path / "expected.mkv", (3, 0.5), 1.5, **keywords)
     got, expected = upright(tmp_path / "out.mkv", quarters), stacks(tmp_path / "expected.mkv")
     for one, other in zip(got, expected, strict=True):
-        if quarters % 2:  # rows before columns, or the other way round
+        if quarters % 2:  # rows before columns, or reversed
             assert np.abs(one.astype(int) - other).max() <= 1
         else:
             np.testing.assert_array_equal(one, other)
@@ -241,6 +241,7 @@ def test_motion_as_shown(tmp_path, quarters):
 @pytest.mark.parametrize("quarters", range(4))
 def test_rotation_and_shape_stay(tmp_path, quarters):
     write(tmp_path / "in.mp4", spots(), "libx264", matrix=turned(quarters), **QUICK)
+    assert video.read_info(tmp_path / "in.mp4", backend="pyav").rotation == -90 * quarters % 360  # clockwise
     for suffix in (".mp4", ".mov", ".mkv"):
         report = diffuse(tmp_path / "in.mp4", tmp_path / f"out{suffix}", 1, 1)
         (one, *_), (other, *_) = decoded(tmp_path / "in.mp4"), decoded(tmp_path / f"out{suffix}")

@@ -26,7 +26,7 @@ from vdcore._checks import number
 from vdcore._options import accepts
 from vdcore.flow import Motion
 
-from .core import new_core, resumed_core
+from .core import check_gate, new_core, resumed_core
 from .info import DiffuserInfo
 from .parameters import CausalOptions, FilterOptions, FilterParameters, Sigma, filter_parameters
 from .states import write_state

@@ -296,7 +296,7 @@ def run(capsys, *arguments):
     ],
     ids=str,
 )  # fmt: skip
-def test_command(tmp_path, capsys, clip, backend, options, keywords):
+def test_command_equals_the_function(tmp_path, capsys, clip, backend, options, keywords):
     code, out, _ = run(capsys, "denoise", clip, tmp_path / "out.mkv", "--no-progress", *options)
     assert code == 0
     report = denoised(clip, tmp_path / "expected.mkv", **keywords)

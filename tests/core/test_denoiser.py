@@ -75,18 +75,18 @@ def test_own_flow_is_nearly_the_oracle(preset):
 # ---- what it brings
 
 
-def test_quality():
+def test_noise_falls_by_eleven_decibels():
     clean, noisy = scene()
     before, fast, balanced = (psnr(f, clean) for f in (noisy, denoise(noisy, preset="fast"), denoise(noisy)))
     assert fast > before + 11 and balanced > fast + 0.5
 
 
 @PRESETS
-def test_automatic_is_as_good_as_told(preset):
+def test_automatic_is_as_good_as_known_noise(preset):
     clean, noisy = scene()
-    told = psnr(denoise(noisy, NOISE, preset=preset), clean)
-    assert psnr(denoise(noisy, preset=preset), clean) > told - 0.1
-    assert psnr(stream(Denoiser(preset=preset), noisy), clean) > told - 0.3
+    known = psnr(denoise(noisy, NOISE, preset=preset), clean)
+    assert psnr(denoise(noisy, preset=preset), clean) > known - 0.1
+    assert psnr(stream(Denoiser(preset=preset), noisy), clean) > known - 0.3
 
 
 @PRESETS

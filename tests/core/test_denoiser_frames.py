@@ -12,7 +12,7 @@ from vdcore import Denoiser, NoiseEstimate, denoise
 @LOOKAHEADS
 @pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])
 def test_dtypes_agree(dtype, lookahead):
-    """The same at another scale, apart from rounding (and from clipping, which floats do not know)."""
+    """The same at another scale, up to rounding (and clipping, which floats do not have)."""
     frames = scene(5)[1] // 2 + 60
     wide, scale = as_type(frames, dtype)
     expected = denoise(frames, 5, dtype="float64", lookahead=lookahead, motion=None)

@@ -19,6 +19,7 @@ import re
 import shutil
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -59,6 +60,20 @@ def openmp_flags(compiler, candidates):
     return None
 
 
+def compile_in_parallel(compiler):
+    """Make the compiler work on as many sources at a time as there are processors; setuptools takes one."""
+    compile_some = compiler.compile
+
+    def compile_all(sources, *args, **keywords):
+        # the first alone: it makes the folders, and with MSVC it looks for the compiler
+        objects = compile_some(sources[:1], *args, **keywords)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            made = pool.map(lambda source: compile_some([source], *args, **keywords), sources[1:])
+            return objects + [path for paths in made for path in paths]
+
+    compiler.compile = compile_all
+
+
 class BuildExtension(build_ext):
     """Add the flags of the compiler at hand and ship the public headers."""
 
@@ -77,6 +92,7 @@ class BuildExtension(build_ext):
         for extension in self.extensions:
             extension.extra_compile_args += compile_flags
             extension.extra_link_args += link_flags
+        compile_in_parallel(self.compiler)
         super().build_extensions()
 
     def run(self):

@@ -17,8 +17,8 @@
 
 #include <math.h>
 
-#include "base/gaussian.h"
 #include "base/parallel.h"
+#include "motion/guide.h"
 
 /* Samples further than this many standard deviations from black and white are as good as not clipped. */
 static const double CERTAIN = 4; /* 7e-6 of a standard deviation */
@@ -140,8 +140,7 @@ typedef struct job {
     const vd_picture *picture;
     vd_prior_state *prior;
     double low, high;
-    const float *weights;
-    int64_t radius;
+    const vd_blur *blur;
 } job;
 
 static void load_frame_rows(void *context, int64_t begin, int64_t end, int thread)
@@ -444,41 +443,22 @@ static void guide_rows(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
-enum { MOST_BLUR = 8 };
-
 static void blur_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    int64_t width = j->image->width, height = j->image->height, radius = j->radius;
-    size_t room = plane_room(d) + 2 * MOST_BLUR;
-    float *none = vd_scratch(d, thread), *row = none + room, *out = row + room;
-    memset(none, 0, (size_t)width * sizeof *none);
+    int64_t width = j->image->width, height = j->image->height;
+    float *scratch = vd_scratch(d, thread);
     for (int64_t y = begin; y < end; y++) {
-        const float *rows[2 * MOST_BLUR + 1];
-        for (int64_t i = -radius; i <= radius; i++)
-            rows[radius + i] = d->guide + mirrored(y + i, height) * width;
-        float *inner = row + radius;
-        d->set.rows.vertical_f32(inner, rows, j->weights, (int)radius, none, 0, (size_t)width);
-        for (int64_t i = 1; i <= radius; i++) {
-            inner[-i] = inner[mirrored(-i, width)];
-            inner[width - 1 + i] = inner[mirrored(width - 1 + i, width)];
-        }
-        d->set.rows.horizontal_f32(out, inner, 1, j->weights, (int)radius, none, (size_t)width);
-        write_row(d, j->image, y, out, out + room);
+        float *row = vd_blur_row(j->blur, &d->set.rows, d->guide, height, width, y, scratch);
+        write_row(d, j->image, y, row, scratch + vd_blur_scratch(width));
     }
 }
 
 void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out)
 {
-    float weights[MOST_BLUR + 1];
-    double sum = 0, variance = d->way.blur * d->way.blur;
-    job j = {.d = d, .image = picture, .low = low, .high = high, .weights = weights};
-    j.radius = least((int64_t)vd_gaussian_radius(d->way.blur, 4), MOST_BLUR);
-    for (int64_t i = 0; i <= j.radius; i++)
-        sum += (i == 0 ? 1 : 2) * exp(-0.5 * (double)(i * i) / variance);
-    for (int64_t i = 0; i <= j.radius; i++)
-        weights[i] = (float)(exp(-0.5 * (double)(i * i) / variance) / sum);
+    vd_blur blur = vd_blur_of(d->way.blur);
+    job j = {.d = d, .image = picture, .low = low, .high = high, .blur = &blur};
     vd_parallel_blocks(d->threads, out->height, guide_rows, &j);
     j.image = out;
     vd_parallel_blocks(d->threads, out->height, blur_rows, &j);

@@ -22,6 +22,7 @@
  * no trace.
  */
 #include "diffuser/diffuser.h"
+#include "diffuser/estimator.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -134,6 +135,8 @@ static void clear(vd_diffuser *d)
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         free(own[i]);
     free_slots(d);
+    if (d->estimator != NULL)
+        vd_estimator_clear(d->estimator);
     vd_spatial_free(&d->spatial);
     vd_model_free(&d->model);
     vd_params params = d->core.params;
@@ -173,6 +176,7 @@ void vd_diffuser_destroy(vd_diffuser *d)
     if (d == NULL)
         return;
     clear(d);
+    vd_estimator_free(d->estimator);
     free(d->diffusivity.data);
     free(d);
 }
@@ -462,6 +466,12 @@ static vd_status take(vd_diffuser *d, const vd_frame *frame, const vd_image *out
         status = VD_ERROR_NULL;
     if (status != VD_OK)
         return status;
+    if (d->estimator != NULL) {
+        status = vd_estimator_take(d, frame, out, ready);
+        if (status != VD_OK && fresh)
+            clear(d);
+        return status;
+    }
 
     const vd_image *image = &frame->image;
     vd_job job = {.d = d, .frame = frame, .out = out, .futures = lookahead};
@@ -540,12 +550,14 @@ static vd_status flush_one(vd_diffuser *d, const vd_image *out, int32_t *ready)
         return VD_OK;
     vd_image stream = vd_image_contiguous(NULL, (vd_dtype)core->dtype, core->height, core->width, core->channels);
     vd_status status = check_out(d, out, &stream);
-    if (status != VD_OK)
-        return status;
-    vd_job job = {.d = d, .out = out, .futures = core->count - 1};
-    dequeue(&job);
-    *ready = 1;
-    return VD_OK;
+    if (status == VD_OK && d->estimator != NULL)
+        status = vd_estimator_flush(d, out);
+    else if (status == VD_OK) {
+        vd_job job = {.d = d, .out = out, .futures = core->count - 1};
+        dequeue(&job);
+    }
+    *ready = status == VD_OK;
+    return status;
 }
 
 vd_status vd_diffuser_flush(vd_diffuser *d, const vd_image *out, int32_t *ready)
@@ -577,7 +589,7 @@ vd_status vd_diffuser_info(vd_diffuser *d, vd_info *info)
     info->instruction_set = d->kernels.name;
     info->threads = core->params.threads;
     info->method = "none";
-    if (core->dtype != 0) {
+    if (core->dtype != 0 && d->estimator == NULL) {
         info->method = in_sums(d) ? "double" : methods[d->spatial.method];
         info->threads = d->spatial.threads;
         info->levels = in_sums(d) ? 0 : d->spatial.levels;
@@ -592,6 +604,8 @@ vd_status vd_diffuser_info(vd_diffuser *d, vd_info *info)
     info->width = (int32_t)core->width;
     info->channels = (int32_t)core->channels;
     info->dtype = core->dtype;
+    if (d->estimator != NULL)
+        vd_estimator_info(d, info);
     drop_flag(&d->busy);
     return VD_OK;
 }

@@ -38,15 +38,18 @@ typedef struct vd_core {
     int32_t state_width, masked, first, count;
 } vd_core;
 
+typedef struct vd_estimator vd_estimator;
+
 struct vd_diffuser {
     vd_flag busy;
     vd_core core;
     double tolerance;
     vd_kernels kernels;
     vd_spatial spatial;
-    vd_model_planes model; /* only with a model that depends on the picture */
-    vd_image diffusivity;  /* Laplacian: the diffuser's own map of doubles, without gaps; data NULL = none */
-    size_t samples;        /* of a frame */
+    vd_model_planes model;   /* only with a model that depends on the picture */
+    vd_estimator *estimator; /* with a gate or motion: it does all the work; see estimator.h */
+    vd_image diffusivity;    /* Laplacian: the diffuser's own map of doubles, without gaps; data NULL = none */
+    size_t samples;          /* of a frame */
 
     void *state;
     double *mass;   /* D per sample, once masked */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states: the parameters, the scalars of the stream, then the map of diffusivity, the mean, its weights and the queue, as
- * they lie in memory; base/archive.h frames them. `members` is the layout: a change of it needs another version in KIND.
+ * Saved states: the parameters, the scalars of the stream, then the map of diffusivity, the settings of gate and motion,
+ * the mean, its weights and the queue (with an estimator: its slots), as they lie in memory; base/archive.h frames them. `members` is the layout: a change of it needs another version in KIND.
  *
  * Loading trusts nothing. Parameters pass the checks of vd_diffuser_create, shapes those of a frame. The sizes of all planes
  * follow from these and must add up to the bytes that are there before anything is reserved for them. Scalars and
@@ -14,8 +14,9 @@
 #include "base/archive.h"
 #include "base/parallel.h"
 #include "diffuser/diffuser.h"
+#include "diffuser/estimator.h"
 
-static const vd_archive_kind KIND = {{'v', 'd', 'd', 'i', 'f', 'f', 'u', 's'}, 4};
+static const vd_archive_kind KIND = {{'v', 'd', 'd', 'i', 'f', 'f', 'u', 's'}, 5};
 
 /* ---- layout ---- */
 
@@ -99,7 +100,10 @@ static void write_members(vd_archive *archive, void *object)
     move_scalars(archive, &d->core);
     move_map_shape(archive, &map->height, &map->width);
     vd_archive_move(archive, map->data, (size_t)map->height * (size_t)map->width * sizeof(double));
-    if (d->core.dtype != 0)
+    vd_estimator_write_settings(archive, d->estimator);
+    if (d->core.dtype != 0 && d->estimator != NULL)
+        vd_estimator_write_stream(archive, d);
+    else if (d->core.dtype != 0)
         move_planes(archive, d);
 }
 
@@ -169,6 +173,8 @@ static vd_status read_stream(vd_archive *archive, vd_diffuser *d, const vd_core 
 {
     if (has_map(d) && (d->diffusivity.height != core->height || d->diffusivity.width != core->width))
         return VD_ERROR_STATE;
+    if (d->estimator != NULL)
+        return vd_estimator_read_stream(archive, d, core);
     /* No stream is larger than its state. */
     size_t remaining = vd_archive_remaining(archive);
     if ((size_t)(core->height * core->width * core->channels) > remaining / width_size(core->state_width))
@@ -220,6 +226,8 @@ vd_status vd_diffuser_load(vd_diffuser **diffuser, const void *buffer, size_t si
     status = vd_diffuser_create(&d, &core.params);
     if (status == VD_OK)
         status = read_map(&archive, d, map_height, map_width);
+    if (status == VD_OK)
+        status = vd_estimator_read_settings(&archive, d);
     if (status == VD_OK && core.dtype != 0)
         status = read_stream(&archive, d, &core);
     if (status == VD_OK && vd_archive_remaining(&archive) > 0)
@@ -245,6 +253,10 @@ vd_status vd_diffuser_copy(vd_diffuser **copy, vd_diffuser *d)
     vd_status status = buffer == NULL ? VD_ERROR_MEMORY : vd_archive_save(&KIND, write_members, d, buffer, &size);
     if (status == VD_OK)
         status = vd_diffuser_load(copy, buffer, size, d->core.params.threads);
+    if (status == VD_OK && d->estimator != NULL) {
+        (*copy)->estimator->flow = d->estimator->flow;
+        (*copy)->estimator->context = d->estimator->context;
+    }
     free(buffer);
     drop_flag(&d->busy);
     return status;

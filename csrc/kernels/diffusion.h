@@ -20,6 +20,10 @@
     /* the same, with a difference counted as 0 where a mass on either side is below least */                            \
     void (*gradient_known_##S)(T *const sums[2], const T *const rows[4], const T *const masses[4], T least, bool more,   \
                                ptrdiff_t n);                                                                             \
+    /* out = a b */                                                                                                      \
+    void (*multiply_##S)(T * out, const T *a, const T *b, ptrdiff_t n);                                                  \
+    /* row[x] = 0 where mass[x] < least; mass may be row */                                                              \
+    void (*clear_##S)(T * row, const T *mass, T least, ptrdiff_t n);                                                     \
     /* row[x] /= mass[x], or 0 where mass[x] < least */                                                                  \
     void (*divide_##S)(T * row, const T *mass, T least, ptrdiff_t n);                                                    \
     /* row = exp(-row scale), or 1 / (1 + row scale) */                                                                  \

@@ -83,6 +83,18 @@
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
+    static VD_TARGET void multiply_##S(T *restrict out, const T *restrict a, const T *restrict b, ptrdiff_t n)         \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            out[x] = a[x] * b[x];                                                                                      \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void clear_##S(T *row, const T *mass, T least, ptrdiff_t n)                                       \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            row[x] = mass[x] < least ? 0 : row[x];                                                                     \
+    }                                                                                                                  \
+                                                                                                                       \
     static VD_TARGET void exponential_##S(T *restrict row, T scale, ptrdiff_t n)                                       \
     {                                                                                                                  \
         for (ptrdiff_t x = 0; x < n; x++)                                                                              \
@@ -148,8 +160,9 @@ static VD_TARGET void chebyshev(double *restrict last, double *restrict sum, con
 
 #define FILL(S)                                                                                                        \
     k->smooth_##S = smooth_##S, k->gradient_##S = gradient_##S, k->gradient_known_##S = gradient_known_##S,            \
-    k->divide_##S = divide_##S, k->exponential_##S = exponential_##S, k->rational_##S = rational_##S,                  \
-    k->faces_##S = faces_##S, k->step_##S = step_##S
+    k->divide_##S = divide_##S, k->multiply_##S = multiply_##S, k->clear_##S = clear_##S,                              \
+    k->exponential_##S = exponential_##S, k->rational_##S = rational_##S, k->faces_##S = faces_##S,                    \
+    k->step_##S = step_##S
 
 static void fill_diffusion(vd_diffusion_kernels *k)
 {

@@ -96,6 +96,11 @@ typedef struct vd_motion_kernels {
     void (*split)(void *planes, ptrdiff_t plane_pitch, const void *row, int64_t pixels, int64_t step, int64_t channels);
     void (*join)(void *row, const void *planes, ptrdiff_t plane_pitch, int64_t pixels, int64_t step, int64_t channels);
 
+    /* out = the mean of the channels */
+    void (*mean)(void *out, const void *row, int64_t pixels, int64_t channels);
+    /* out = min(weights, 1) */
+    void (*cap)(void *out, const void *weights, int64_t n);
+
     /* The weight and the variance of a row of samples in planes: planes [channels] and [channels + 1]. confidence: NULL, or
      * `shares` (1 or channels) for each pixel; the smallest counts, 0 where a sample is NaN. gain and offset NULL: variance
      * 0; else the mean of max(min_variance, gain[c] sample + offset[c]). scratch: pixels doubles. */

@@ -327,6 +327,32 @@ static VD_TARGET void NAME(join)(void *row_, const void *planes_, ptrdiff_t plan
                 row[x * step + c] = planes[c * plane_pitch + x];
 }
 
+static VD_TARGET void NAME(mean)(void *out_, const void *row_, int64_t pixels, int64_t channels)
+{
+    REAL *restrict out = out_;
+    const REAL *restrict row = row_;
+    const REAL number = (REAL)channels;
+    if (channels == 3) {
+        for (int64_t x = 0; x < pixels; x++)
+            out[x] = (row[3 * x] + row[3 * x + 1] + row[3 * x + 2]) / number;
+        return;
+    }
+    for (int64_t x = 0; x < pixels; x++) {
+        REAL sum = row[x * channels];
+        for (int64_t c = 1; c < channels; c++)
+            sum += row[x * channels + c];
+        out[x] = sum / number;
+    }
+}
+
+static VD_TARGET void NAME(cap)(void *out_, const void *weights_, int64_t n)
+{
+    REAL *restrict out = out_;
+    const REAL *restrict weights = weights_;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = weights[i] < 1 ? weights[i] : 1;
+}
+
 static VD_TARGET void NAME(measure)(void *planes_, ptrdiff_t plane_pitch, const double *confidence, int64_t shares,
                                     const double *gain, const double *offset, double min_variance, int64_t channels,
                                     int64_t pixels, double *restrict scratch)
@@ -519,6 +545,8 @@ static void PASTE(fill_motion, SUFFIX)(vd_motion_kernels *k)
     k->mend = NAME(mend);
     k->split = NAME(split);
     k->join = NAME(join);
+    k->mean = NAME(mean);
+    k->cap = NAME(cap);
     k->measure = NAME(measure);
     k->differ = NAME(differ);
     k->sum_along = NAME(sum_along);

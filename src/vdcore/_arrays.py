@@ -3,12 +3,21 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Result = TypeVar("Result", bound=Array | None, default=Array | None, covariant=True)
+else:
+    from typing import TypeVar
+
+    Result = TypeVar("Result", covariant=True)  # what a stream returns for a frame: None only with lookahead
 
 SAMPLE_DTYPES = tuple(map(np.dtype, ("uint8", "uint16", "float32", "float64")))
 FACTOR_DTYPES = SAMPLE_DTYPES[2:]
@@ -77,6 +86,12 @@ def as_weights(value: object, name: str, shape: tuple[int, ...]) -> Array:
     if array.dtype == _BOOL:
         array = array.view(np.uint8) * np.uint8(255)
     return _fitting(array, name, shape)
+
+
+def check_unit_interval(array: Array, name: str) -> None:
+    """Raise ValueError unless every value lies in [0, 1]; NaN does not."""
+    if array.dtype.kind == "f" and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
 
 
 def as_factors(value: object, name: str, shape: tuple[int, ...]) -> Array:

@@ -24,6 +24,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
         VD_ERROR_STATE
         VD_ERROR_TIME
         VD_ERROR_MISSING
+        VD_ERROR_FLOW
 
     ctypedef enum vd_dtype:
         VD_U8
@@ -174,7 +175,8 @@ cdef extern from "vdcore/vdcore.h" nogil:
         size_t struct_size
         const double *gain
         const double *offset
-        double least
+        double min_variance
+        int64_t channels
 
     const char *vd_status_text(vd_status status) noexcept
     const char *vd_version() noexcept
@@ -222,9 +224,11 @@ cdef extern from "vdcore/vdcore.h" nogil:
     vd_status vd_denoiser_save(vd_denoiser *denoiser, void *buffer, size_t *size) noexcept
     vd_status vd_denoiser_load(
         vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads) noexcept
-    vd_status vd_estimate_frame(
-        const vd_image *frame, const vd_image *confidence, const vd_noise *noise, const vd_image *estimate,
-        int32_t threads) noexcept
-    vd_status vd_estimate_merge(
-        const vd_image *a, const vd_image *b, const vd_image *flow, double decay, int32_t gated,
-        const vd_image *out, int32_t threads) noexcept
+    vd_status vd_diffuser_set_gate(vd_diffuser *diffuser, const vd_noise *noise) noexcept
+    ctypedef vd_status (*vd_flow_function)(
+        void *context, const vd_image *frame, const vd_image *other, const vd_image *flow) noexcept
+    vd_status vd_diffuser_set_flow(
+        vd_diffuser *diffuser, vd_flow_function flow, void *context) noexcept
+    vd_status vd_flow_guides(
+        const vd_image *frame, const vd_image *other, double blur, const vd_image *frame_guide,
+        const vd_image *other_guide, int32_t threads) noexcept

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self, final
 
 import numpy.typing as npt
@@ -31,7 +31,13 @@ class Diffuser:
         dt: float = 1,
         threads: int | None = None,
         dither: str | None = None,
+        gate: tuple[_Array, _Array, float] | None = None,
+        flow: Callable[[_Array, _Array], _Array] | None = None,
+        from_guides: bool = False,
     ) -> Self: ...
+    def set_flow(
+        self, flow: Callable[[_Array, _Array], _Array], from_guides: bool = False, ndim: int | None = None
+    ) -> None: ...
     def push(
         self,
         frame: _Array,
@@ -100,22 +106,12 @@ def gather(
     eps: float,
     threads: int | None = None,
 ) -> _Array: ...
-def estimate_frame(
+def flow_guides(
     frame: _Array,
-    confidence: _Array | None,
-    gain: _Array | None,
-    offset: _Array | None,
-    least: float,
-    estimate: _Array,
-    threads: int | None = None,
-) -> None: ...
-def estimate_merge(
-    a: _Array,
-    b: _Array,
-    flow: _Array | None,
-    decay: float,
-    gated: bool,
-    out: _Array,
+    other: _Array,
+    blur: float,
+    frame_guide: _Array,
+    other_guide: _Array,
     threads: int | None = None,
 ) -> None: ...
 def version() -> str: ...

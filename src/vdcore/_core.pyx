@@ -14,6 +14,10 @@ from cpython.pycapsule cimport PyCapsule_New
 import numpy as np
 
 
+cdef extern from "base/image.h" nogil:
+    void vd_image_gather_row(const vd_image *image, int64_t y, void *row) noexcept
+
+
 cdef extern from *:
     """
     #define VDCORE_CAPI_PROVIDER
@@ -85,13 +89,19 @@ cdef str _values(str name, array):
     return f"; {name} runs from {array.min()} to {array.max()}"
 
 
-cdef int _check_push(vd_status status, vd_diffuser *handle, frame, confidence, coefficients) except -1:
+cdef int _check_push(vd_status status, Diffuser diffuser, frame, confidence, coefficients) except -1:
     """The same for a push, with the values that are wrong."""
     cdef vd_info info
     cdef str detail = ""
+    if status == VD_OK:
+        return 0
+    if status == VD_ERROR_FLOW:
+        error = diffuser.take_error()
+        if error is not None:
+            raise error
     if status in (VD_ERROR_SHAPE, VD_ERROR_DTYPE):
         info.struct_size = sizeof(vd_info)
-        if vd_diffuser_info(handle, &info) == VD_OK and info.height:
+        if vd_diffuser_info(diffuser.handle, &info) == VD_OK and info.height:
             detail = (f"; frame is {frame.shape} {frame.dtype}, the stream is (height {info.height}, "
                       f"width {info.width}, channels {info.channels}) {_DTYPES[info.dtype]}")
     elif status == VD_ERROR_INFINITE:
@@ -157,19 +167,60 @@ cdef void _fill(vd_frame *item, View frame, double dt, View confidence, View coe
     item.coefficients = NULL if coefficients is None else &coefficients.image
 
 
+cdef object _copy_of(const vd_image *image, int ndim):
+    """An image as a new array."""
+    array = np.empty([image.height, image.width, image.channels][:ndim], _DTYPES[image.dtype])
+    cdef View view = View(array, True)
+    cdef int64_t y
+    for y in range(image.height):
+        vd_image_gather_row(image, y, <char *>view.image.data + y * view.image.row_stride)
+    return array
+
+
+cdef int _write_guides(const vd_image *frame, const vd_image *other, View here, View there, int32_t threads) except -1:
+    cdef vd_status status
+    with nogil:
+        status = vd_flow_guides(frame, other, 1, &here.image, &there.image, threads)
+    return _check(status)
+
+
+cdef vd_status _find_flow(
+    void *context, const vd_image *frame, const vd_image *other, const vd_image *flow
+) noexcept with gil:
+    cdef Diffuser diffuser = <Diffuser>context
+    try:
+        diffuser.write_flow(frame, other, flow)
+    except BaseException as error:  # it is raised again where the push returns
+        diffuser.error = error
+        return VD_ERROR_FLOW
+    return VD_OK
+
+
 cdef int32_t _threads(threads) except? -1:
     return VD_THREADS_AUTO if threads is None else threads
 
 
 @cython.final
 cdef class Diffuser:
-    """A vd_diffuser. The pointer stays the same from construction to deallocation."""
+    """A vd_diffuser. The pointer stays the same from construction to deallocation.
+
+    gate is the gain and the offset of the noise, contiguous float64 of shape (1, C), and its smallest
+    variance. flow is given two frames, or with from_guides their guides, and returns float32 (H, W, 2).
+    """
     cdef vd_diffuser *handle
+    cdef object flow
+    cdef bint from_guides
+    cdef int32_t threads
+    cdef int ndim  # of the frames
+    cdef object error  # what flow raised
 
     def __cinit__(self, sigma=None, double tau=0, *, str model="gaussian", model_parameters=None,
                   bint normalize=True, str boundary="renormalize", double cval=0, double truncate=4,
-                  fill=None, int32_t lookahead=0, tolerance=None, double dt=1, threads=None, dither=None):
+                  fill=None, int32_t lookahead=0, tolerance=None, double dt=1, threads=None, dither=None,
+                  gate=None, flow=None, bint from_guides=False):
         cdef vd_params params
+        cdef vd_noise noise
+        cdef View gain, offset
         if sigma is None:  # copy and load bring a handle of their own
             return
         _check(vd_params_init(&params, sizeof(vd_params)))
@@ -201,14 +252,56 @@ cdef class Diffuser:
         params.lookahead = lookahead
         params.tolerance = VD_TOLERANCE_DEFAULT if tolerance is None else tolerance
         params.dt = dt
-        params.threads = _threads(threads)
+        params.threads = self.threads = _threads(threads)
         params.dither = DITHERS[dither]
         _check(vd_diffuser_create(&self.handle, &params))
         if diffusivity is not None:
             _check(vd_diffuser_set_diffusivity(self.handle, &diffusivity.image))
+        if gate is not None:
+            gain, offset = View(gate[0]), View(gate[1])
+            noise.struct_size = sizeof(vd_noise)
+            noise.channels = gain.image.width
+            noise.gain = _table(gain, 1, noise.channels)
+            noise.offset = _table(offset, 1, noise.channels)
+            noise.min_variance = gate[2]
+            _check(vd_diffuser_set_gate(self.handle, &noise))
+        if flow is not None:
+            self.set_flow(flow, from_guides)
 
     def __dealloc__(self):
         vd_diffuser_destroy(self.handle)
+
+    def set_flow(self, flow, bint from_guides=False, ndim=None):
+        """Find the motion with flow; ndim is that of the stream's frames, if it has begun."""
+        self.flow = flow
+        self.from_guides = from_guides
+        self.ndim = ndim or 0
+        _check(vd_diffuser_set_flow(self.handle, _find_flow, <void *>self))
+
+    cdef int write_flow(self, const vd_image *frame, const vd_image *other, const vd_image *flow) except -1:
+        """Have self.flow find where the content of frame is in other."""
+        cdef View view
+        cdef int64_t y
+        cdef char *row
+        if self.from_guides:
+            guides = np.empty((2, frame.height, frame.width), np.uint8)
+            _write_guides(frame, other, View(guides[0], True), View(guides[1], True), self.threads)
+            found = self.flow(guides[0], guides[1])
+        else:
+            found = self.flow(_copy_of(frame, self.ndim), _copy_of(other, self.ndim))
+        view = View(found)
+        if (view.image.dtype, view.image.height, view.image.width, view.image.channels) != (
+                VD_F32, flow.height, flow.width, 2):
+            raise ValueError(f"a flow must be float32 of shape {(flow.height, flow.width, 2)}")
+        for y in range(flow.height):
+            row = <char *>flow.data + y * flow.row_stride
+            vd_image_gather_row(&view.image, y, row)
+        return 0
+
+    cdef object take_error(self):
+        """What flow raised in the last call."""
+        error, self.error = self.error, None
+        return error
 
     def push(self, frame, out, double dt, confidence=None, coefficients=None):
         """Take one frame; True if out was written, False while the lookahead queue is filling."""
@@ -220,9 +313,10 @@ cdef class Diffuser:
         cdef int32_t ready = 0
         cdef vd_status status
         _fill(&item, frame_view, dt, confidence_view, coefficients_view)
+        self.ndim = frame_view.buffer.ndim
         with nogil:
             status = vd_diffuser_push(self.handle, &item, &out_view.image, &ready)
-        _check_push(status, self.handle, frame, confidence, coefficients)
+        _check_push(status, self, frame, confidence, coefficients)
         return ready != 0
 
     def push_many(self, frames, outs, dts, confidences=None, coefficients=None):
@@ -255,11 +349,12 @@ cdef class Diffuser:
                 views.append((frame_view, out_view, confidence_view, coefficients_view))
                 _fill(&items[i], frame_view, dts[i], confidence_view, coefficients_view)
                 images[i] = out_view.image
+                self.ndim = frame_view.buffer.ndim
             with nogil:
                 status = vd_diffuser_push_many(self.handle, count, items, images, &written, &taken)
             if status != VD_OK:
                 i = min(<Py_ssize_t>taken, count - 1)
-                _check_push(status, self.handle, frames[i], confidences[i], coefficients[i])
+                _check_push(status, self, frames[i], confidences[i], coefficients[i])
         finally:
             PyMem_Free(items)
             PyMem_Free(images)
@@ -272,6 +367,8 @@ cdef class Diffuser:
         cdef vd_status status
         with nogil:
             status = vd_diffuser_flush(self.handle, &out_view.image, &ready)
+        if status == VD_ERROR_FLOW:
+            _check_push(status, self, out, None, None)
         _check(status, f"; out is {out.shape} {out.dtype}")
         return ready != 0
 
@@ -289,6 +386,9 @@ cdef class Diffuser:
         with nogil:
             status = vd_diffuser_copy(&twin.handle, self.handle)
         _check(status)
+        twin.threads = self.threads
+        if self.flow is not None:
+            twin.set_flow(self.flow, self.from_guides, self.ndim)
         return twin
 
     def save(self):
@@ -321,6 +421,7 @@ cdef class Diffuser:
         with nogil:
             status = vd_diffuser_load(&diffuser.handle, buffer, size, thread_count)
         _check(status)
+        diffuser.threads = thread_count
         return diffuser
 
     def info(self):
@@ -556,42 +657,19 @@ def gather(positions, field, sigma, double eps, threads=None):
     return products
 
 
-def estimate_frame(frame, confidence, gain, offset, double least, estimate, threads=None):
-    """Write the estimate (H, W, C + 2) that a frame is; gain and offset are (1, C) float64, or None."""
+def flow_guides(frame, other, double blur, frame_guide, other_guide, threads=None):
+    """Write the pictures, uint8 (H, W), to estimate the flow between two frames from."""
     cdef View frame_view = View(frame)
-    cdef View confidence_view = _optional(confidence)
-    cdef View gain_view = _optional(gain)
-    cdef View offset_view = _optional(offset)
-    cdef View estimate_view = View(estimate, True)
+    cdef View other_view = View(other)
+    cdef View frame_guide_view = View(frame_guide, True)
+    cdef View other_guide_view = View(other_guide, True)
     cdef int32_t thread_count = _threads(threads)
-    cdef const vd_image *weights = NULL if confidence is None else &confidence_view.image
-    cdef vd_noise noise
-    cdef const vd_noise *given = NULL
-    cdef vd_status status
-    if gain is not None:
-        noise.struct_size = sizeof(vd_noise)
-        noise.gain = _table(gain_view, 1, frame_view.image.channels)
-        noise.offset = _table(offset_view, 1, frame_view.image.channels)
-        noise.least = least
-        given = &noise
-    with nogil:
-        status = vd_estimate_frame(&frame_view.image, weights, given, &estimate_view.image, thread_count)
-    _check_push(status, NULL, frame, confidence, None)
-
-
-def estimate_merge(a, b, flow, double decay, bint gated, out, threads=None):
-    """Write the estimates a and b, moved along the flow, as one into out."""
-    cdef View a_view = View(a)
-    cdef View b_view = View(b)
-    cdef View flow_view = _optional(flow)
-    cdef View out_view = View(out, True)
-    cdef int32_t thread_count = _threads(threads)
-    cdef const vd_image *moved = NULL if flow is None else &flow_view.image
     cdef vd_status status
     with nogil:
-        status = vd_estimate_merge(
-            &a_view.image, &b_view.image, moved, decay, gated, &out_view.image, thread_count)
-    _check(status)
+        status = vd_flow_guides(
+            &frame_view.image, &other_view.image, blur, &frame_guide_view.image, &other_guide_view.image,
+            thread_count)
+    _check(status, f"; frame is {frame.shape} {frame.dtype}, other {other.shape} {other.dtype}, blur {blur}")
 
 
 def version():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arrays import FACTOR_DTYPES, Array, as_weights, is_array
+from vdcore._arrays import Array, as_weights, check_unit_interval, is_array
 from vdcore._checks import number
 
 Region = Any  # (x, y, width, height), a mask, a callable or an iterable of those; None is everywhere
@@ -92,8 +92,7 @@ def _weights(region: Region, height: int, width: int, name: str) -> Array | None
         return None
     if not _is_rectangle(region):
         mask = as_weights(region, name, (height, width))
-        if mask.dtype in FACTOR_DTYPES and not (0 <= mask.min() and mask.max() <= 1):
-            raise ValueError(f"{name} must lie in [0, 1], got values from {mask.min()} to {mask.max()}")
+        check_unit_interval(mask, name)
         return mask
     if len(region) != 4 or not all(isinstance(side, Integral) for side in region):
         raise ValueError(f"{name} must be four integers (x, y, width, height), got {region!r}")

@@ -73,6 +73,8 @@ class NoiseEstimate:
 
     def scaled(self, factor: float) -> "NoiseEstimate":
         """Return the noise of the same video with its samples multiplied by `factor`."""
+        if factor == 1:
+            return self
         return NoiseEstimate(self.sigma * factor, self.gain * factor, self.offset * factor**2)
 
 

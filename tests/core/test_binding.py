@@ -222,6 +222,7 @@ def test_video_names_load_on_first_use():
         "print(vdcore.diffuse_video.__module__, vdcore.VideoReport.__name__)"
     )
     assert text.endswith("VideoReport")
+    assert python("import vdcore; print(vdcore.video.read_frames.__name__)").strip() == "read_frames"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         vdcore.nothing  # noqa: B018
 

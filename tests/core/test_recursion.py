@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""motion= and gate=: the estimates of C against the oracle, and what the recursion promises."""
+"""motion= and gate=: streams against the oracle, and what the recursion promises."""
 
 import pickle
 
@@ -12,94 +12,140 @@ from scipy import ndimage
 
 import vdcore
 from oracles import gated_recursion as oracle
-from vdcore import _core
 
-TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
-
-
-def packed(estimate, dtype):
-    u, w, v = estimate
-    return np.dstack([u, w, v]).astype(dtype)
+TOLERANCE = {"float32": 5e-3, "float64": 1e-11}
+HEIGHT, WIDTH = 14, 17
 
 
-def of_frame(frame, confidence=None, gain=0.0, offset=100.0, threads=1, dtype=np.float64):
-    estimate = np.empty((*frame.shape[:2], frame.shape[2] + 2), dtype)
-    table = [np.full((1, frame.shape[2]), float(value)) for value in (gain, offset)]
-    _core.estimate_frame(frame, confidence, *table, 1.0, estimate, threads)
-    return estimate
-
-
-def merge(a, b, flow=None, decay=1.0, gated=True, threads=1):
-    out = np.empty_like(a)
-    _core.estimate_merge(a, b, flow, decay, gated, out, threads)
-    return out
-
-
-def scene(rng, channels, dtype, height=14, width=17):
-    """Two noisy pictures of nearly the same, a change in a corner, some pixels missing."""
-    base = 100 + 20 * rng.normal(size=(height, width, channels))
-    pictures = [base + 10 * rng.normal(size=base.shape) for _ in range(2)]
-    pictures[1][:5, :6] += 60
-    estimates = []
-    for picture in pictures:
-        w = rng.uniform(0, 8, (height, width)) * (rng.random((height, width)) > 0.1)
-        u, w, v = (part.astype(dtype).astype(float) for part in (picture, w, rng.uniform(5, 100, w.shape)))
-        estimates.append((u, w, v))
-    return estimates
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("gated", [True, False])
-@pytest.mark.parametrize("moving", [True, False])
-@pytest.mark.parametrize("channels", [1, 3, 4])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_merge_is_the_oracles(dtype, channels, moving, gated, threads):
+def scene(channels, dtype):
+    """Four noisy pictures, nearly the same but for a corner, with missing samples, and their confidence."""
     rng = np.random.default_rng(channels)
-    a, b = scene(rng, channels, dtype)
-    flow = None
-    if moving:
-        flow = rng.normal(0, 2, (14, 17, 2)).astype(np.float32)
+    base = 100 + 20 * rng.normal(size=(HEIGHT, WIDTH, channels))
+    frames = base + 10 * rng.normal(size=(4, *base.shape))
+    frames[2:, :5, :6] += 60
+    frames[rng.random(frames.shape) < 0.03 / channels] = np.nan
+    confidences = rng.uniform(0, 1, frames.shape[:3]) * (rng.random(frames.shape[:3]) > 0.1)
+    return frames.astype(dtype), confidences
+
+
+def flows(count):
+    """Flows in pixels and parts of them, also out of the picture and to nowhere."""
+    rng = np.random.default_rng(5)
+    for _ in range(count):
+        flow = rng.normal(0, 2, (HEIGHT, WIDTH, 2)).astype(np.float32)
         flow[3, 4], flow[5, 6] = np.nan, (0, np.inf)
         flow[8:] = np.rint(flow[8:])
-    got = merge(packed(a, dtype), packed(b, dtype), flow, 0.7, gated, threads)
-    u, w, v = oracle.merged(a, b, flow, 0.7, gated)
-    tolerance = TOLERANCE[dtype]
-    np.testing.assert_allclose(got[..., -2], w, rtol=20 * tolerance, atol=tolerance)
-    known = w > 0
-    np.testing.assert_allclose(got[..., :-2][known], u[known], rtol=0, atol=300 * tolerance)
-    np.testing.assert_allclose(got[..., -1][known], v[known], rtol=40 * tolerance, atol=100 * tolerance)
+        yield flow
 
 
-@pytest.mark.parametrize("layout", ["plain", "reversed", "planar"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
-def test_the_estimate_of_a_frame_is_the_oracles(dtype, layout):
-    rng = np.random.default_rng(3)
-    frame = rng.integers(0, 256, (9, 11, 3)).astype(dtype)
-    if frame.dtype.kind == "f":
-        frame[2, 3, 1] = np.nan
+def variance(samples):
+    return np.maximum(0.05 * 100, 0.5 * samples + 30)
+
+
+NOISE = vdcore.NoiseEstimate(sigma=np.array([10.0]), gain=np.array([0.5]), offset=np.array([30.0]))
+
+
+def streamed(frames, sigma, tau, confidences, dtype=None, **keywords):
+    """The frames through a diffuser, one call for all."""
+    diffuser = vdcore.Diffuser(sigma, tau, **keywords)
+    first = diffuser.push_many(frames, confidence=confidences, dtype=dtype)
+    return np.array([*first, *(frame.copy() for frame in diffuser.flush(dtype=first.dtype))])
+
+
+@pytest.mark.parametrize("lookahead", [0, 2])
+@pytest.mark.parametrize("gated", [True, False])
+@pytest.mark.parametrize("moving", [True, False])
+@pytest.mark.parametrize("channels", [1, 3, 4, 7])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_streams_are_the_oracles(dtype, channels, moving, gated, lookahead):
+    if not moving and not gated:
+        pytest.skip("the linear model")
+    frames, confidences = scene(channels, dtype)
+    expected = oracle.stream(
+        frames.astype(float),
+        4.0,
+        variance if gated else None,
+        confidences,
+        iter(flows(12)).__next__ if moving else None,
+        lookahead,
+    )
+    given = flows(12)
+    got = streamed(
+        frames,
+        0,
+        4.0,
+        confidences,
+        gate=NOISE if gated else None,
+        motion=(lambda frame, other: next(given)) if moving else None,
+        lookahead=lookahead,
+        threads=3,
+    )
+    np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_integer_streams_are_rounded_once(dtype):
+    frames, confidences = scene(3, "float64")
+    frames = np.nan_to_num(frames, nan=90).clip(0, 255).astype(dtype)
+    expected = oracle.stream(frames.astype(float), 4.0, variance, confidences)
+    got = streamed(frames, 0, 4.0, confidences, gate=NOISE)
+    assert abs(got - expected).max() < 0.501
+    exact = streamed(frames, 0, 4.0, confidences, gate=NOISE, dtype=np.float64)
+    np.testing.assert_allclose(exact, expected, rtol=0, atol=TOLERANCE["float32"])
+
+
+@pytest.mark.parametrize("layout", ["reversed", "planar", "wide"])
+def test_layouts_give_the_same_bits(layout):
+    frames, confidences = scene(3, "float32")
+    frames = frames.repeat(8, axis=1).repeat(6, axis=2)  # several threads
+    confidences = confidences.repeat(8, axis=1).repeat(6, axis=2)
+    keywords = {"gate": NOISE, "motion": shifted}
+    expected = streamed(frames, 1.0, 4.0, confidences, threads=1, **keywords)
     if layout == "reversed":
-        frame = frame[::-1, ::-1]
+        other = frames[:, ::-1, ::-1].copy()[:, ::-1, ::-1]
     elif layout == "planar":
-        frame = np.moveaxis(np.ascontiguousarray(np.moveaxis(frame, 2, 0)), 0, 2)
-    confidence = rng.random((9, 11))
-    u, w, v = oracle.of_frame(frame, confidence, lambda s: np.maximum(1.0, 0.5 * s - 20))
-    got = of_frame(frame, confidence, 0.5, -20)
-    np.testing.assert_array_equal(got[..., :-2], u)
-    np.testing.assert_array_equal(got[..., -2], w)
-    np.testing.assert_allclose(got[..., -1], v)
+        other = np.moveaxis(np.ascontiguousarray(np.moveaxis(frames, 3, 1)), 1, 3)
+    else:
+        other = frames.repeat(2, axis=2)[:, :, ::2]
+    np.testing.assert_array_equal(streamed(other, 1.0, 4.0, confidences, threads=2, **keywords), expected)
+
+
+def shifted(frame, other):
+    """A flow that is another one at every pixel."""
+    y, x = np.mgrid[: frame.shape[0], : frame.shape[1]]
+    return np.dstack([np.sin(y + x), 1.5 * np.cos(x - 0.3 * y)])
 
 
 def test_the_move_is_opencvs():
     rng = np.random.default_rng(1)
     picture = rng.normal(size=(40, 50)).astype(np.float32)
     flow = (rng.integers(-96, 97, (40, 50, 2)) / 32).astype(np.float32)  # OpenCV's steps
-    b = np.dstack([picture, np.ones_like(picture), np.ones_like(picture)])
-    got = merge(np.zeros_like(b), b, flow, gated=False)
+    frames = np.stack([picture, np.zeros_like(picture)])
+    got = 2 * vdcore.diffuse(frames, 0, np.inf, motion=lambda frame, other: flow)[1]
     y, x = np.mgrid[:40, :50].astype(np.float32)
     there_y, there_x = y + flow[..., 1], x + flow[..., 0]
     expected = cv2.remap(picture, there_x, there_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     inside = (there_y >= 0) & (there_y <= 39) & (there_x >= 0) & (there_x <= 49)
-    np.testing.assert_allclose(got[..., 0][inside], expected[inside], atol=1e-5)
+    np.testing.assert_allclose(got[inside], expected[inside], atol=1e-5)
+
+
+def test_a_callable_gets_the_frame_and_the_last_result():
+    frames = np.random.default_rng(0).integers(0, 256, (4, 9, 8), dtype=np.uint8)
+    pairs = []
+
+    def motion(frame, other):
+        pairs.append((frame, other))
+        return np.zeros((9, 8, 2), np.float32)
+
+    out = vdcore.diffuse(frames, 1.0, 4.0, motion=motion)
+    for i, (frame, other) in enumerate(pairs):
+        np.testing.assert_array_equal(frame, frames[i + 1])
+        np.testing.assert_array_equal(other, out[i])
+    pairs.clear()
+    vdcore.diffuse(frames, 1.0, 4.0, motion=motion, lookahead=1)
+    for i, (frame, other) in enumerate(pairs[1::2]):  # from what is known of frame i to the next one
+        np.testing.assert_array_equal(other, frames[i + 1])
+        np.testing.assert_array_equal(frame, frames[0] if i == 0 else pairs[2 * i][1])
 
 
 # ---- promises
@@ -109,13 +155,13 @@ def test_the_move_is_opencvs():
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(2, 8), st.sampled_from([0.5, 1.0]))
 def test_without_gate_and_motion_it_is_the_running_mean(seed, channels, count, decay):
     frames = np.random.default_rng(seed).normal(size=(count, 6, 7, channels))
-    state = of_frame(frames[0])
-    for frame in frames[1:]:
-        state = merge(of_frame(frame), state, None, decay, False)
+    tau = -1 / np.log(decay) if decay < 1 else np.inf
+    diffuser = vdcore.Diffuser(0, tau, motion=still)
+    for frame in frames:
+        out = diffuser(frame)
     weights = decay ** np.arange(count)[::-1]
-    np.testing.assert_allclose(state[..., :-2], np.tensordot(weights, frames, 1) / weights.sum(), atol=1e-12)
-    np.testing.assert_allclose(state[..., -2], weights.sum())
-    np.testing.assert_allclose(state[..., -1], 100 * (weights**2).sum() / weights.sum() ** 2)
+    np.testing.assert_allclose(out, np.tensordot(weights, frames, 1) / weights.sum(), atol=1e-12)
+    np.testing.assert_allclose(diffuser.info.weight, weights.sum())
 
 
 def test_a_still_scene_is_averaged_for_ever():
@@ -324,9 +370,9 @@ def test_a_refused_frame_leaves_no_trace():
     infinite[3, 4] = np.inf
     with pytest.raises(ValueError, match=r"frame\[3, 4\] is inf"):
         diffuser(infinite)
-    with pytest.raises(ValueError, match="stream's shape"):
+    with pytest.raises(ValueError, match="shape is not that of the stream; frame is"):
         diffuser(frames[1][:5])
-    with pytest.raises(TypeError, match="stream's dtype"):
+    with pytest.raises(TypeError, match="sample type.*the stream is .*float32"):
         diffuser(frames[1].astype(float))
     with pytest.raises(ValueError, match="confidence"):
         diffuser(frames[1], confidence=np.full((10, 11), 2.0))

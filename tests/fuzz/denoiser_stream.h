@@ -189,8 +189,9 @@ static inline void run_steps(stream *s, int steps)
 static inline bool start(stream *s)
 {
     draw *d = s->d;
-    s->height = 1 + draw_below(d, 24);
-    s->width = 1 + draw_below(d, draw_rarely(d, 8) ? 100 : 32);
+    bool wide = draw_rarely(d, 8); /* for whole vectors of patches */
+    s->height = 1 + draw_below(d, wide ? 6 : 14);
+    s->width = 1 + draw_below(d, wide ? 100 : 20);
     s->channels = draw_below(d, 2) ? 3 : 1 + draw_below(d, 5);
     s->dtype = draw_dtype(d);
     REQUIRE(vd_denoiser_params_init(&s->params, sizeof s->params) == VD_OK);

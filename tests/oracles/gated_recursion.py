@@ -97,3 +97,28 @@ def merged(a, b, flow=None, decay=1.0, gated=True):
         u[place] = (from_a + from_b) / w[place]
         v[place] = (w_a[place] ** 2 * v_a[place] + w_b[place] ** 2 * v_b[place]) / w[place] ** 2
     return u, w, v
+
+
+def stream(frames, tau, variance=None, confidences=None, flow=None, lookahead=0):
+    """The values (T, H, W, C) of a stream of frames (T, H, W, C), one unit of time apart.
+
+    variance as for `of_frame`, with a gate; flow() returns the flow of the next merge.
+    """
+    gated, queue, results, state = variance is not None, [], [], None
+
+    def answer():
+        (start, estimate, _), *later = queue
+        for time, _, own in later:
+            estimate = merged(estimate, own, flow and flow(), np.exp((start - time) / tau), gated)
+        queue.pop(0)
+        return estimate[0]
+
+    for time, frame in enumerate(frames):
+        own = of_frame(frame, None if confidences is None else confidences[time], variance)
+        state = own if state is None else merged(own, state, flow and flow(), np.exp(-1 / tau), gated)
+        queue.append((time, state, own))
+        if len(queue) > lookahead:
+            results.append(answer())
+    while queue:
+        results.append(answer())
+    return np.array(results)

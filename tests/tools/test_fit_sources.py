@@ -181,7 +181,7 @@ def test_condition_of_one_close_pair_among_many():
         condition = np.linalg.cond(matrix / np.linalg.norm(matrix, axis=0))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = fit_sources(field, positions, times, 2.0, TAU, at=4.0, mask=given, ridge=ridge)
+            result = fit_sources(field, positions, times, 2.0, TAU, at=4.0, confidence=given, ridge=ridge)
         assert condition / 2 <= result.condition <= condition * 1.001
         assert (ridge > 0) == (condition < 12)
 
@@ -232,7 +232,7 @@ def test_masked_and_missing_observations_are_left_out(kind, nonnegative):
     expected = nnls(rows, values)[0] if nonnegative else np.linalg.lstsq(rows, values)[0]
     spoilt = np.where(mask, observations, np.nan if kind == "nan" else 1e6)
     given = {"bool": mask, "float": mask * 1.0, "nan": None}[kind]
-    result = fit_sources(spoilt, positions, times, 2.0, TAU, at=AT, mask=given, nonnegative=nonnegative)
+    result = fit_sources(spoilt, positions, times, 2.0, TAU, at=AT, confidence=given, nonnegative=nonnegative)
     assert relative_error(result.coefficients, expected) <= 1e-6
     assert result.residual == pytest.approx(np.linalg.norm(rows @ expected - values), rel=1e-6)
 
@@ -242,7 +242,7 @@ def test_mask_and_missing_values_together():
     one, two = some_pixels(5), some_pixels(6)
     both = one & two
     expected = np.linalg.lstsq(matrix[both.ravel()], observations[both])[0]
-    got = fit_sources(np.where(one, observations, np.nan), positions, times, 2.0, TAU, at=AT, mask=two)
+    got = fit_sources(np.where(one, observations, np.nan), positions, times, 2.0, TAU, at=AT, confidence=two)
     assert relative_error(got.coefficients, expected) <= 1e-6
 
 
@@ -252,7 +252,7 @@ def test_weights_count_as_so_many_observations():
     weights = np.random.default_rng(5).uniform(size=observations.shape)
     root = np.sqrt(weights.ravel())
     expected = np.linalg.lstsq(root[:, None] * matrix, root * observations.ravel())[0]
-    got = fit_sources(observations, positions, times, 2.0, TAU, at=AT, mask=weights)
+    got = fit_sources(observations, positions, times, 2.0, TAU, at=AT, confidence=weights)
     assert relative_error(got.coefficients, expected) <= 1e-6
 
 
@@ -263,12 +263,12 @@ def test_mask_of_one_picture_and_of_channels():
     matrix = oracles.source_matrix(positions, times, SHAPE, 3.0, TAU, AT)
     expected = np.linalg.lstsq(matrix[mask.ravel()], observations[mask])[0]
     spoilt = np.where(mask[..., None], observations, 1e6)
-    got = fit_sources(spoilt, positions, times, 3.0, TAU, at=AT, mask=mask)
+    got = fit_sources(spoilt, positions, times, 3.0, TAU, at=AT, confidence=mask)
     assert relative_error(got.coefficients, expected) <= 1e-6
 
     last = oracles.source_matrix(positions, times, SHAPE, 3.0, TAU, AT[-1])
     expected = np.linalg.lstsq(last[mask[-1].ravel()], observations[-1, mask[-1], 0])[0]
-    got = fit_sources(spoilt[-1, ..., 0], positions, times, 3.0, TAU, at=AT[-1], mask=mask[-1])
+    got = fit_sources(spoilt[-1, ..., 0], positions, times, 3.0, TAU, at=AT[-1], confidence=mask[-1])
     assert relative_error(got.coefficients, expected) <= 1e-6
 
 
@@ -317,7 +317,7 @@ def test_an_unseen_source_gets_0_and_a_warning_that_names_it(why, nonnegative):
         positions[7], sigma[7] = (-1.0, 3.0), 0.0
     with pytest.warns(UserWarning, match=r"\b7\b"):
         result = fit_sources(
-            observations, positions, times, sigma, tau, at=AT, mask=mask, nonnegative=nonnegative
+            observations, positions, times, sigma, tau, at=AT, confidence=mask, nonnegative=nonnegative
         )
     assert result.coefficients[7] == 0
     assert np.isfinite(result.coefficients).all()
@@ -371,7 +371,7 @@ def test_input_is_not_changed():
     observations[0, 0, 0] = np.nan
     mask = some_pixels()
     before = [x.copy() for x in (positions, times, observations, mask)]
-    fit_sources(observations, positions, times, 2.0, TAU, at=AT, mask=mask)
+    fit_sources(observations, positions, times, 2.0, TAU, at=AT, confidence=mask)
     for array, kept in zip((positions, times, observations, mask), before, strict=True):
         np.testing.assert_array_equal(array, kept)
 
@@ -423,12 +423,12 @@ def good():
         ("ridge", math.nan),
         ("ridge", "strong"),
         ("nonnegative", "yes"),
-        ("mask", np.ones((3, *SHAPE), bool)),
-        ("mask", np.ones((5, 5), bool)),
-        ("mask", np.full((4, *SHAPE), 1.5)),
-        ("mask", np.full((4, *SHAPE), -0.5)),
-        ("mask", np.full((4, *SHAPE), np.nan)),
-        ("mask", "nonsense"),
+        ("confidence", np.ones((3, *SHAPE), bool)),
+        ("confidence", np.ones((5, 5), bool)),
+        ("confidence", np.full((4, *SHAPE), 1.5)),
+        ("confidence", np.full((4, *SHAPE), -0.5)),
+        ("confidence", np.full((4, *SHAPE), np.nan)),
+        ("confidence", "nonsense"),
     ],
     ids=lambda value: value if isinstance(value, str) else str(np.shape(value) or value),
 )

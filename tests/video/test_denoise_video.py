@@ -257,13 +257,14 @@ def test_command(tmp_path, capsys, clip, backend, options, keywords):
     np.testing.assert_array_equal(read_video(tmp_path / "out.mkv"), read_video(tmp_path / "expected.mkv"))
     first, second = out.splitlines()
     assert first.startswith(f"{tmp_path / 'out.mkv'}: 10 frames, 160x96, 25 fps, {FFV1[backend]};")
-    assert second == f"noise: {', '.join(f'{sigma:.3g}' for sigma in report.noise.sigma)}"
+    levels = ", ".join(f"{sigma:.3g}" for sigma in report.noise.sigma)
+    assert second == f"noise: {levels} (standard deviation, 8-bit units)"
 
 
 @each_backend
 def test_command_on_clean_video(tmp_path, capsys, clip):
     assert run(capsys, "denoise", clip, tmp_path / "out.mkv", "--strength", 0)[1].endswith(
-        "noise: 0, 0, 0 (frames are as they were)\n"
+        "noise: 0, 0, 0 (standard deviation, 8-bit units; frames are unchanged)\n"
     )
 
 
@@ -287,7 +288,7 @@ def test_command_with_a_mask(tmp_path, capsys, clip):
         (["in.mkv", "out.mkv", "--lookahead", "99"], 1, "lookahead must be an integer from 0 to 31"),
         (["in.mkv", "out.xyz"], 1, "out must (end in one of|have the suffix of)"),
         (["missing.mkv", "out.mkv"], 1, "No such file"),
-        (["in.mkv"], 2, "IN and OUT must be given"),
+        (["in.mkv"], 2, "give IN and OUT"),
     ],
 )
 def test_command_errors(tmp_path, capsys, monkeypatch, clip, arguments, code, message):

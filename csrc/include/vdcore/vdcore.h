@@ -69,7 +69,8 @@ typedef enum vd_status {
     VD_ERROR_STATE = 12,      /* the saved state is damaged, cut short, or of another version */
     VD_ERROR_TIME = 13,       /* a time step is negative, NaN or infinite */
     VD_ERROR_MISSING = 14,    /* the frame holds a NaN, where none is allowed */
-    VD_STATUS_COUNT = 15
+    VD_ERROR_FLOW = 15,       /* the flow function failed, or a loaded stream that moves has none */
+    VD_STATUS_COUNT = 16
 } vd_status;
 
 /* One English sentence, without a full stop, for any value; never NULL. */
@@ -246,7 +247,49 @@ VD_API vd_status vd_diffuser_flush(vd_diffuser *diffuser, const vd_image *out, i
  */
 VD_API vd_status vd_diffuser_set_diffusivity(vd_diffuser *diffuser, const vd_image *diffusivity);
 
-/* Forget every frame, the shape and the dtype; keep the parameters and the diffusivity. */
+/*
+ * Time with a coefficient per pixel, in place of the linear model's: each pixel keeps an estimate u of weight W, which is
+ * moved along the flow (u', W') and counts as far as noise explains how it differs from the frame,
+ *
+ *     W = m + a c W'        u = (m f + a c W' u') / W        c in [0, 1],
+ *
+ * and the spatial model runs on u, where a pixel counts as min(W, 1). Frames of the future (lookahead) count in the same
+ * way. A gate, a flow or both turn this on, for weighted means (normalize = 1) without dithering only; everything else of
+ * this interface stays the same. Arithmetic is single precision, double for VD_F64 frames.
+ *
+ * Both are set before the first frame or after a reset, and stay through resets: VD_ERROR_PARAMETER on a running stream,
+ * except for another flow function where there is one.
+ */
+
+/* Variance of the noise on a sample of expected value v, in sample units: max(min_variance, gain[c] v + offset[c]). */
+typedef struct vd_noise {
+    size_t struct_size; /* sizeof(vd_noise) */
+    const double *gain; /* [channels], finite */
+    const double *offset;
+    double min_variance; /* >= 0, finite */
+    int64_t channels;    /* 1: all channels of the frames, or as many as they have */
+} vd_noise;
+
+/* The gate: c comes from this noise; NULL: c = 1. The diffuser keeps a copy, which is part of the state. Non-local means
+ * whose noise is 0 take the noise that is left in u. Frames of another number of channels are refused
+ * (VD_ERROR_SHAPE). */
+VD_API vd_status vd_diffuser_set_gate(vd_diffuser *diffuser, const vd_noise *noise);
+
+/*
+ * Writes where the content of `frame` is in `other`: flow is (height, width, 2), VD_F32, contiguous, and takes dx and dy in
+ * pixels, so that other(y + dy, x + dx) shows what frame(y, x) shows. Where it is not finite, or leads out of the
+ * picture, the past does not count. frame and other have the shape and dtype of the stream; they are the frame and the
+ * last result or, with lookahead, two frames of the queue. All are valid during the call only. Called from push, push_many
+ * and flush, by the calling thread; it must not use the diffuser. VD_OK, or the push fails with VD_ERROR_FLOW and changes
+ * nothing.
+ */
+typedef vd_status vd_flow_function(void *context, const vd_image *frame, const vd_image *other, const vd_image *flow);
+
+/* The motion: NULL: nothing moves. A copy calls the same function with the same context. A loaded diffuser whose stream
+ * moves has none and fails with VD_ERROR_FLOW until one is set. */
+VD_API vd_status vd_diffuser_set_flow(vd_diffuser *diffuser, vd_flow_function *flow, void *context);
+
+/* Forget every frame, the shape and the dtype; keep the parameters, the diffusivity, the gate and the flow. */
 VD_API vd_status vd_diffuser_reset(vd_diffuser *diffuser);
 
 /*
@@ -428,43 +471,15 @@ typedef struct vd_denoiser_info {
 VD_API vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info);
 
 /*
- * Estimates: recursion in time with a coefficient per pixel. An estimate is an image of VD_F32 or VD_F64 with two channels
- * more than the picture and contiguous, aligned rows: per pixel the value in each channel, then its effective weight
- * W >= 0, then the variance V of the noise left in it, the channels' mean. Where W is 0 nothing is known and the value is any,
- * NaN included. The caller owns all of it; the library keeps nothing.
- */
-
-/* Variance of the noise on a sample of expected value v, in sample units: max(least, gain[c] v + offset[c]). */
-typedef struct vd_noise {
-    size_t struct_size; /* sizeof(vd_noise) */
-    const double *gain; /* [channels], finite */
-    const double *offset;
-    double least; /* >= 0, finite */
-} vd_noise;
-
-/*
- * The estimate that one frame is: its samples, W the confidence, V the noise. A pixel is missing, W = 0, if any of its
- * samples is NaN, and counts as far as the least of its samples does.
+ * The pictures to estimate optical flow from: the mean of the channels, blurred by a Gaussian of standard deviation `blur`
+ * (> 0, at most 2; it ends at 4 blur), missing samples filled from their neighbours, as VD_U8. Two VD_U8 images keep their
+ * scale; others are stretched together, so that the smallest and the largest value in both become 0 and 255.
  *
- * frame       of any dtype; infinity is refused
- * confidence  NULL, or as in vd_frame
- * noise       NULL: 0
- * estimate    the frame's height and width, two channels more; apart from the frame
+ * frame, other              images of one shape and dtype
+ * frame_guide, other_guide  (height, width, 1), VD_U8, apart from the images
  */
-VD_API vd_status vd_estimate_frame(const vd_image *frame, const vd_image *confidence, const vd_noise *noise,
-                                   const vd_image *estimate, int32_t threads);
-
-/*
- * out = a and b together, b counting `decay` times as much, and at each pixel as far as noise explains how the two differ.
- * a, b and out are of one shape and dtype, out apart from both.
- *
- * flow   NULL: nothing moves. Else (height, width, 2), VD_F32: dx and dy in pixels, so that b(y + dy, x + dx) shows what
- *        a shows at (y, x). Where it is not finite or leads out of the picture, b does not count.
- * decay  in [0, 1]
- * gated  0: b counts wherever it is known, whatever it shows
- */
-VD_API vd_status vd_estimate_merge(const vd_image *a, const vd_image *b, const vd_image *flow, double decay,
-                                   int32_t gated, const vd_image *out, int32_t threads);
+VD_API vd_status vd_flow_guides(const vd_image *frame, const vd_image *other, double blur, const vd_image *frame_guide,
+                                const vd_image *other_guide, int32_t threads);
 
 /*
  * Threads that a request stands for: the request if >= 1; for VD_THREADS_AUTO the environment variable

@@ -75,10 +75,10 @@ typedef struct vd_api {
     vd_status (*denoiser_copy)(vd_denoiser **copy, vd_denoiser *denoiser);
     vd_status (*denoiser_save)(vd_denoiser *denoiser, void *buffer, size_t *size);
     vd_status (*denoiser_load)(vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads);
-    vd_status (*estimate_frame)(const vd_image *frame, const vd_image *confidence, const vd_noise *noise,
-                                const vd_image *estimate, int32_t threads); /* since ABI 1.3 */
-    vd_status (*estimate_merge)(const vd_image *a, const vd_image *b, const vd_image *flow, double decay, int32_t gated,
-                                const vd_image *out, int32_t threads);
+    vd_status (*diffuser_set_gate)(vd_diffuser *diffuser, const vd_noise *noise); /* since ABI 1.3 */
+    vd_status (*diffuser_set_flow)(vd_diffuser *diffuser, vd_flow_function *flow, void *context);
+    vd_status (*flow_guides)(const vd_image *frame, const vd_image *other, double blur, const vd_image *frame_guide,
+                             const vd_image *other_guide, int32_t threads);
     vd_status (*diffuser_set_diffusivity)(vd_diffuser *diffuser, const vd_image *diffusivity);
 } vd_api;
 
@@ -119,8 +119,9 @@ static const vd_api vdcore_api = {
     vd_denoiser_copy,
     vd_denoiser_save,
     vd_denoiser_load,
-    vd_estimate_frame,
-    vd_estimate_merge,
+    vd_diffuser_set_gate,
+    vd_diffuser_set_flow,
+    vd_flow_guides,
     vd_diffuser_set_diffusivity,
 };
 
@@ -180,8 +181,9 @@ static inline int vdcore_import(void)
 #define vd_denoiser_copy (vdcore_api->denoiser_copy)
 #define vd_denoiser_save (vdcore_api->denoiser_save)
 #define vd_denoiser_load (vdcore_api->denoiser_load)
-#define vd_estimate_frame (vdcore_api->estimate_frame)
-#define vd_estimate_merge (vdcore_api->estimate_merge)
+#define vd_diffuser_set_gate (vdcore_api->diffuser_set_gate)
+#define vd_diffuser_set_flow (vdcore_api->diffuser_set_flow)
+#define vd_flow_guides (vdcore_api->flow_guides)
 #define vd_diffuser_set_diffusivity (vdcore_api->diffuser_set_diffusivity)
 
 #endif

@@ -7,7 +7,7 @@ from typing import Any
 import numpy.typing as npt
 
 from vdcore._arrays import Array, as_frames, as_output, as_video, channels_last, is_in_place
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 
 from .parameters import Preset, Strength, denoiser_parameters
 from .samples import check_samples
@@ -18,8 +18,8 @@ from .tracking import NoiseMeter
 def denoise(
     frames: object,
     strength: Strength = "auto",
-    preset: Preset = "balanced",
     *,
+    preset: Preset = "balanced",
     motion: Motion | None = "flow",
     lookahead: int = 0,
     channel_axis: int | None = None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from vdcore import _core
 from vdcore._arrays import Array
-from vdcore.motion import Flow, optical_flow, resized_flow
+from vdcore.flow import Flow, optical_flow, resized_flow
 from vdcore.noise import NoiseEstimate
 
 from .parameters import MIN_NOISE, Preset

@@ -9,7 +9,7 @@ import numpy as np
 
 from vdcore import _core
 from vdcore._checks import MAX_THREADS, choice, integer, number
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
 Preset = Literal["fast", "balanced"]

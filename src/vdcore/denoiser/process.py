@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vdcore._arrays import Array
-from vdcore.motion import Flow, checked_flow
+from vdcore.flow import Flow, checked_flow
 
 from .layers import Layer
 from .parameters import DenoiserParameters

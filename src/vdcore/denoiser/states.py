@@ -14,7 +14,7 @@ from vdcore import _core
 from vdcore._arrays import SAMPLE_DTYPES, Array
 from vdcore._checks import MAX_THREADS, choice, integer
 from vdcore._states import pack, unpack
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 from vdcore.noise import BLOCK, MAX_PAIRS, Estimator, NoiseEstimate
 
 from .layers import Filter, Layer, Noise

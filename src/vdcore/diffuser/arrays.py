@@ -25,7 +25,7 @@ from vdcore._options import accepts
 from vdcore._regions import Region, frame_range, resolve_region, time_stamps
 
 from .parameters import FilterOptions, Sigma, SpatialOptions, filter_parameters
-from .stream import Diffuser, new_core
+from .stream import Diffuser, check_gate, new_core
 
 if TYPE_CHECKING:
     pass
@@ -121,6 +121,7 @@ def diffuse(
     axis = channels_last(given, channel_axis)
     source = as_video(given, axis)
     models.check_shape(parameters.model, source.shape[1:])
+    check_gate(parameters.gate, source.shape[1:])
     result = as_output(out, dtype, given.shape, given.dtype, parameters.normalize)
     target = as_video(result, axis)
     in_place = is_in_place(source, target)

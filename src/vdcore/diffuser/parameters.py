@@ -8,7 +8,7 @@ import numpy as np
 
 from vdcore import _core, models
 from vdcore._checks import MAX_NOISE, MAX_THREADS, choice, flag, integer, number
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
 Sigma = float | tuple[float, float]
@@ -21,7 +21,7 @@ USUAL_STEP = {"frames": 1.0, "seconds": 1 / 30}  # sizes the state; steps may be
 
 @dataclass(frozen=True)
 class FilterParameters:
-    """Valid filter parameters, as `filter_parameters` makes them."""
+    """Checked parameters, as `filter_parameters` returns them."""
 
     sigma: tuple[float, float]
     tau: float
@@ -54,13 +54,18 @@ class SpatialOptions(TypedDict, total=False):
     dither: Dither | None
 
 
-class FilterOptions(SpatialOptions, total=False):
-    """Keyword options of the filter, see `Diffuser`."""
+class CausalOptions(SpatialOptions, total=False):
+    """Keyword options of the filter without lookahead, see `Diffuser`."""
 
-    lookahead: int
     time_unit: TimeUnit
     motion: Motion | None
     gate: float | NoiseEstimate | None
+
+
+class FilterOptions(CausalOptions, total=False):
+    """Keyword options of the filter, see `Diffuser`."""
+
+    lookahead: int
 
 
 def filter_parameters(

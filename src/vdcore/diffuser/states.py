@@ -9,7 +9,7 @@ import numpy as np
 from vdcore import models
 from vdcore._checks import MAX_THREADS, integer
 from vdcore._states import pack, unpack
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 
 from .parameters import FilterParameters, filter_parameters
 

@@ -2,9 +2,9 @@
 """`Diffuser`, the filter of a stream of frames."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from vdcore import _core, models
 from vdcore._arrays import (
     Array,
+    Result,
     as_factors,
     as_frame,
     as_frames,
@@ -23,13 +24,15 @@ from vdcore._arrays import (
 )
 from vdcore._checks import number
 from vdcore._options import accepts
-from vdcore.motion import Motion
+from vdcore.flow import Flow, Motion, checked_flow, optical_flow
 
-from .parameters import USUAL_STEP, FilterOptions, FilterParameters, Sigma, filter_parameters
+from .parameters import USUAL_STEP, CausalOptions, FilterOptions, FilterParameters, Sigma, filter_parameters
 from .states import read_state, write_state
 
 if TYPE_CHECKING:
-    from vdcore.recursion import Recursion
+    from vdcore.noise import NoiseEstimate
+
+_MIN_VARIANCE = 0.05  # of the mean variance: what signal-dependent noise has at least, before clipping
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class DiffuserInfo:
     dtype: str | None
 
 
-class Diffuser:
+class Diffuser(Generic[Result]):
     r"""Spatio-temporal diffusion filter of a stream of frames.
 
     Frame after frame, the diffuser returns
@@ -91,9 +94,9 @@ class Diffuser:
                        {\sum_i m_i G(x - x_i) e^{-(t - t_i) / \tau}},
         \qquad G(d) = e^{-d^2 / 2 \sigma^2},
 
-    the sum running over all samples f_i of all frames so far, each with its confidence m_i in [0, 1] (1 by
-    default). The recursion N <- a N + G * (m f), D <- a D + G * m, with a = exp(-dt / tau) and u = N / D, is
-    this formula exactly: neither memory nor work per frame depends on tau or on the length of the video.
+    summed over all samples f_i of all frames so far, each with a confidence m_i in [0, 1], by default 1. The
+    recursion N <- a N + G * (m f), D <- a D + G * m, with a = exp(-dt / tau) and u = N / D, is this formula
+    exactly: neither memory nor work per frame depends on tau or on the length of the video.
 
     Parameters
     ----------
@@ -102,9 +105,8 @@ class Diffuser:
     tau : float
         Time constant, >= 0, in `time_unit`. 0 = no memory, inf = running mean.
     model : str or model of `vdcore.models`, optional
-        What decides how strongly a sample counts: an instance, or a text such as "bilateral:range_sigma=20".
-        Models that depend on the picture give weighted means only and have an accuracy of single precision
-        (double for float64 frames).
+        The coefficient model: an instance, or a string such as "bilateral:range_sigma=20". Models that depend
+        on the picture give weighted means only, in single precision (double for float64 frames).
     normalize : bool, optional
         True: the weighted mean u = N / D. False ("raw mode"): the sum u = N as written, with `coefficients`
         of any sign; integer frames then give float32.
@@ -118,7 +120,7 @@ class Diffuser:
         The value of samples that no source has ever reached; None keeps that of the frame. NaN is allowed
         for float frames.
     lookahead : int, optional
-        Future frames in the two-sided time kernel exp(-abs(t - t_i) / tau). Output comes that much later.
+        Future frames in the two-sided time kernel exp(-abs(t - t_i) / tau); output lags by as many frames.
     tolerance : float or None, optional
         Bound of the error before rounding, > 0, as a fraction of the range (255, 65535 or 1). None is 1e-3
         for uint8, 1e-5 for uint16 and float32, 1e-12 for float64.
@@ -134,10 +136,10 @@ class Diffuser:
         each frame to the last result; a callable ``motion(frame, other)`` gets the two, in the shape and
         dtype of the stream, and returns (dx, dy) in pixels, float of shape (H, W, 2), such that
         ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite, or leads out of
-        the picture, the past does not count.
+        the picture, the past has no weight.
     gate : float or NoiseEstimate, optional
         The noise, as a standard deviation > 0 in sample units or as `estimate_noise` returns it: the past
-        counts at a pixel only as far as noise explains how the surroundings differ from it.
+        is weighted, at each pixel, by how well noise explains its difference from the frame around there.
 
     Attributes
     ----------
@@ -151,9 +153,9 @@ class Diffuser:
     A diffuser serves one thread at a time: a call that arrives while another is running raises RuntimeError
     and changes nothing. The global interpreter lock is released while a frame is computed.
 
-    A new diffuser, or one just reset, has seen nothing: its first output is the first frame smoothed in space
+    A new or reset diffuser has no memory: its first output is the first frame smoothed in space
     alone, and the smoothing in time sets in over the next `tau` frames. Without `lookahead` only the past
-    counts, so that the output lags behind motion by about `tau`.
+    is used, so that the output lags behind motion by about `tau`.
 
     Every array that NumPy can view is taken as it is, with any strides: anything with the buffer protocol,
     ``__array_interface__``, ``__array__`` or DLPack on the CPU. Frames are uint8 (range 255), uint16 (65535),
@@ -166,11 +168,11 @@ class Diffuser:
 
         W = m + a c W', \qquad u = (m f + a c W' u') / W,
 
-    with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moved ones stay sharp, and what
-    does not match starts again; a cut needs no special case. The spatial model then runs on u, where a pixel
-    counts as min(W, 1). `NonLocalMeans` whose noise is 0 takes the noise that is left in u, if there is a
-    gate. With `lookahead` future frames are moved and gated in the same way. Noise that is correlated between
-    pixels wants a larger `gate`. All of it is in single precision, double for float64 frames.
+    with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moving ones stay sharp, and
+    pixels that do not match restart; a cut needs no special case. The spatial model then runs on u with the
+    confidence min(W, 1). With a gate, `NonLocalMeans` with noise 0 uses the noise left in u. With
+    `lookahead`, future frames are moved and gated in the same way. Noise that is correlated between pixels
+    needs a larger `gate`. All of this is in single precision, double for float64 frames.
 
     References
     ----------
@@ -188,14 +190,27 @@ class Diffuser:
     ...     show(diffuser(frame))
     """
 
+    @overload
+    def __init__(
+        self: "Diffuser[Array]",
+        sigma: Sigma,
+        tau: float,
+        *,
+        lookahead: Literal[0] = 0,
+        **options: Unpack[CausalOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: "Diffuser[Array | None]", sigma: Sigma, tau: float, **options: Unpack[FilterOptions]
+    ) -> None: ...
+
     @accepts(FilterOptions, filter_parameters)
     def __init__(self, sigma: Sigma, tau: float, **options: Unpack[FilterOptions]) -> None:
         parameters = filter_parameters(sigma, tau, **options)
         self._adopt(parameters, new_core(parameters), None)
 
-    def _adopt(
-        self, parameters: FilterParameters, core: "_core.Diffuser | Recursion", ndim: int | None
-    ) -> None:
+    def _adopt(self, parameters: FilterParameters, core: _core.Diffuser, ndim: int | None) -> None:
         self.parameters = parameters
         self._core = core
         self._ndim = ndim  # dimensions of the last frame, for flush; None before the first
@@ -209,7 +224,7 @@ class Diffuser:
         coefficients: object = None,
         out: Any = None,
         dtype: npt.DTypeLike | None = None,
-    ) -> Array | None:
+    ) -> Result:
         """Take one frame and return one.
 
         Parameters
@@ -220,8 +235,8 @@ class Diffuser:
             Time since the last frame in `time_unit`, >= 0. 1 by default for frames; for seconds it must be
             given from the second frame on. Not used for the first frame.
         confidence : array_like, optional
-            How far each pixel or sample counts, shape (H, W) or that of the frame: bool, float in [0, 1], or
-            uint8 where 255 is 1.
+            Weight of each pixel or sample as a source, shape (H, W) or that of the frame: bool, float in
+            [0, 1], or uint8 where 255 is 1.
         coefficients : array_like, optional
             In raw mode, a factor of any sign for each pixel or sample, shape (H, W) or that of the frame,
             float32 or float64.
@@ -240,12 +255,13 @@ class Diffuser:
         Raises
         ------
         ValueError, TypeError
-            An argument is wrong. The diffuser and `out` are then as before.
+            An argument is invalid. The diffuser and `out` are unchanged.
         RuntimeError
             Another thread is using this diffuser.
         """
         samples = as_frame(frame)
         models.check_shape(self.parameters.model, samples.shape)
+        check_gate(self.parameters.gate, samples.shape)
         result = as_output(out, dtype, samples.shape, samples.dtype, self.parameters.normalize)
         weights = None if confidence is None else as_weights(confidence, "confidence", samples.shape)
         factors = None if coefficients is None else as_factors(coefficients, "coefficients", samples.shape)
@@ -254,9 +270,7 @@ class Diffuser:
             samples, result, step, copy_if_aliased(weights, result), copy_if_aliased(factors, result)
         )
         self._ndim = samples.ndim
-        if not ready:
-            return None
-        return result if out is None else out
+        return cast(Result, (result if out is None else out) if ready else None)
 
     def push_many(
         self,
@@ -300,6 +314,7 @@ class Diffuser:
         if stack.ndim not in (3, 4):
             raise ValueError(f"frames must have shape (T, H, W) or (T, H, W, C), got {stack.shape}")
         models.check_shape(self.parameters.model, stack.shape[1:])
+        check_gate(self.parameters.gate, stack.shape[1:])
         result = as_output(out, dtype, stack.shape, stack.dtype, self.parameters.normalize)
         weights = per_frame(confidence, "confidence", stack, result, as_weights)
         factors = per_frame(coefficients, "coefficients", stack, result, as_factors)
@@ -341,7 +356,7 @@ class Diffuser:
 
         Notes
         -----
-        Afterwards the memory in time stands as after the last frame; a further frame continues the stream.
+        The memory in time is then as after the last frame; a further frame continues the stream.
         """
         while (info := self.info).pending:
             shape = (info.height, info.width, info.channels)[: self._ndim]
@@ -450,57 +465,62 @@ class Diffuser:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
-def new_core(parameters: FilterParameters) -> "_core.Diffuser | Recursion":
-    """Return a diffuser of the C library, or what stands in for it with motion or a gate."""
-    if parameters.motion is None and parameters.gate is None:
-        return _linear_core(parameters)
-    from vdcore.recursion import Recursion
-
-    model = parameters.model
-
-    def make_spatial(noise: float | None, dtype: np.dtype[Any] | None) -> _core.Diffuser:
-        tolerance = parameters.tolerance
-        if dtype is not None and dtype.kind == "u":  # floats on the scale of integers
-            usual = 1e-3 if dtype == np.uint8 else 1e-5
-            tolerance = (tolerance or usual) * float(np.iinfo(dtype).max)
-        own = model
-        if noise is not None and isinstance(model, models.NonLocalMeans):
-            own = replace(model, noise=noise)
-        return _linear_core(replace(parameters, tau=0.0, lookahead=0, tolerance=tolerance, model=own))
-
-    return Recursion(
-        make_spatial,
-        isinstance(model, models.NonLocalMeans) and model.noise == 0 and parameters.gate is not None,
-        parameters.tau,
-        parameters.lookahead,
-        parameters.motion,
-        parameters.gate,
-        parameters.threads,
+def new_core(parameters: FilterParameters) -> _core.Diffuser:
+    """Return a diffuser of the C library."""
+    values = asdict(parameters)
+    own = values.pop("model")
+    motion, gate = values.pop("motion"), parameters.gate
+    del values["gate"]
+    dt = USUAL_STEP[values.pop("time_unit")]
+    return _core.Diffuser(
+        dt=dt,
+        model=parameters.model.name,
+        model_parameters=own,
+        gate=None if gate is None else _noise(gate),
+        **_flow_arguments(motion),
+        **values,
     )
 
 
-def _linear_core(parameters: FilterParameters) -> _core.Diffuser:
-    """Return a diffuser of the C library: time as in the linear model."""
-    values = asdict(parameters)
-    own = values.pop("model")
-    del values["motion"], values["gate"]
-    dt = USUAL_STEP[values.pop("time_unit")]
-    return _core.Diffuser(dt=dt, model=parameters.model.name, model_parameters=own, **values)
+def _noise(gate: "float | NoiseEstimate") -> tuple[Array, Array, float]:
+    """Gain and offset of the variance for each channel, shape (1, C), and the smallest variance."""
+    if isinstance(gate, float):
+        return np.zeros((1, 1)), np.full((1, 1), gate**2), 0.0
+    gain, offset = (
+        np.array(values, np.float64, ndmin=2, copy=True, order="C") for values in (gate.gain, gate.offset)
+    )
+    return gain, offset, _MIN_VARIANCE * float(np.mean(np.square(gate.sigma)))
+
+
+def _flow_arguments(motion: Motion | None) -> dict[str, Any]:
+    """How the C library finds the flow."""
+    if motion is None:
+        return {}
+    if not callable(motion):
+        return {"flow": optical_flow, "from_guides": True}
+    find = motion
+
+    def flow(frame: Array, other: Array) -> Flow:
+        return checked_flow(find(frame, other), frame.shape[:2])
+
+    return {"flow": flow}
+
+
+def check_gate(gate: "float | NoiseEstimate | None", shape: tuple[int, ...]) -> None:
+    """Raise ValueError if the gate has the noise of other channels than frames (H, W) or (H, W, C) have."""
+    channels = shape[2] if len(shape) == 3 else 1
+    if gate is not None and not isinstance(gate, float) and len(gate.gain) not in (1, channels):
+        raise ValueError(f"gate has the noise of {len(gate.gain)} channels, the frames have {channels}")
 
 
 def _resume(
     state: bytes, threads: int | None, motion: Motion | None
-) -> "tuple[FilterParameters, _core.Diffuser | Recursion, int | None]":
+) -> tuple[FilterParameters, _core.Diffuser, int | None]:
     """Return what a saved state holds: the parameters, the core, the dimensions of a frame."""
     parameters, ndim, saved = read_state(state, threads, motion)
-    core: _core.Diffuser | Recursion
-    if parameters.motion is None and parameters.gate is None:
-        core = _core.Diffuser.load(saved, threads)
-    else:
-        core = new_core(parameters)
-        assert not isinstance(core, _core.Diffuser)
-        core = core.load(saved)
+    core = _core.Diffuser.load(saved, threads)
     info = core.info()
-    if not info["height"]:
-        return parameters, core, None
-    return parameters, core, 3 if ndim == 3 or info["channels"] > 1 else 2
+    ndim = None if not info["height"] else 3 if ndim == 3 or info["channels"] > 1 else 2
+    if parameters.motion is not None:
+        core.set_flow(**_flow_arguments(parameters.motion), ndim=ndim)
+    return parameters, core, ndim

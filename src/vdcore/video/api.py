@@ -17,7 +17,7 @@ from vdcore._options import accepts
 from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, resolve_region
 from vdcore.denoiser import Preset, Strength, denoiser_parameters
 from vdcore.diffuser.parameters import FilterOptions, Sigma, TimeUnit, filter_parameters
-from vdcore.motion import Motion
+from vdcore.flow import Motion
 
 from .engine import FileOptions, VideoReport, filter_video, quiet_backend
 from .filters.denoising import DenoisingFilter, noise_of_planes

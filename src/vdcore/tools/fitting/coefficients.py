@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arrays import Array
+from vdcore._arrays import Array, check_unit_interval
 from vdcore._checks import flag, integer, number
 from vdcore.sources.arguments import Sigma
 from vdcore.sources.operator import SourceOperator, make_operator, scipy_linalg, source_operator
@@ -30,7 +30,7 @@ class SourceFit:
     coefficients : ndarray, shape (N,) or (N, C)
         float64. 0 for sources that no observation sees.
     residual : float
-        Root of the sum of squared differences between field and observations, each times its mask.
+        Root of the sum of squared differences between field and observations, each times its weight.
     iterations : int
         Of the solver, for all channels at once.
     condition : float
@@ -40,7 +40,8 @@ class SourceFit:
     converged : bool
         Whether the solver reached its tolerance.
     unseen : ndarray of int
-        The sources that no observation sees: outside the frame or the mask, after the last moment, forgotten.
+        The sources that no observation sees: outside the frame, where the confidence is 0, later than the
+        last moment, or forgotten.
     """
 
     coefficients: Array
@@ -61,7 +62,7 @@ def fit_sources(
     at: float | npt.ArrayLike | None = None,
     ridge: float = 0.0,
     nonnegative: bool = False,
-    mask: npt.ArrayLike | None = None,
+    confidence: npt.ArrayLike | None = None,
     eps: float = 1e-12,
     tolerance: float = 1e-12,
     max_iterations: int | None = None,
@@ -86,7 +87,7 @@ def fit_sources(
         regularisation). 0 = none.
     nonnegative : bool, optional
         Whether coefficients must be >= 0.
-    mask : array_like, shape of `observations` without channels, or (H, W), optional
+    confidence : array_like, shape of `observations` without channels, or (H, W), optional
         Weight of each pixel: bool, numbers in [0, 1], or uint8 where 255 is 1; by default 1.
     eps : float, optional
         As for `vdcore.diffuse_sources`.
@@ -145,7 +146,7 @@ def fit_sources(
             f"observations must have one entry for each of {len(moments)} moments, got {len(samples)}"
         )
 
-    weights = _weights(mask, values)
+    weights = _weights(confidence, values)
     root = np.sqrt(weights).ravel()
     target = root * np.where(weights > 0, values, 0).ravel()
     lengths = _squared_lengths(operator, _per_moment(operator, places, weights)).ravel() + strength
@@ -173,20 +174,19 @@ def fit_sources(
     return fit
 
 
-def _weights(mask: npt.ArrayLike | None, values: Array) -> Array:
+def _weights(confidence: npt.ArrayLike | None, values: Array) -> Array:
     """Return the weight of each sample of values, (..., H, W, C): 0 where it is NaN."""
     weights = np.where(np.isnan(values), 0.0, 1.0)
-    if mask is None:
+    if confidence is None:
         return weights
-    shares = np.asarray(mask)
-    if shares.dtype != np.uint8 and shares.dtype.kind not in "fb":
-        raise TypeError(f"mask must be bool, uint8 or floating-point numbers, got dtype {shares.dtype}")
-    if shares.shape not in (values.shape[:-1], values.shape[-3:-1]):
-        raise ValueError(f"mask must have shape {values.shape[:-1]}, got {shares.shape}")
-    if shares.dtype.kind == "f" and not ((shares >= 0) & (shares <= 1)).all():
-        raise ValueError(f"mask must lie in [0, 1], got values from {shares.min()} to {shares.max()}")
-    scale = 255 if shares.dtype == np.uint8 else 1
-    return np.asarray(weights * (shares / scale)[..., None])
+    given = np.asarray(confidence)
+    if given.dtype != np.uint8 and given.dtype.kind not in "fb":
+        raise TypeError(f"confidence must be bool, uint8 or floating-point, got dtype {given.dtype}")
+    if given.shape not in (values.shape[:-1], values.shape[-3:-1]):
+        raise ValueError(f"confidence must have shape {values.shape[:-1]}, got {given.shape}")
+    check_unit_interval(given, "confidence")
+    scale = 255 if given.dtype == np.uint8 else 1
+    return np.asarray(weights * (given / scale)[..., None])
 
 
 def _per_moment(operator: SourceOperator, places: Array, weights: Array) -> Array:

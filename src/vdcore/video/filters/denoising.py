@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from vdcore._regions import FrameRange
 from vdcore.denoiser import Denoiser, DenoiserParameters, NoiseMeter
-from vdcore.motion import Flow
+from vdcore.flow import Flow
 from vdcore.noise import NoiseEstimate
 from vdcore.video.frame import Frame, Orientation, Plane
 

@@ -13,7 +13,7 @@ from vdcore import models
 from vdcore._pictures import resize_area
 from vdcore._regions import FrameRange
 from vdcore.diffuser import Diffuser
-from vdcore.motion import Flow, Motion, checked_flow, guides, optical_flow
+from vdcore.flow import Flow, Motion, checked_flow, guides, optical_flow
 from vdcore.noise import NoiseEstimate
 from vdcore.video.frame import Frame, Orientation, Plane
 

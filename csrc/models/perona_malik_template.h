@@ -1,85 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Template: what diffusion.c does to rows of one real type. Takes REAL (the type), SUFFIX (of the kernels), and undefines
- * both.
- */
+/* Template: one pass of perona_malik.c for one real type. Takes REAL (the type), SUFFIX (of the kernels), and undefines both. */
 #if !defined(REAL) || !defined(SUFFIX)
-#error "define REAL and SUFFIX before including diffusion_template.h"
+#error "define REAL and SUFFIX before including perona_malik_template.h"
 #endif
 #define PASTE2(a, b) a##_##b
 #define PASTE(a, b) PASTE2(a, b)
 #define NAME(name) PASTE(name, SUFFIX)
 
-/* Weights too small to divide by become 0, the sums with them. */
-static void NAME(clear)(const vd_model_frame *f, double least, int64_t begin, int64_t end)
-{
-    REAL *weights = f->weights;
-    for (int64_t i = begin * f->width; i < end * f->width; i++)
-        if (weights[i] < (REAL)least) {
-            weights[i] = 0;
-            for (int64_t c = 0; c < f->channels; c++)
-                ((REAL *)f->sums[c])[i] = 0;
-        }
-}
-
-/* ---- one diffusivity */
-
-static void NAME(multiply)(void *context, int64_t begin, int64_t end, int thread)
-{
-    const heat *h = context;
-    const vd_model_frame *f = h->frame;
-    (void)thread;
-    for (int64_t c = 0; c < f->channels; c++)
-        for (int64_t y = begin; y < end; y++) {
-            const REAL *samples = (const REAL *)f->planes[c] + y * f->pitch;
-            const REAL *masses = (const REAL *)f->masses + y * f->pitch;
-            REAL *products = (REAL *)h->products + (c * f->height + y) * f->width;
-            for (int64_t x = 0; x < f->width; x++)
-                products[x] = samples[x] * masses[x];
-        }
-}
-
-static void NAME(convolve_row)(const heat *h, const REAL *plane, ptrdiff_t pitch, REAL *out, int64_t y, int thread)
-{
-    const vd_model_frame *f = h->frame;
-    int64_t radius_y = h->y.count - 1, radius_x = h->x.count - 1, width = f->width;
-    const REAL **rows = (const REAL **)(h->scratch + (size_t)thread * h->pitch);
-    REAL *row = (REAL *)(rows + 2 * h->y.count) + radius_x;
-    for (int64_t j = -radius_y; j <= radius_y; j++) {
-        int64_t from = y + j < 0 ? -1 - (y + j) : y + j;
-        rows[radius_y + j] = plane + (from < f->height ? from : 2 * f->height - 1 - from) * pitch;
-    }
-    f->kernels->rows.NAME(vertical)(row, rows, h->weights_y, (int)radius_y, h->zeros, 0, (size_t)width);
-    for (int64_t j = 1; j <= radius_x; j++) {
-        row[-j] = row[j - 1];
-        row[width - 1 + j] = row[width - j];
-    }
-    f->kernels->rows.NAME(horizontal)(out, row, 1, h->weights_x, (int)radius_x, h->zeros, (size_t)width);
-}
-
-static void NAME(convolve)(void *context, int64_t begin, int64_t end, int thread)
-{
-    const heat *h = context;
-    const vd_model_frame *f = h->frame;
-    for (int64_t c = 0; c < f->channels; c++) {
-        bool masked = f->masses != NULL;
-        const REAL *plane = masked ? (const REAL *)h->products + c * f->height * f->width : (const REAL *)f->planes[c];
-        for (int64_t y = begin; y < end; y++)
-            NAME(convolve_row)(h, plane, masked ? f->width : f->pitch, (REAL *)f->sums[c] + y * f->width, y, thread);
-    }
-    if (f->masses == NULL)
-        return;
-    for (int64_t y = begin; y < end; y++)
-        NAME(convolve_row)(h, f->masses, f->pitch, (REAL *)f->weights + y * f->width, y, thread);
-    NAME(clear)(f, LEAST_WEIGHT_KERNEL, begin, end);
-}
-
-/* ---- Perona-Malik */
-
 static void NAME(clear_unreached)(void *context, int64_t begin, int64_t end, int thread)
 {
+    const vd_model_frame *f = ((const pass *)context)->frame;
     (void)thread;
-    NAME(clear)(((const pass *)context)->frame, LEAST_WEIGHT_STEPS, begin, end);
+    int64_t at = begin * f->width, n = (end - begin) * f->width;
+    for (int64_t c = 0; c <= f->channels; c++)
+        f->kernels->diffusion.NAME(clear)((REAL *)(c < f->channels ? f->sums[c] : f->weights) + at,
+                                          (const REAL *)f->weights + at, (REAL)MIN_WEIGHT, n);
 }
 
 /* Row y is number y % length of a ring; a whole plane is one as well. Beyond the edges is the row at the edge. */
@@ -158,9 +93,10 @@ static void NAME(read_row)(const pass *c, const NAME(work) * w, int64_t plane, i
     const REAL *masses = f->masses != NULL ? (const REAL *)f->masses + y * f->pitch + w->left : NULL;
     const REAL *from = plane < f->channels ? (const REAL *)f->planes[plane] + y * f->pitch + w->left : masses;
     REAL *row = NAME(row)(c, w->stages + plane, y);
-    memcpy(row, from, (size_t)w->width * sizeof *row);
-    for (int64_t x = 0; x < w->width && masses != NULL && plane < f->channels; x++)
-        row[x] *= masses[x];
+    if (masses != NULL && plane < f->channels)
+        c->kernels->NAME(multiply)(row, from, masses, w->width);
+    else
+        memcpy(row, from, (size_t)w->width * sizeof *row);
     NAME(close)(row, w->width);
 }
 
@@ -176,7 +112,7 @@ static void NAME(smooth_rows)(const pass *c, const NAME(work) * w, int64_t y)
             k->NAME(smooth)(to, w->columns, (const REAL *const *)from, width);
             for (int i = 0; i < 2; i++) {
                 if (c->frame->masses != NULL && plane < last)
-                    k->NAME(divide)(to[i], masses[i], (REAL)LEAST_WEIGHT_STEPS, width);
+                    k->NAME(divide)(to[i], masses[i], (REAL)MIN_WEIGHT, width);
                 NAME(close)(to[i], width);
             }
         }
@@ -195,8 +131,8 @@ static void NAME(diffusivity_rows)(const pass *c, const NAME(work) * w, int64_t 
         if (c->frame->masses == NULL)
             k->NAME(gradient)(to, (const REAL *const *)from, plane > 0, width);
         else
-            k->NAME(gradient_known)(to, (const REAL *const *)from, (const REAL *const *)masses,
-                                    (REAL)LEAST_WEIGHT_STEPS, plane > 0, width);
+            k->NAME(gradient_known)(to, (const REAL *const *)from, (const REAL *const *)masses, (REAL)MIN_WEIGHT,
+                                    plane > 0, width);
     }
     for (int i = 0; i < 2; i++) {
         if (c->frame->params->diffusivity_function == VD_DIFFUSIVITY_RATIONAL)
@@ -302,7 +238,8 @@ static NAME(work) * NAME(prepare)(const pass *c, int64_t count, int64_t begin, i
 static void NAME(pass)(void *context, int64_t begin, int64_t end, int thread)
 {
     const pass *c = context;
-    int64_t n = c->steps, to_do = c->cycles - c->number * c->most, count = to_do < c->most ? to_do : c->most;
+    int64_t n = c->steps, to_do = c->cycles - c->number * c->max_cycles,
+            count = to_do < c->max_cycles ? to_do : c->max_cycles;
     int64_t ends = end + count * LAG(n), begins = begin - count * LAG(n);
     for (int64_t left = 0; left < c->frame->width; left += c->columns) {
         const NAME(work) *works = NAME(prepare)(c, count, begin, end, left, thread);

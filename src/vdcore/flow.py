@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from vdcore import _core
 from vdcore._arrays import FACTOR_DTYPES, Array, as_samples
 
 __all__ = ["Flow", "Motion", "checked_flow", "guides", "optical_flow", "resized_flow"]
@@ -20,9 +21,8 @@ Flow = npt.NDArray[np.float32]
 Motion = Literal["flow"] | Callable[[Array, Array], object]
 Preset = Literal["fast", "balanced"]
 
-_LEAST = 16  # pixels of the shorter side below which there is nothing to follow
-_SAFE = 32  # pixels of a side that the search needs: OpenCV 5.0 crashes on some narrower pictures
-_SHORTEST = 1e-6  # of a range that samples are stretched from, relative to their size
+_MIN_SIDE = 16  # pixels of the shorter side below which there is nothing to follow
+_SAFE_SIDE = 32  # pixels of a side that the search needs: OpenCV 5.0 crashes on some narrower pictures
 
 
 def optical_flow(frame: Array, other: Array, preset: Preset = "balanced") -> Flow:
@@ -55,7 +55,7 @@ def optical_flow(frame: Array, other: Array, preset: Preset = "balanced") -> Flo
         if picture.ndim != 2 or picture.shape != frame.shape:
             raise ValueError(f"{name} must have one shape (H, W), got {frame.shape} and {picture.shape}")
     height, width = frame.shape
-    if min(height, width) < _LEAST:
+    if min(height, width) < _MIN_SIDE:
         return np.zeros((height, width, 2), np.float32)
     cv2 = _opencv()
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -64,8 +64,8 @@ def optical_flow(frame: Array, other: Array, preset: Preset = "balanced") -> Flo
         search.setGradientDescentIterations(12)
         search.setVariationalRefinementIterations(0)
     here, there = (np.ascontiguousarray(picture) for picture in (frame, other))
-    if min(height, width) < _SAFE:
-        margin = [(0, max(0, _SAFE - height)), (0, max(0, _SAFE - width))]
+    if min(height, width) < _SAFE_SIDE:
+        margin = [(0, max(0, _SAFE_SIDE - height)), (0, max(0, _SAFE_SIDE - width))]
         here, there = np.pad(here, margin, "edge"), np.pad(there, margin, "edge")
     flow: Flow = search.calc(here, there, None)
     return flow[:height, :width]
@@ -103,31 +103,18 @@ def guides(frame: Array, other: Array, blur: float = 1.0) -> tuple[Array, Array]
     frame, other : ndarray of uint8, uint16, float32 or float64, shape (H, W) or (H, W, C)
         NaN is a missing sample.
     blur : float, optional
-        Standard deviation in pixels of the Gaussian that smooths them, > 0.
+        Standard deviation in pixels of the Gaussian that smooths them, > 0 and at most 2.
 
     Returns
     -------
     tuple of ndarray of uint8, shape (H, W)
-        The means over the channels: those of uint8 frames as they are, others stretched so that the least and
-        the greatest sample of both become 0 and 255.
+        The means over the channels: those of uint8 frames as they are, others stretched together so
+        that the smallest and the largest value of both become 0 and 255.
     """
-    cv2 = _opencv()
-    smooth = []
-    for samples in (frame, other):
-        means = samples.reshape(*samples.shape[:2], -1).mean(axis=2, dtype=np.float32)
-        present = np.isfinite(means)
-        middle = means[present].mean() if present.any() else np.float32(0)
-        picture = cv2.GaussianBlur(np.where(present, means - middle, 0), (0, 0), blur)
-        if not present.all():
-            mass = cv2.GaussianBlur(present.astype(np.float32), (0, 0), blur)
-            picture /= np.maximum(mass, np.float32(1e-6))
-        smooth.append(middle + picture)
-    low, high = 0.0, 255.0
-    if not (frame.dtype == other.dtype == np.uint8):
-        low = float(min(picture.min() for picture in smooth))
-        high = float(max(picture.max() for picture in smooth))
-    scale = 255 / (high - low) if high - low > _SHORTEST * max(abs(low), abs(high)) else 0.0
-    here, there = (np.rint((picture - low) * scale).clip(0, 255).astype(np.uint8) for picture in smooth)
+    if frame.shape != other.shape:
+        raise ValueError(f"frame and other must have one shape, got {frame.shape} and {other.shape}")
+    here, there = np.empty((2, *frame.shape[:2]), np.uint8)
+    _core.flow_guides(frame, other, blur, here, there)
     return here, there
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from oracles.video_denoiser import halved, linear, sampled
-from vdcore import motion
+from vdcore.flow import checked_flow, guides, optical_flow, resized_flow
 
 
 def texture(height, width, seed=0):
@@ -23,7 +23,7 @@ def texture(height, width, seed=0):
 def test_a_shift_is_found(preset, shape):
     frame = texture(*shape)
     other = np.roll(frame, (1, 2), (0, 1))  # other[y + 1, x + 2] shows what frame[y, x] shows
-    flow = motion.optical_flow(frame, other, preset)
+    flow = optical_flow(frame, other, preset)
     assert flow.dtype == np.float32 and flow.shape == (*shape, 2)
     found = np.median(flow, axis=(0, 1))
     np.testing.assert_allclose(found, (2, 1), atol=0.3 if preset == "balanced" else 0.6)
@@ -32,13 +32,13 @@ def test_a_shift_is_found(preset, shape):
 @pytest.mark.parametrize("preset", ["fast", "balanced"])
 def test_tiny_pictures_have_no_flow(preset):
     frame = texture(15, 200)
-    flow = motion.optical_flow(frame, np.roll(frame, 3, 1), preset)
+    flow = optical_flow(frame, np.roll(frame, 3, 1), preset)
     assert flow.shape == (15, 200, 2) and not flow.any()
 
 
 FUZZ = """
 import numpy as np
-from vdcore.motion import optical_flow
+from vdcore.flow import optical_flow
 rng = np.random.default_rng(int({seed}))
 for trial in range(1500):
     shape = (int(rng.integers(1, 65)), int(rng.integers(1, 401)))[:: 1 if trial % 4 < 2 else -1]
@@ -57,9 +57,9 @@ def test_no_size_crashes_it():
 def test_strided_pictures_are_taken():
     frame = texture(64, 90)
     other = np.roll(frame, 1, 1)
-    plain = motion.optical_flow(frame, other)
+    plain = optical_flow(frame, other)
     wide = np.dstack([frame, other])
-    np.testing.assert_array_equal(motion.optical_flow(wide[..., 0], wide[..., 1]), plain)
+    np.testing.assert_array_equal(optical_flow(wide[..., 0], wide[..., 1]), plain)
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_strided_pictures_are_taken():
 )
 def test_bad_pictures(frame, other, preset, error, words):
     with pytest.raises(error, match=words):
-        motion.optical_flow(frame, other, preset)
+        optical_flow(frame, other, preset)
 
 
 def test_without_opencv(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(ImportError, match="opencv-python"):
-        motion.optical_flow(*np.zeros((2, 20, 20), np.uint8))
+        optical_flow(*np.zeros((2, 20, 20), np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(10, 14), (11, 14), (11, 15), (1, 1)])
@@ -88,13 +88,13 @@ def test_resized_flow_is_linear_between_centres(shape):
     flow = np.random.default_rng(0).normal(size=(rows, columns, 2)).astype(np.float32)
     y, x = np.mgrid[: shape[0], : shape[1]] / 2 - 0.25
     np.testing.assert_allclose(
-        motion.resized_flow(flow, shape), 2 * sampled(flow.astype(float), y, x, linear), atol=1e-5
+        resized_flow(flow, shape), 2 * sampled(flow.astype(float), y, x, linear), atol=1e-5
     )
 
 
 def test_resized_flow_of_another_shape():
     with pytest.raises(ValueError, match=r"\(5, 7, 2\).*got \(5, 6, 2\)"):
-        motion.resized_flow(np.zeros((5, 6, 2), np.float32), (10, 14))
+        resized_flow(np.zeros((5, 6, 2), np.float32), (10, 14))
 
 
 # ---- the pictures that flow is estimated from
@@ -103,7 +103,7 @@ def test_resized_flow_of_another_shape():
 def test_guides_of_bytes_keep_their_values():
     rng = np.random.default_rng(0)
     frame, other = rng.integers(0, 256, (2, 30, 40, 3), dtype=np.uint8)
-    here, there = motion.guides(frame, other, 1.0)
+    here, there = guides(frame, other, 1.0)
     for guide, samples in ((here, frame), (there, other)):
         means = samples.mean(axis=2)
         expected = ndimage.gaussian_filter(means, 1.0, mode="mirror")
@@ -114,8 +114,8 @@ def test_guides_of_bytes_keep_their_values():
 def test_guides_of_other_samples_are_stretched(dtype):
     frame = texture(40, 50).astype(dtype)
     other = np.roll(frame, 2, 1)
-    here, there = motion.guides(frame, other)
-    larger = motion.guides(8 * frame, 8 * other)
+    here, there = guides(frame, other)
+    larger = guides(8 * frame, 8 * other)
     assert min(here.min(), there.min()) == 0 and max(here.max(), there.max()) == 255
     np.testing.assert_array_equal(here, larger[0])
     np.testing.assert_array_equal(there, larger[1])
@@ -126,13 +126,13 @@ def test_missing_samples_take_from_their_neighbours():
     frame[:, 10:] = 0.75
     hole = frame.copy()
     hole[5:9, 3:6] = np.nan
-    here, there = motion.guides(frame, hole)
+    here, there = guides(frame, hole)
     assert abs(here.astype(int) - there).max() <= 1
 
 
 @pytest.mark.parametrize("value", [0.0, 0.7, np.nan])
 def test_guides_of_constant_pictures(value):
-    here, there = motion.guides(*np.full((2, 20, 20), value, np.float32))
+    here, there = guides(*np.full((2, 20, 20), value, np.float32))
     assert not here.any() and not there.any()
 
 
@@ -142,7 +142,7 @@ def test_guides_of_constant_pictures(value):
 def test_a_checked_flow_keeps_what_is_not_finite():
     flow = np.zeros((4, 5, 2))
     flow[1, 2] = np.nan, np.inf
-    checked = motion.checked_flow(flow, (4, 5))
+    checked = checked_flow(flow, (4, 5))
     assert checked.dtype == np.float32
     np.testing.assert_array_equal(checked, flow)
 
@@ -159,4 +159,4 @@ def test_a_checked_flow_keeps_what_is_not_finite():
 )
 def test_bad_flows(flow, error, words):
     with pytest.raises(error, match=words):
-        motion.checked_flow(flow, (4, 5))
+        checked_flow(flow, (4, 5))

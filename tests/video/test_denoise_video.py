@@ -183,6 +183,7 @@ def test_frames_change_in_place(scene, lookahead):
     [
         ({"strength": -1}, ValueError, "strength must be a finite number >= 0"),
         ({"strength": "much"}, ValueError, "strength must be 'auto'"),
+        ({"strength": 63.8}, ValueError, r"strength must be at most 63.75, in 8-bit units \(0 to 255\)"),
         ({"preset": "best"}, ValueError, "preset must be one of"),
         ({"motion": 3}, ValueError, "motion must be None"),
         ({"lookahead": 40}, ValueError, "lookahead must be an integer from 0 to 31"),
@@ -250,7 +251,7 @@ def run(capsys, *arguments):
     ],
     ids=str,
 )  # fmt: skip
-def test_command(tmp_path, capsys, clip, backend, options, keywords):
+def test_command_equals_the_function(tmp_path, capsys, clip, backend, options, keywords):
     code, out, _ = run(capsys, "denoise", clip, tmp_path / "out.mkv", "--no-progress", *options)
     assert code == 0
     report = denoised(clip, tmp_path / "expected.mkv", **keywords)
@@ -284,6 +285,11 @@ def test_command_with_a_mask(tmp_path, capsys, clip):
     [
         (["in.mkv", "out.mkv", "--strength", "much"], 2, "'much' is neither a number nor auto"),
         (["in.mkv", "out.mkv", "--strength", "-2"], 1, "strength must be a finite number >= 0"),
+        (
+            ["in.mkv", "out.mkv", "--strength", "237"],
+            1,
+            "at most 63.75, in 8-bit units .* of every bit depth",
+        ),
         (["in.mkv", "out.mkv", "--preset", "best"], 2, "best"),
         (["in.mkv", "out.mkv", "--lookahead", "99"], 1, "lookahead must be an integer from 0 to 31"),
         (["in.mkv", "out.xyz"], 1, "out must (end in one of|have the suffix of)"),

@@ -3,12 +3,21 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Result = TypeVar("Result", bound=Array | None, default=Array | None, covariant=True)
+else:
+    from typing import TypeVar
+
+    Result = TypeVar("Result", covariant=True)  # what a stream returns for a frame: None only with lookahead
 
 SAMPLE_DTYPES = tuple(map(np.dtype, ("uint8", "uint16", "float32", "float64")))
 FACTOR_DTYPES = SAMPLE_DTYPES[2:]

@@ -18,8 +18,8 @@ from .tracking import NoiseMeter
 def denoise(
     frames: object,
     strength: Strength = "auto",
-    preset: Preset = "balanced",
     *,
+    preset: Preset = "balanced",
     motion: Motion | None = "flow",
     lookahead: int = 0,
     channel_axis: int | None = None,

@@ -3,12 +3,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
-from typing import Any, Self
+from typing import Any, Generic, Literal, Self, cast, overload
 
 import numpy.typing as npt
 
-from vdcore._arrays import Array, as_frame, as_output
+from vdcore._arrays import Array, Result, as_frame, as_output
 from vdcore.flow import Flow, Motion, checked_flow
 from vdcore.noise import NoiseEstimate
 
@@ -18,7 +19,7 @@ from .samples import check_samples, colour_count
 from .states import read_state, write_state
 
 
-class Denoiser:
+class Denoiser(Generic[Result]):
     """Denoiser of a stream of frames: frame by frame, with bounded memory.
 
     A Kalman filter [1]_ follows the spectrum of every small patch along the optical flow [3]_, so that what
@@ -86,6 +87,28 @@ class Denoiser:
     ...     show(denoiser(frame))
     """
 
+    @overload
+    def __init__(
+        self: "Denoiser[Array]",
+        strength: Strength = "auto",
+        *,
+        preset: Preset = "balanced",
+        motion: Motion | None = "flow",
+        lookahead: Literal[0] = 0,
+        threads: int | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: "Denoiser[Array | None]",
+        strength: Strength = "auto",
+        *,
+        preset: Preset = "balanced",
+        motion: Motion | None = "flow",
+        lookahead: int = 0,
+        threads: int | None = None,
+    ) -> None: ...
+
     def __init__(
         self,
         strength: Strength = "auto",
@@ -108,7 +131,7 @@ class Denoiser:
         flow: object = None,
         out: Any = None,
         dtype: npt.DTypeLike | None = None,
-    ) -> Array | None:
+    ) -> Result:
         """Take one frame and return one.
 
         Parameters
@@ -146,9 +169,8 @@ class Denoiser:
             self._check(samples)
             result = as_output(out, dtype, samples.shape, samples.dtype, True)
             given = _given_flows(flow, self._process.flow_count, samples.shape)
-            if not self._process.take(samples, result, given):
-                return None
-            return result if out is None else out
+            ready = self._process.take(samples, result, given)
+            return cast(Result, (result if out is None else out) if ready else None)
 
     def flush(
         self, *, out: Any = None, flow: object = None, dtype: npt.DTypeLike | None = None
@@ -265,7 +287,7 @@ class Denoiser:
             self.parameters, self._process = process.parameters, process
 
     @classmethod
-    def from_state(cls, state: bytes, threads: int | None = None, motion: Motion | None = None) -> Self:
+    def from_state(cls, state: bytes, *, threads: int | None = None, motion: Motion | None = None) -> Self:
         """Return a new denoiser that resumes from a saved state.
 
         Parameters
@@ -306,7 +328,10 @@ class Denoiser:
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_state, (self.state(), self.parameters.threads, self.parameters.motion)
+        resume = partial(
+            type(self).from_state, threads=self.parameters.threads, motion=self.parameters.motion
+        )
+        return resume, (self.state(),)
 
     @property
     def info(self) -> DenoiserInfo:

@@ -54,13 +54,18 @@ class SpatialOptions(TypedDict, total=False):
     dither: Dither | None
 
 
-class FilterOptions(SpatialOptions, total=False):
-    """Keyword options of the filter, see `Diffuser`."""
+class CausalOptions(SpatialOptions, total=False):
+    """Keyword options of the filter without lookahead, see `Diffuser`."""
 
-    lookahead: int
     time_unit: TimeUnit
     motion: Motion | None
     gate: float | NoiseEstimate | None
+
+
+class FilterOptions(CausalOptions, total=False):
+    """Keyword options of the filter, see `Diffuser`."""
+
+    lookahead: int
 
 
 def filter_parameters(

@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from vdcore import _core, models
 from vdcore._arrays import (
     Array,
+    Result,
     as_factors,
     as_frame,
     as_frames,
@@ -25,7 +26,7 @@ from vdcore._checks import number
 from vdcore._options import accepts
 from vdcore.flow import Flow, Motion, checked_flow, optical_flow
 
-from .parameters import USUAL_STEP, FilterOptions, FilterParameters, Sigma, filter_parameters
+from .parameters import USUAL_STEP, CausalOptions, FilterOptions, FilterParameters, Sigma, filter_parameters
 from .states import read_state, write_state
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class DiffuserInfo:
     dtype: str | None
 
 
-class Diffuser:
+class Diffuser(Generic[Result]):
     r"""Spatio-temporal diffusion filter of a stream of frames.
 
     Frame after frame, the diffuser returns
@@ -190,6 +191,21 @@ class Diffuser:
     ...     show(diffuser(frame))
     """
 
+    @overload
+    def __init__(
+        self: "Diffuser[Array]",
+        sigma: Sigma,
+        tau: float,
+        *,
+        lookahead: Literal[0] = 0,
+        **options: Unpack[CausalOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: "Diffuser[Array | None]", sigma: Sigma, tau: float, **options: Unpack[FilterOptions]
+    ) -> None: ...
+
     @accepts(FilterOptions, filter_parameters)
     def __init__(self, sigma: Sigma, tau: float, **options: Unpack[FilterOptions]) -> None:
         parameters = filter_parameters(sigma, tau, **options)
@@ -209,7 +225,7 @@ class Diffuser:
         coefficients: object = None,
         out: Any = None,
         dtype: npt.DTypeLike | None = None,
-    ) -> Array | None:
+    ) -> Result:
         """Take one frame and return one.
 
         Parameters
@@ -255,9 +271,7 @@ class Diffuser:
             samples, result, step, copy_if_aliased(weights, result), copy_if_aliased(factors, result)
         )
         self._ndim = samples.ndim
-        if not ready:
-            return None
-        return result if out is None else out
+        return cast(Result, (result if out is None else out) if ready else None)
 
     def push_many(
         self,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A flag that one caller at a time can take: how objects refuse a second call while one is running. */
+/* A flag that one caller at a time can take: objects refuse a call while another one is running. */
 #ifndef VD_FLAG_H
 #define VD_FLAG_H
 

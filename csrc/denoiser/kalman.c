@@ -7,7 +7,7 @@
 
 void vd_transform_row(const vd_denoiser *d, vd_transformed_rows *rows, int64_t y, const float *phases)
 {
-    int step = d->way.step;
+    int step = d->method.step;
     for (int64_t c = 0; c < d->channels; c++) {
         const float *in[VD_PATCH];
         for (int x = 0; x < VD_PATCH; x++)
@@ -20,10 +20,10 @@ void vd_transform_row(const vd_denoiser *d, vd_transformed_rows *rows, int64_t y
     rows->ready = y + 1;
 }
 
-/* Makes sure that the rows of patches j are there. */
+/* Computes the rows of patches j that are missing. */
 void vd_transform_rows(const vd_denoiser *d, vd_transformed_rows *rows, const float *picture, int64_t j)
 {
-    int64_t end = j * d->way.step + VD_PATCH;
+    int64_t end = j * d->method.step + VD_PATCH;
     for (int64_t y = vd_max(rows->ready, end - VD_PATCH); y < end; y++)
         vd_transform_row(d, rows, y, picture + d->source_row[y] * vd_phase_row(d));
 }
@@ -34,7 +34,7 @@ void vd_transform_patches(const vd_denoiser *d, const vd_transformed_rows *rows,
 {
     const float *in[VD_PATCH];
     for (int y = 0; y < VD_PATCH; y++)
-        in[y] = vd_slot_of(d, rows->data, c, j * d->way.step + y) + kx * d->pitch;
+        in[y] = vd_slot_of(d, rows->data, c, j * d->method.step + y) + kx * d->pitch;
     d->kernels->forward(out, d->pitch, in, d->lanes);
 }
 

@@ -13,7 +13,7 @@
  *
  * A picture is the weighted mean of the patches that cover a sample, weights h(y) h(x) / (sum over k of g^2 V + 0.1 or
  * 0.02 noise^2), h a Kaiser window. A prior does not fit a patch (restart) if, over the zones max(kx, ky) < 2, 4 or 8 and
- * all channels, the mean of its e^2 / s^2 is above (1 + b) (1 + 10 sqrt(2 / terms)). b is the least variance of the noise in
+ * all channels, the mean of its e^2 / s^2 is above (1 + b) (1 + 10 sqrt(2 / terms)). b is the minimum variance of the noise in
  * the prior over s^2, 0 for a result and 1 for another frame: without it those coefficients of a frame to come whose noise
  * happens to agree would pass for exact, which loses 2 dB at noise 40. E' of a prior that was not there in the last frame is
  * 2 noise^2.
@@ -23,7 +23,7 @@
  * filtering", IEEE TIP 2007, without groups. Constants: docs/adr/0014-video-denoiser.md.
  *
  * One sweep over the rows of patches, each step some rows behind the one before it, in rings of rows that stay in the
- * cache. A band of rows is swept by one thread, which works out again what it needs of its neighbours' rows: nothing
+ * cache. A band of rows is swept by one thread, which recomputes what it needs of its neighbours' rows: nothing
  * depends on where bands end. Along a row of patches one vector holds one coefficient of as many patches. The horizontal
  * half of a transform is done once for each row of samples, whatever the number of patches over it, and undone once too,
  * since weights differ from patch to patch but not along a row of one.
@@ -95,7 +95,7 @@ static size_t lay_out(vd_sweep_state *s, const vd_denoiser *d, float *memory, fl
     s->frame.data = cut(memory, &used, ring);
     s->first.sums = cut(memory, &used, ring);
     s->first.weights = cut(memory, &used, ring / VD_PATCH);
-    if (d->way.again) {
+    if (d->method.again) {
         s->pilot.data = cut(memory, &used, ring);
         s->second.sums = cut(memory, &used, ring);
         s->second.weights = cut(memory, &used, ring / VD_PATCH);
@@ -138,7 +138,7 @@ static bool within(range r, int64_t j) { return j >= r.begin && j < r.end; }
 /* Rows of samples that no patch after j covers begin here. */
 static int64_t complete_rows(const vd_denoiser *d, int64_t j)
 {
-    return j + 1 < d->rows ? (j + 1) * d->way.step : vd_padded_height(d);
+    return j + 1 < d->rows ? (j + 1) * d->method.step : vd_padded_height(d);
 }
 
 static void sweep_band(vd_sweep_state *s)
@@ -146,9 +146,9 @@ static void sweep_band(vd_sweep_state *s)
     vd_denoiser *d = s->d;
     range own = {s->begin, s->end};
     range last = {vd_max(own.begin - 1, 0), own.end}; /* patches over the band's samples */
-    range first = d->way.again ? widened(d, last, 1) : last;
+    range first = d->method.again ? widened(d, last, 1) : last;
     range estimated = widened(d, first, 2), compared = widened(d, estimated, 1);
-    int64_t emitted = last.begin * d->way.step, piloted = first.begin * d->way.step;
+    int64_t emitted = last.begin * d->method.step, piloted = first.begin * d->method.step;
     for (int64_t j = compared.begin; j < last.end + 4; j++) {
         if (within(compared, j))
             vd_sweep_compare(s, j);
@@ -157,7 +157,7 @@ static void sweep_band(vd_sweep_state *s)
         int64_t at = j - 3;
         if (within(first, at))
             vd_sweep_first_step(s, at);
-        if (!d->way.again) {
+        if (!d->method.again) {
             if (within(last, at)) {
                 vd_sweep_emit_rows(s, &s->first, emitted, complete_rows(d, at));
                 emitted = complete_rows(d, at);
@@ -165,7 +165,7 @@ static void sweep_band(vd_sweep_state *s)
             continue;
         }
         /* the rest of the last patches' samples waits until the row before has let go of its slots */
-        int64_t complete = within(first, at) ? (at + 1) * d->way.step : at == d->rows ? vd_padded_height(d) : 0;
+        int64_t complete = within(first, at) ? (at + 1) * d->method.step : at == d->rows ? vd_padded_height(d) : 0;
         for (; piloted < complete; piloted++) {
             vd_sweep_finish_row(s, &s->first, piloted, s->phases);
             vd_transform_row(d, &s->pilot, piloted, s->phases);
@@ -198,7 +198,7 @@ static void sweep_rows(void *context, int64_t begin, int64_t end, int thread)
     for (int l = 0; l < s.count; l++)
         s.priors[l].ready = 0;
     vd_clear_aggregate(d, &s.first);
-    if (d->way.again)
+    if (d->method.again)
         vd_clear_aggregate(d, &s.second);
     sweep_band(&s);
 }

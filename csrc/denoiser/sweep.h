@@ -6,6 +6,7 @@
 #ifndef VD_SWEEP_H
 #define VD_SWEEP_H
 
+#include "base/integers.h"
 #include "denoiser/denoiser.h"
 
 enum { VD_ZONES = 10, VD_KEPT = 4, VD_POOLED = 5 };
@@ -13,7 +14,7 @@ enum { VD_ZONES = 10, VD_KEPT = 4, VD_POOLED = 5 };
 /* Rows y of samples, as patches see them: y % VD_PATCH is the slot. */
 typedef struct vd_transformed_rows {
     float *data;   /* [channels][VD_PATCH slots][VD_PATCH kx][pitch] */
-    int64_t ready; /* rows below are there, or were */
+    int64_t ready; /* rows below have been computed */
 } vd_transformed_rows;
 
 /* Patches on their way back to samples. */
@@ -39,22 +40,16 @@ typedef struct vd_sweep_state {
     float *line[5];            /* rows of lanes */
     float *zero;               /* a row of zeros */
     float *phases;             /* one row of a picture */
-    float *pictures;           /* scratch of denoiser_pictures.c */
+    float *pictures;           /* scratch of pictures.c */
 } vd_sweep_state;
 
 static inline ptrdiff_t vd_round_up(ptrdiff_t n, ptrdiff_t step) { return (n + step - 1) / step * step; }
-static inline int64_t vd_min(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t vd_max(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The slot of row y of samples: VD_PATCH rows of lanes. */
 static inline float *vd_slot_of(const vd_denoiser *d, float *ring, int64_t channel, int64_t y)
 {
     return ring + (channel * VD_PATCH + y % VD_PATCH) * VD_PATCH * d->pitch;
 }
-
-/* Horizontal transform of row y, given as phases. */
-
-/* ---- kalman.c ---- */
 
 void vd_transform_row(const vd_denoiser *d, vd_transformed_rows *rows, int64_t y, const float *phases);
 void vd_transform_rows(const vd_denoiser *d, vd_transformed_rows *rows, const float *picture, int64_t j);

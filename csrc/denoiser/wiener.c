@@ -14,7 +14,7 @@ static void add_patches(vd_sweep_state *s, vd_aggregate *to, int64_t j, int64_t 
     float *weight = s->line[1], variance = floor * vd_noise_variance(d);
     for (ptrdiff_t i = 0; i < d->lanes; i++)
         weight[i] = i < d->columns ? 1 / (sum[i] + variance) : 0;
-    int64_t y = j * d->way.step;
+    int64_t y = j * d->method.step;
     for (int k = 0; k < VD_PATCH; k++) {
         float *out[VD_PATCH];
         for (int i = 0; i < VD_PATCH; i++)
@@ -32,7 +32,7 @@ static void add_patches(vd_sweep_state *s, vd_aggregate *to, int64_t j, int64_t 
 void vd_sweep_finish_row(vd_sweep_state *s, vd_aggregate *from, int64_t y, float *phases)
 {
     const vd_denoiser *d = s->d;
-    int step = d->way.step;
+    int step = d->method.step;
     ptrdiff_t pitch = d->pitch, n = vd_round_up((ptrdiff_t)d->columns + 1, VD_LANE_STEP);
     for (int64_t c = 0; c < d->channels; c++) {
         float *sums = vd_slot_of(d, from->sums, c, y), *weights = from->weights + (c * VD_PATCH + y % VD_PATCH) * pitch;
@@ -100,7 +100,7 @@ void vd_sweep_emit_rows(vd_sweep_state *s, vd_aggregate *from, int64_t begin, in
     for (int64_t y = begin; y < end; y++) {
         vd_sweep_finish_row(s, from, y, s->phases);
         int64_t row = y - VD_PATCH;
-        if (y >= s->begin * d->way.step && row >= 0 && row < d->height)
+        if (y >= s->begin * d->method.step && row >= 0 && row < d->height)
             vd_put_row(d, s->out, row, s->phases, s->pictures);
     }
 }

@@ -8,12 +8,12 @@
 
 #include <math.h>
 
-/* Row y of the filtered frame: sums (value, second) or the mean (value, in the type of a slot). */
-static void filtered_sums(const vd_diffuser *d, int64_t y, int thread, double *value, double *second)
+/* Row y of the filtered frame: sums (value, confidence) or the mean (value, in the type of a slot). */
+static void filtered_sums(const vd_diffuser *d, int64_t y, int thread, double *value, double *confidence)
 {
     const vd_spatial *s = &d->spatial;
     if (has_model(d)) {
-        vd_model_get_row(&d->model, y, value, second);
+        vd_model_get_row(&d->model, y, value, confidence);
         return;
     }
     const double *outside = s->zero_row, *ones = s->zero_row;
@@ -22,14 +22,15 @@ static void filtered_sums(const vd_diffuser *d, int64_t y, int thread, double *v
         ones = s->reference_row;
     }
     int64_t stride = s->samples * (int64_t)sizeof(double);
-    vd_plane plane = {(const char *)d->plane, stride, outside}, masses = {(const char *)d->masses, stride, ones};
+    vd_plane plane = {(const char *)d->plane, stride, outside},
+             confidences = {(const char *)d->confidences, stride, ones};
     vd_spatial_sum_row(s, &plane, y, thread, value);
     if (is_raw(d)) {
         double gain = s->y.total * s->x.total;
         for (int64_t i = 0; i < s->samples; i++)
             value[i] *= gain;
     } else
-        vd_spatial_sum_row(s, &masses, y, thread, second);
+        vd_spatial_sum_row(s, &confidences, y, thread, confidence);
 }
 
 /* A mean row in the type of a slot. */
@@ -40,7 +41,7 @@ static void filtered_mean(vd_diffuser *d, int64_t y, int thread, void *value)
         vd_spatial_row(s, y, thread, value);
         return;
     }
-    uint16_t *fixed = s->scratch[thread].second;
+    uint16_t *fixed = s->scratch[thread].spare;
     vd_spatial_fixed_row(s, y, thread, fixed);
     d->kernels.rows.fixed_to_f32(value, fixed, (size_t)s->samples);
 }
@@ -53,7 +54,7 @@ static void fill_slot(void *context, int64_t begin, int64_t end, int thread)
         void *value = plane_row(d, job->slot->value, slot_size(d), y);
         if (in_sums(d))
             filtered_sums(d, y, thread, value,
-                          d->core.masked ? plane_row(d, job->slot->second, sizeof(double), y) : NULL);
+                          d->core.masked ? plane_row(d, job->slot->confidence, sizeof(double), y) : NULL);
         else
             filtered_mean(d, y, thread, value);
     }
@@ -80,7 +81,7 @@ static vd_future *futures_of(const vd_diffuser *d, int64_t y, int thread, int co
         const vd_slot *slot = slot_at(d, k + 1);
         weight *= vd_decay(slot->dt, d->core.params.tau);
         future[k].value = plane_row(d, slot->value, slot_size(d), y);
-        future[k].mass = d->core.masked ? plane_row(d, slot->second, sizeof(double), y) : NULL;
+        future[k].confidence = d->core.masked ? plane_row(d, slot->confidence, sizeof(double), y) : NULL;
         future[k].reference = slot->reference;
         future[k].weight = weight;
     }
@@ -92,15 +93,15 @@ static void emit_sums(const vd_job *job, int64_t y, int thread)
     vd_diffuser *d = job->d;
     const vd_spatial *s = &d->spatial;
     vd_scratch *scratch = s->scratch + thread;
-    double *value = scratch->value, *second = scratch->second, *out = scratch->correction;
+    double *value = scratch->value, *confidence = scratch->spare, *out = scratch->correction;
     double *state = plane_row(d, d->state, sizeof(double), y);
     const double *reference = d->reference;
     if (job->slot != NULL) {
         value = plane_row(d, job->slot->value, sizeof(double), y);
-        second = d->core.masked ? plane_row(d, job->slot->second, sizeof(double), y) : NULL;
+        confidence = d->core.masked ? plane_row(d, job->slot->confidence, sizeof(double), y) : NULL;
         reference = job->slot->reference;
     } else
-        filtered_sums(d, y, thread, value, second);
+        filtered_sums(d, y, thread, value, confidence);
     const vd_future *future = futures_of(d, y, thread, job->futures);
     if (is_raw(d)) {
         vd_raw_update(state, value, job->decay, s->samples);
@@ -108,10 +109,10 @@ static void emit_sums(const vd_job *job, int64_t y, int thread)
         vd_store_f64(d, job->out, y, thread, out);
         return;
     }
-    double *mass = plane_row(d, d->mass, sizeof(double), y);
+    double *weight_sum = plane_row(d, d->weight_sum, sizeof(double), y);
     uint8_t *present = d->present + thread * s->samples;
-    vd_masked_update(state, mass, value, second, reference, s->channels, job->decay, s->samples);
-    vd_masked_output(out, present, state, mass, future, job->futures, s->channels, s->samples);
+    vd_masked_update(state, weight_sum, value, confidence, reference, s->channels, job->decay, s->samples);
+    vd_masked_output(out, present, state, weight_sum, future, job->futures, s->channels, s->samples);
     if (memchr(present, 0, (size_t)s->samples) != NULL) {
         double *original = d->confidence_row + thread * s->samples;
         if (d->core.params.fill == VD_FILL_PASS)
@@ -133,11 +134,11 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
     void *state = plane_row(d, d->state, width_size(d->core.state_width), y);
     bool single = !is_double(d);
 
-    scratch->soon[0].data = state;
-    scratch->soon[0].size = samples * width_size(d->core.state_width);
+    scratch->prefetch[0].data = state;
+    scratch->prefetch[0].size = samples * width_size(d->core.state_width);
     if (vd_image_has_plain_rows(job->out)) {
-        scratch->soon[1].data = vd_image_row(job->out, y);
-        scratch->soon[1].size = samples * vd_dtype_size(job->out->dtype);
+        scratch->prefetch[1].data = vd_image_row(job->out, y);
+        scratch->prefetch[1].size = samples * vd_dtype_size(job->out->dtype);
     }
     if (d->core.state_width == WIDTH_FIXED) {
         int gain = (int)floor(job->gain * 32768 + 0.5);
@@ -159,7 +160,7 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
     if (direct)
         result = vd_image_row(job->out, y);
     if (job->gain == 1) {
-        /* Without memory the frame is taken as it is: s + (v - s) need not be v. */
+        /* Without memory the frame is the result: s + (v - s) need not be v. */
         memmove(result, value, samples * (single ? sizeof(float) : sizeof(double)));
         if (single && d->core.state_width == WIDTH_F64)
             vd_row_to_f64(state, value, VD_F32, s->samples);
@@ -181,7 +182,7 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
         vd_store_f64(d, job->out, y, thread, result);
 }
 
-/* Whether a model's frame stands for itself: with no memory and no future nothing of it is needed later. */
+/* Whether nothing of a model's frame is needed later: no memory, no future. */
 static bool stands_alone(const vd_diffuser *d)
 {
     return has_model(d) && d->core.params.tau == 0 && d->core.params.lookahead == 0 && !d->model.frame.missing;

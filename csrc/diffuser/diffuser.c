@@ -117,7 +117,7 @@ static void free_slots(vd_diffuser *d)
 {
     for (int i = 0; d->slots != NULL && i <= d->core.params.lookahead; i++) {
         free(d->slots[i].value);
-        free(d->slots[i].second);
+        free(d->slots[i].confidence);
         free(d->slots[i].reference);
         free(d->slots[i].original);
     }
@@ -127,7 +127,7 @@ static void free_slots(vd_diffuser *d)
 
 void vd_clear_stream(vd_diffuser *d)
 {
-    void *own[] = {d->state,     d->mass,       d->copy,           d->original, d->plane,   d->masses,
+    void *own[] = {d->state,     d->weight_sum, d->copy,           d->original, d->plane,   d->confidences,
                    d->reference, d->thresholds, d->confidence_row, d->present,  d->futures, d->found};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         free(own[i]);
@@ -143,7 +143,7 @@ void vd_clear_stream(vd_diffuser *d)
     d->core.params = params;
     d->kernels = kernels;
     d->state = d->copy = d->original = NULL;
-    d->mass = d->plane = d->masses = d->reference = d->confidence_row = NULL;
+    d->weight_sum = d->plane = d->confidences = d->reference = d->confidence_row = NULL;
     d->thresholds = NULL;
     d->present = NULL;
     d->futures = NULL;

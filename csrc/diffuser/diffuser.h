@@ -23,10 +23,10 @@ typedef enum vd_width { WIDTH_FIXED, WIDTH_F32, WIDTH_F64 } vd_width;
 
 /* A filtered frame that waits for its future. */
 typedef struct vd_slot {
-    void *value;       /* plane of float (8-, 16-bit and float frames) or double; double once masked or raw */
-    double *second;    /* masked: plane of filtered confidences */
-    double *reference; /* [channels] */
-    void *original;    /* masked: the frame itself, for VD_FILL_PASS */
+    void *value;        /* plane of float (8-, 16-bit and float frames) or double; double once masked or raw */
+    double *confidence; /* masked: plane of filtered confidences */
+    double *reference;  /* [channels] */
+    void *original;     /* masked: the frame itself, for VD_FILL_PASS */
     double dt;
 } vd_slot;
 
@@ -53,22 +53,22 @@ struct vd_diffuser {
     size_t samples;          /* of a frame */
 
     void *state;
-    double *mass;   /* D per sample, once masked */
-    vd_slot *slots; /* [lookahead + 1], a ring */
+    double *weight_sum; /* D per sample, once masked */
+    vd_slot *slots;     /* [lookahead + 1], a ring */
 
-    void *copy;             /* the frame in the spatial filter's type, where it cannot be read in place */
-    void *original;         /* the frame as it came, where the output overlaps it */
-    double *plane, *masses; /* m (f - reference) and m */
-    double *reference;      /* [channels] */
-    uint16_t *thresholds;   /* 8 rows */
-    double *confidence_row; /* [threads][samples of a row] */
-    uint8_t *present;       /* the same */
-    vd_future *futures;     /* [threads][lookahead] */
-    int *found;             /* [threads] */
+    void *copy;                  /* the frame in the spatial filter's type, where it cannot be read in place */
+    void *original;              /* a copy of the frame, where the output overlaps it */
+    double *plane, *confidences; /* m (f - reference) and m */
+    double *reference;           /* [channels] */
+    uint16_t *thresholds;        /* 8 rows */
+    double *confidence_row;      /* [threads][samples of a row] */
+    uint8_t *present;            /* the same */
+    vd_future *futures;          /* [threads][lookahead] */
+    int *found;                  /* [threads] */
 };
 
-/* Whether a caller's structure is one this library knows: the first release's size is the least. */
-static inline bool struct_fits(size_t given, size_t known, size_t least) { return given >= least && given <= known; }
+/* Whether a caller's structure is one this library knows: no smaller than that of the first release. */
+static inline bool struct_fits(size_t given, size_t known, size_t min) { return given >= min && given <= known; }
 
 /* Whether x is finite and not negative. */
 static inline bool is_length(double x) { return x >= 0 && x < INFINITY; }
@@ -156,7 +156,7 @@ vd_status vd_start_stream(vd_diffuser *d, int32_t dtype, int64_t height, int64_t
 
 /* ---- push.c ---- */
 
-/* Turns means into sums with a mass per sample, for streams that meet their first missing sample. */
+/* Turns means into sums with a weight per sample, for streams that meet their first missing sample. */
 vd_status vd_start_masks(vd_diffuser *d);
 
 /* ---- read.c ---- */

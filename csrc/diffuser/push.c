@@ -67,16 +67,16 @@ vd_status vd_start_masks(vd_diffuser *d)
     const vd_spatial *s = &d->spatial;
     bool open = s->boundary == VD_BOUNDARY_RENORMALIZE;
     int slots = d->core.params.lookahead > 0 ? d->core.params.lookahead + 1 : 0;
-    double *state = calloc(d->samples, sizeof(double)), *mass = calloc(d->samples, sizeof(double));
-    bool complete = state != NULL && mass != NULL;
+    double *state = calloc(d->samples, sizeof(double)), *weight_sum = calloc(d->samples, sizeof(double));
+    bool complete = state != NULL && weight_sum != NULL;
     if (!has_model(d))
         complete = complete && reserve(&d->plane, d->samples, sizeof(double)) &&
-                   reserve(&d->masses, d->samples, sizeof(double));
+                   reserve(&d->confidences, d->samples, sizeof(double));
     double **values = calloc((size_t)slots + 1, sizeof *values);
     complete = complete && values != NULL;
     for (int i = 0; i < slots && complete; i++) {
         values[i] = malloc(d->samples * sizeof(double));
-        complete = values[i] != NULL && reserve(&d->slots[i].second, d->samples, sizeof(double)) &&
+        complete = values[i] != NULL && reserve(&d->slots[i].confidence, d->samples, sizeof(double)) &&
                    reserve(&d->slots[i].original, d->samples, vd_dtype_size(d->core.dtype));
     }
     if (!complete) {
@@ -84,7 +84,7 @@ vd_status vd_start_masks(vd_diffuser *d)
             free(values[i]);
         free(values);
         free(state);
-        free(mass);
+        free(weight_sum);
         return VD_ERROR_MEMORY;
     }
     size_t i = 0;
@@ -92,7 +92,7 @@ vd_status vd_start_masks(vd_diffuser *d)
         for (int64_t x = 0; x < s->width; x++) {
             double share = open ? s->y.inside[y] * s->x.inside[x] : 1;
             for (int64_t c = 0; c < s->channels; c++, i++) {
-                mass[i] = d->core.frames > 0 ? d->core.weight * share : 0;
+                weight_sum[i] = d->core.frames > 0 ? d->core.weight * share : 0;
                 if (d->core.state_width == WIDTH_FIXED)
                     state[i] = ((uint16_t *)d->state)[i] / 256.0;
                 else
@@ -101,7 +101,7 @@ vd_status vd_start_masks(vd_diffuser *d)
                     const void *old = d->slots[k].value;
                     double mean = slot_size(d) == sizeof(float) ? ((const float *)old)[i] : ((const double *)old)[i];
                     values[k][i] = mean * share;
-                    d->slots[k].second[i] = share;
+                    d->slots[k].confidence[i] = share;
                 }
             }
         }
@@ -113,7 +113,7 @@ vd_status vd_start_masks(vd_diffuser *d)
     free(values);
     free(d->state);
     d->state = state;
-    d->mass = mass;
+    d->weight_sum = weight_sum;
     d->core.state_width = WIDTH_F64;
     d->core.masked = 1;
     return VD_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A frame on its way in: its samples checked, weighed by confidence and coefficients, and given to the spatial filter or
+ * Input of a frame: its samples are checked, weighted by confidence and coefficients, and passed to the spatial filter or
  * the model.
  */
 #include "diffuser/diffuser.h"
@@ -81,9 +81,8 @@ static void scan_confidence(void *context, int64_t begin, int64_t end, int threa
     }
 }
 
-/* A value that occurs in the frame for each channel: the smallest in magnitude, so that no outlier costs accuracy, of the
- * first row where a sample counts. None is needed for sums as they are, nor by a filter that does nothing, which gives back
- * what it got to the last bit without one. */
+/* A value that occurs in the frame for each channel: the smallest in magnitude of the first row with a sample that counts,
+ * so that no outlier costs accuracy. Raw sums need none, nor does a filter that does nothing, which is exact without. */
 static void find_reference(const vd_diffuser *d, const vd_frame *frame, double *reference)
 {
     const vd_spatial *s = &d->spatial;
@@ -145,7 +144,7 @@ void vd_keep_original(void *context, int64_t begin, int64_t end, int thread)
                             plane_row(job->d, job->destination, vd_dtype_size(job->frame->image.dtype), y));
 }
 
-/* plane = c m (f - reference), masses = m; samples that are NaN have m = 0. */
+/* plane = c m (f - reference), confidences = m; samples that are NaN have m = 0. */
 static void weigh_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const vd_job *job = context;
@@ -158,14 +157,14 @@ static void weigh_rows(void *context, int64_t begin, int64_t end, int thread)
         const double *map = NULL;
         if (job->frame->confidence != NULL)
             map = expand_map_row(d, job->frame->confidence, y, thread);
-        double *mass = d->masses != NULL ? plane_row(d, d->masses, sizeof(double), y) : NULL;
+        double *weight = d->confidences != NULL ? plane_row(d, d->confidences, sizeof(double), y) : NULL;
         for (int64_t i = 0, c = 0; i < s->samples; i++, c = c + 1 == s->channels ? 0 : c + 1) {
             double m = map == NULL ? 1 : map[i] < MIN_CONFIDENCE ? 0 : map[i];
             if (isnan(value[i]))
                 m = 0;
             value[i] = m > 0 ? m * (value[i] - d->reference[c]) : 0;
-            if (mass != NULL)
-                mass[i] = m;
+            if (weight != NULL)
+                weight[i] = m;
         }
         if (job->frame->coefficients != NULL) {
             map = expand_map_row(d, job->frame->coefficients, y, thread);
@@ -195,7 +194,7 @@ static void put_rows(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
-/* The heat equation goes on where the last frame left it, but for the pixels that are known now. */
+/* The heat equation resumes from the last frame, except at pixels that are known now. */
 static void recall_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const vd_job *job = context;
@@ -204,7 +203,7 @@ static void recall_rows(void *context, int64_t begin, int64_t end, int thread)
     (void)thread;
     for (int64_t y = begin; y < end; y++)
         vd_model_recall_row(&d->model, y, plane_row(d, d->state, sizeof(double), y),
-                            plane_row(d, d->mass, sizeof(double), y), decay, d->reference);
+                            plane_row(d, d->weight_sum, sizeof(double), y), decay, d->reference);
 }
 
 static void begin_sums(vd_diffuser *d)
@@ -237,7 +236,7 @@ vd_status vd_inspect_frame(vd_diffuser *d, const vd_frame *frame, bool *missing)
     return VD_OK;
 }
 
-/* Gives the frame to the spatial filter: in place if its rows can be read there, else by way of a copy. */
+/* Passes the frame to the spatial filter: in place if its rows can be read there, else as a copy. */
 static vd_status begin_mean(vd_diffuser *d, const vd_frame *frame, bool overlaps)
 {
     vd_spatial *s = &d->spatial;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of results on their way out: dithered, rounded to the type of the output, into its layout. */
+/* Output of rows: dithered, rounded to the type of the output, in its layout. */
 #include "diffuser/diffuser.h"
 
 static const uint16_t *thresholds_of(const vd_diffuser *d, int64_t y)
@@ -54,7 +54,7 @@ void vd_store_fixed(const vd_diffuser *d, const vd_image *out, int64_t y, int th
 {
     size_t samples = (size_t)d->spatial.samples;
     if (out->dtype != VD_U8) {
-        float *real = d->spatial.scratch[thread].second;
+        float *real = d->spatial.scratch[thread].spare;
         d->kernels.rows.fixed_to_f32(real, row, samples);
         vd_store_f32(d, out, y, thread, real);
         return;

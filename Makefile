@@ -21,7 +21,7 @@ BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*/*.[ch] csrc/*/*/*.h sr
 C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/fuzz/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*/*.c)
 CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
 
-.PHONY: demo test test-all lint lint-ruff lint-format lint-mypy lint-imports lint-cython lint-c lint-includes soak bench wheel sanitize cross docs fuzz clean
+.PHONY: demo test test-all mutate lint lint-ruff lint-format lint-mypy lint-imports lint-cython lint-c lint-includes soak bench wheel sanitize cross docs fuzz clean
 
 # The stamp .venv/NAME says that vdcore is installed, editable, with the extra NAME.
 $(VENV)/%: $(BUILD_INPUTS)
@@ -37,6 +37,10 @@ test: $(VENV)/dev
 
 test-all: $(VENV)/dev
 	$(PYTEST) --full $(PYTEST_ARGS)
+
+# the deliberate breaks of tests/mutations.toml that no test notices; hours
+mutate: $(VENV)/dev
+	$(BIN)/python tools/mutate.py
 
 soak: $(VENV)/dev
 	$(BIN)/python -m pytest --full -m slow $(PYTEST_ARGS)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Build LLVM's OpenMP runtime for MACOSX_DEPLOYMENT_TARGET and install it into the folder given.
-# Homebrew's libomp is built for the newest macOS only, so a wheel that carries it would be too.
+# Homebrew's libomp runs on the newest macOS only, and so would a wheel that bundles it.
 set -euo pipefail
 
 prefix=$1

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The C tests and the Python tests under the sanitizers, a leak check by valgrind, and the C tests on
 # other processors under qemu. Usage: tools/sanitize.sh PYTHON, where PYTHON has the extra "dev".
-# What the machine lacks (valgrind, qemu, the cross compiler) is named and left out.
+# Missing tools (valgrind, qemu, the cross compiler) are reported and skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$1
@@ -11,15 +11,15 @@ trap 'rm -rf "$work"' EXIT
 
 flags="-std=c11 -g -ffp-contract=off -fno-math-errno -Wall -Wextra -Werror -Wno-pass-failed -Icsrc/include -Icsrc -DSYSTEM_ALLOCATOR"
 sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
-sets="scalar avx2 avx512 neon" # VDCORE_CPU is a limit, so those of other machines do no harm
+sets="scalar avx2 avx512 neon" # VDCORE_CPU is an upper limit: sets that the machine lacks do no harm
 
-has() { command -v "$1" >/dev/null || { echo "left out: $1 not found"; false; }; }
+has() { command -v "$1" >/dev/null || { echo "skipped: $1 not found"; false; }; }
 
 build() { # output name, compiler, flags...: the C test programs
     local name=$1 compiler=$2 source
     shift 2
     for source in tests/c/test_*.c; do
-        # brings its own malloc, as the sanitizers, valgrind and static glibc do
+        # has its own malloc, as the sanitizers, valgrind and static glibc do
         [ "$source" != tests/c/test_allocation.c ] || continue
         # shellcheck disable=SC2086
         "$compiler" $flags "$@" csrc/*/*.c "$source" -lm -o "$work/$name-$(basename "$source" .c)"
@@ -47,7 +47,7 @@ done
 
 if has valgrind; then
     build valgrind "${CC:-cc}" -O1
-    # valgrind does not know AVX-512
+    # valgrind does not support AVX-512
     run valgrind env VDCORE_CPU=avx2 valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite,possible \
         --error-exitcode=1
 fi
@@ -60,14 +60,14 @@ if has aarch64-linux-gnu-gcc && has qemu-aarch64; then
 fi
 
 if [ "$(uname -m)" = x86_64 ] && has qemu-x86_64; then
-    # the oldest processor in sight: an instruction that leaked out of its kernel ends the program
+    # an old processor: an instruction that leaked out of its kernel kills the program
     build nehalem "${CC:-cc}" -O3 -static
     run nehalem qemu-x86_64 -cpu Nehalem
     run nehalem qemu-x86_64 -cpu Haswell
 fi
 
 echo "== Python tests, address and undefined behaviour sanitizers"
-# Python and NumPy leave memory to the operating system at exit, so leaks are looked for in C above.
+# Python and NumPy do not free all memory at exit, so leaks are checked in C, above.
 "$python" -m venv --without-pip "$work/venv"
 site=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 target=$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
@@ -75,7 +75,7 @@ CFLAGS="-g -O1 $sanitizers" LDFLAGS="$sanitizers" \
     "$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/vdcore" .
 printf 'import sys; sys.path.insert(0, "%s")\n%s\n' "$work/vdcore" "$site" >"$target/sanitized.pth"
 runtimes="$("${CC:-cc}" -print-file-name=libasan.so) $("${CC:-cc}" -print-file-name=libubsan.so)"
-# pytest holds back what goes to standard error, and loses it when a sanitizer ends the program: use a file.
+# pytest captures standard error and loses it when a sanitizer ends the program: log to a file.
 trap 'grep -hv "WARNING: AddressSanitizer failed to allocate" "$work"/report.* 2>/dev/null || true; rm -rf "$work"' EXIT
 # shellcheck disable=SC2086
 LD_PRELOAD=$runtimes PYTHONMALLOC=malloc \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Build the sdist and, in isolation, the wheel from the tree and the wheel from the sdist; show that the two
-# are the same, repair and audit the wheel, and try it in a fresh environment outside the source tree.
-# Usage: tools/wheel.sh PYTHON, where PYTHON has the extra "release". The results are left in dist/.
+# Build the sdist and, in isolation, wheels from the tree and from the sdist; check that the two wheels are
+# identical, repair and audit one, and test it in a fresh environment outside the source tree.
+# Usage: tools/wheel.sh PYTHON, where PYTHON has the extra "release". The results go to dist/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD

@@ -397,6 +397,6 @@ int main(int count, char **arguments)
     test_forged_members();
     if (count > 2)
         seed = strtoull(arguments[2], NULL, 10);
-    test_forgeries(count > 1 ? strtol(arguments[1], NULL, 10) : 100);
+    test_forgeries(count > 1 ? strtol(arguments[1], NULL, 10) : 40);
     return check_result();
 }

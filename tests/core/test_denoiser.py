@@ -151,6 +151,20 @@ def test_stream_learns_the_noise():
     assert errors[0] < errors[1] < errors[-1] and errors[-1] > psnr(noisy, clean) + 5
 
 
+def test_the_past_outlives_a_new_estimate_of_the_noise():
+    """Where the noise falls, a frame filtered by the new estimate is still better than it would be alone."""
+    clean = scene(1, 96, 64)[0][0]
+    denoiser, level, gains = Denoiser(motion=None), None, []
+    for i, sigma in enumerate([16] * 4 + [8] * 6):
+        frame = with_noise(clean, sigma, seed=i)
+        result = denoiser(frame)
+        noise = denoiser.info.noise
+        if i > 0 and not np.array_equal(noise.sigma, level):
+            gains.append(psnr(result, clean) - psnr(denoise(frame[None], noise)[0], clean))
+        level = noise.sigma
+    assert len(gains) > 1 and gains[-1] > 1
+
+
 def test_noise_that_changes_the_estimate_little_does_not_restart():
     _, frames = scene(40, 96, 64)
     denoiser = Denoiser()

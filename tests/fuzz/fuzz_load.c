@@ -6,7 +6,7 @@
 #include "stream.h"
 
 /* The parameters and the scalars of a stream, as the state holds them. */
-enum { INTEGERS_AT = MEMBERS_AT + 64, REALS_AT = INTEGERS_AT + 24, SCALARS = 264 };
+enum { INTEGERS_AT = MEMBERS_AT + 64, REALS_AT = INTEGERS_AT + 24, SCALARS = 288 };
 
 /* What the state says of the work for one frame. */
 static vd_params params_of(bytes state)
@@ -48,6 +48,10 @@ static bytes draw_state(draw *d)
         REQUIRE(vd_diffuser_set_diffusivity(s.one, &map.view) == VD_OK);
         free_image(&map);
     }
+    if (draw_below(d, 2)) {
+        draw_motion(&s);
+        (void)set_motion(&s, s.one);
+    }
     for (uint32_t left = draw_below(d, 5); left > 0; left--) {
         drawn_frame frame;
         int32_t ready;
@@ -79,6 +83,13 @@ static void use(draw *d, vd_diffuser *diffuser, vd_params params)
         s.height = info.dtype != 0 ? info.height : 1 + draw_below(d, 6);
         s.width = info.dtype != 0 ? info.width : 1 + draw_below(d, 6);
         s.channels = info.dtype != 0 ? info.channels : 1 + draw_below(d, 3);
+        s.motion.salt = draw_bits(d, 2);
+        s.motion.kind = draw_below(d, 8);
+        s.motion.moving = draw_below(d, 2);
+        if (s.motion.moving)
+            s.motion.moving = set_motion(&s, s.one) == VD_OK;
+        if (s.motion.moving)
+            REQUIRE(set_motion(&s, s.twin) == VD_OK);
         run_steps(&s, 6);
         vd_diffuser_destroy(s.twin);
     }

@@ -4,6 +4,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    run_stream(data, size, true);
+    run_stream(data, size, true, false);
     return 0;
 }

@@ -4,6 +4,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    run_stream(data, size, false);
+    run_stream(data, size, false, false);
     return 0;
 }

@@ -14,8 +14,18 @@
 
 enum { MAX_STEPS = 24, MAX_BATCH = 4 };
 
+/* A gate, and a flow that follows from what the two frames show; now and then it fails. */
+typedef struct drawn_motion {
+    bool gated, moving;
+    vd_noise noise;
+    double gain[4], offset[4];
+    uint64_t salt;
+    uint32_t kind;
+} drawn_motion;
+
 typedef struct stream {
     draw *d;
+    drawn_motion motion; /* all zero: the linear model in time */
     vd_params params;
     vd_diffuser *one, *twin;
     bool compared; /* one and twin have taken the same frames */
@@ -127,6 +137,77 @@ static inline void draw_shape(draw *d, int64_t *height, int64_t *width, int64_t 
 }
 
 static inline int32_t draw_dtype(draw *d) { return (int32_t)draw_below(d, 4) + VD_U8; }
+
+/* ---- motion ---- */
+
+static inline uint64_t mix(uint64_t state, const vd_image *image)
+{
+    for (int64_t y = 0; y < image->height; y++)
+        for (int64_t x = 0; x < image->width; x++)
+            for (int64_t c = 0; c < image->channels; c++) {
+                double sample = get_sample(image, y, x, c);
+                uint64_t bits = 0;
+                if (sample == sample)
+                    memcpy(&bits, &sample, sizeof bits);
+                state ^= bits;
+                state = draw_next(&state);
+            }
+    return state;
+}
+
+static inline vd_status write_flow(void *context, const vd_image *frame, const vd_image *other, const vd_image *flow)
+{
+    const drawn_motion *motion = context;
+    REQUIRE(frame->height == flow->height && frame->width == flow->width && flow->channels == 2);
+    uint64_t state = mix(mix(motion->salt, frame), other);
+    if (motion->kind >= 4 && draw_next(&state) % 16 == 0)
+        return VD_ERROR_MEMORY;
+    const double specials[] = {NAN, INFINITY, -INFINITY, 1e30, -3e9, 1e-40};
+    double scale = motion->kind % 4 == 0 ? 0 : motion->kind % 4 == 1 ? 2 : 40;
+    for (int64_t y = 0; y < flow->height; y++)
+        for (int64_t x = 0; x < flow->width; x++)
+            for (int64_t c = 0; c < 2; c++) {
+                uint64_t bits = draw_next(&state);
+                double value = ((double)(bits >> 11) / 9007199254740992.0 - 0.5) * scale;
+                if (motion->kind % 4 == 3 && bits % 16 == 0)
+                    value = specials[(bits >> 4) % 6];
+                put_sample(flow, y, x, c, value);
+            }
+    return VD_OK;
+}
+
+static inline void draw_motion(stream *s)
+{
+    draw *d = s->d;
+    drawn_motion *m = &s->motion;
+    uint32_t kind = draw_below(d, 8);
+    double range = range_of(s->dtype);
+    m->gated = kind != 1;
+    m->moving = kind != 2;
+    m->noise = (vd_noise){.struct_size = sizeof m->noise, .gain = m->gain, .offset = m->offset};
+    m->noise.channels = kind & 4 ? s->channels : 1;
+    if (draw_rarely(d, 32))
+        m->noise.channels = 1 + draw_below(d, 4);
+    m->noise.min_variance = draw_rarely(d, 4) ? draw_real(d, 1e-3 * range * range) : 0;
+    for (int c = 0; c < 4; c++) {
+        m->gain[c] = draw_rarely(d, 2) ? draw_real(d, range / 64) : 0;
+        m->offset[c] = draw_real(d, range * range / 256);
+    }
+    if (m->noise.channels > 4)
+        m->noise.channels = 1;
+    m->kind = draw_below(d, 8);
+    m->salt = draw_bits(d, 2);
+}
+
+static inline vd_status set_motion(stream *s, vd_diffuser *diffuser)
+{
+    vd_status status = VD_OK;
+    if (s->motion.gated)
+        status = vd_diffuser_set_gate(diffuser, &s->motion.noise);
+    if (status == VD_OK && s->motion.moving)
+        status = vd_diffuser_set_flow(diffuser, write_flow, &s->motion);
+    return status;
+}
 
 /* ---- saved states ---- */
 
@@ -323,6 +404,8 @@ static inline void replace(stream *s, bool copy)
         REQUIRE(same_state(other, state));
         vd_diffuser_destroy(s->one);
         s->one = other;
+        if (!copy && s->motion.moving)
+            REQUIRE(vd_diffuser_set_flow(other, write_flow, &s->motion) == VD_OK);
     } else
         REQUIRE(other == NULL);
     free(state.data);
@@ -376,7 +459,7 @@ static inline void run_steps(stream *s, int steps)
     }
 }
 
-static inline void run_stream(const uint8_t *data, size_t size, bool models)
+static inline void run_stream(const uint8_t *data, size_t size, bool models, bool motion)
 {
     draw d = {data, size};
     stream s = {.d = &d, .compared = true};
@@ -388,10 +471,16 @@ static inline void run_stream(const uint8_t *data, size_t size, bool models)
     if (create(&s.one, &s.params) != VD_OK)
         return;
     bool integers = s.dtype == VD_U8 || s.dtype == VD_U16;
-    if (s.params.model == VD_MODEL_GAUSSIAN && integers)
+    if (s.params.model == VD_MODEL_GAUSSIAN && integers && !motion)
         choose_instruction_set(sets >> 4);
     REQUIRE(create(&s.twin, &s.params) == VD_OK);
     choose_instruction_set(sets); /* of copies and loaded states */
+    if (motion) {
+        draw_motion(&s);
+        vd_status status = set_motion(&s, s.one);
+        REQUIRE(set_motion(&s, s.twin) == status);
+        s.motion.moving = s.motion.moving && status == VD_OK;
+    }
     run_steps(&s, MAX_STEPS);
     vd_diffuser_destroy(s.one);
     vd_diffuser_destroy(s.twin);

@@ -287,7 +287,7 @@ def test_the_tag_of_hevc_is_kept(tmp_path):
         ("out.mp4", {"bitrate": 1.5}, "^bitrate must"),
         ("out.mp4", {"bitrate": "1M"}, "^bitrate must"),
         ("out.mp4", {"bitrate": True}, "^bitrate must"),
-        ("out.mp4", {"bitrate": 100_000, "quality": 20}, "^bitrate and quality exclude each other"),
+        ("out.mp4", {"bitrate": 100_000, "quality": 20}, "^bitrate=100000 and quality=20 exclude each other"),
         ("out.mp4", {"codec": 5}, "^codec must"),
         ("out.nonsense", {}, "^out must have the suffix of a video file"),
         ("out", {}, "^out must have the suffix of a video file"),

@@ -179,7 +179,8 @@ def test_a_cut_off_pipe(tmp_path):
 # ---- cameras
 
 
-def test_camera(tmp_path, monkeypatch):
+@pytest.mark.parametrize("stop, unit, tau", [(4, "frames", 2), (3.5 / 30, "seconds", 0)])
+def test_camera(tmp_path, monkeypatch, stop, unit, tau):
     frames = noise("uint8", (6, 24, 32, 3))
 
     class Camera:
@@ -200,10 +201,10 @@ def test_camera(tmp_path, monkeypatch):
             pass
 
     monkeypatch.setattr(camera.cv2, "VideoCapture", Camera)
-    report = diffuse(3, tmp_path / "out.npy", 1, 2, stop=4)
+    report = diffuse(3, tmp_path / "out.npy", 1, tau, stop=stop, time_unit=unit)
     assert report.fps == 30 and report.frames >= 4
     result = np.load(tmp_path / "out.npy")
-    np.testing.assert_array_equal(result, vdcore.diffuse(frames[: len(result)], 1, 2)[..., ::-1])
+    np.testing.assert_array_equal(result, vdcore.diffuse(frames[: len(result)], 1, tau)[..., ::-1])
     assert video.read_info(3).live
 
 

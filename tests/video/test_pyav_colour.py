@@ -241,6 +241,7 @@ def test_motion_as_shown(tmp_path, quarters):
 @pytest.mark.parametrize("quarters", range(4))
 def test_rotation_and_shape_stay(tmp_path, quarters):
     write(tmp_path / "in.mp4", spots(), "libx264", matrix=turned(quarters), **QUICK)
+    assert video.read_info(tmp_path / "in.mp4", backend="pyav").rotation == -90 * quarters % 360  # clockwise
     for suffix in (".mp4", ".mov", ".mkv"):
         report = diffuse(tmp_path / "in.mp4", tmp_path / f"out{suffix}", 1, 1)
         (one, *_), (other, *_) = decoded(tmp_path / "in.mp4"), decoded(tmp_path / f"out{suffix}")

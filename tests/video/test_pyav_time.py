@@ -47,6 +47,16 @@ def test_time_stamps(tmp_path, suffix, codec, offset):
     assert times(source)[-1] - times(source)[0] == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_time_stamps_that_stand_still_grow(tmp_path, suffix):
+    """Two frames at one time: the later one comes a tick later, and none is lost."""
+    source, out = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    write(source, smooth_frames("yuv420p", 4), pts=[0, 40, 40, 80], time_base=Fraction(1, 1000))
+    assert times(source)[1] == times(source)[2]
+    assert diffuse(source, out).frames == 4
+    assert times(out) == [Fraction(t, 1000) for t in (0, 40, 41, 80)]
+
+
 @needs_ffmpeg
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 def test_time_stamps_for_the_program(tmp_path, suffix):

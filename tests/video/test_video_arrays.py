@@ -221,3 +221,14 @@ def test_a_full_disk(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         diffuse(noise("uint8", (3, 8, 8)), tmp_path / "out.npy")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tif"])
+@pytest.mark.parametrize(
+    "options", [{"codec": "h264"}, {"quality": 20}, {"encoder_preset": "slow"}, {"bitrate": 10**6}], ids=str
+)
+def test_encoder_options_are_refused_for_arrays(tmp_path, suffix, options):
+    (name,) = options
+    with pytest.raises(ValueError, match=f"^{name} does not apply to {suffix} files"):
+        diffuse(np.zeros((3, 8, 8), np.uint8), tmp_path / f"out{suffix}", **options)
+    assert not list(tmp_path.iterdir())

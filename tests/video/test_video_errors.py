@@ -161,7 +161,10 @@ def test_quality(tmp_path, clip, keywords, match):
         ({"quality": 2.5, "codec": "h264"}, "got 2.5"),
         ({"quality": 5, "codec": "ffv1"}, "quality cannot be set for the encoder ffv1, got 5"),
         ({"quality": "lossless", "codec": "mpeg4"}, "quality='lossless' is not known to the encoder mpeg4"),
-        ({"quality": 5, "bitrate": 10**6, "codec": "h264"}, "bitrate and quality exclude each other"),
+        (
+            {"quality": 5, "bitrate": 10**6, "codec": "h264"},
+            "bitrate=1000000 and quality=5 exclude each other",
+        ),
         ({"bitrate": 0}, "bitrate must be a whole number"),
         (
             {"encoder_preset": "slow", "codec": "ffv1"},

@@ -23,6 +23,7 @@ from helpers.videos import (
     write_y4m,
 )
 from vdcore import video
+from vdcore.video import messages
 from vdcore.video.backends import opencv
 from vdcore.video.opening import open_reader
 
@@ -185,6 +186,11 @@ def test_untimed_stream_takes_the_probed_rate(tmp_path, monkeypatch):
 
 
 # ---- files that end early
+
+
+@pytest.mark.parametrize("frames, announced, early", [(94, 100, False), (93, 100, True), (93, None, False)])
+def test_a_few_frames_fewer_than_announced_are_no_early_end(frames, announced, early):
+    assert messages._is_short(frames, announced) == early
 
 
 @each_backend

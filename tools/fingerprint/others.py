@@ -116,7 +116,7 @@ def sources(vdcore: Any) -> Iterator[Case]:
         "plain": {},
         "ridge": {"ridge": 0.1},
         "nonnegative": {"nonnegative": True},
-        "mask": {"mask": confidence(size)},
+        "mask": {"confidence": confidence(size)},
     }.items():
         known = {"times": np.zeros(24), "sigma": 2.5, "tau": 1}
         yield f"fit_sources/{text}", partial(vdcore.fit_sources, observed, few, **known, **setting)

@@ -21,7 +21,7 @@ USUAL_STEP = {"frames": 1.0, "seconds": 1 / 30}  # sizes the state; steps may be
 
 @dataclass(frozen=True)
 class FilterParameters:
-    """Valid filter parameters, as `filter_parameters` makes them."""
+    """Checked parameters, as `filter_parameters` returns them."""
 
     sigma: tuple[float, float]
     tau: float

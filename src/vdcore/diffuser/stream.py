@@ -94,9 +94,9 @@ class Diffuser(Generic[Result]):
                        {\sum_i m_i G(x - x_i) e^{-(t - t_i) / \tau}},
         \qquad G(d) = e^{-d^2 / 2 \sigma^2},
 
-    the sum running over all samples f_i of all frames so far, each with its confidence m_i in [0, 1] (1 by
-    default). The recursion N <- a N + G * (m f), D <- a D + G * m, with a = exp(-dt / tau) and u = N / D, is
-    this formula exactly: neither memory nor work per frame depends on tau or on the length of the video.
+    summed over all samples f_i of all frames so far, each with a confidence m_i in [0, 1], by default 1. The
+    recursion N <- a N + G * (m f), D <- a D + G * m, with a = exp(-dt / tau) and u = N / D, is this formula
+    exactly: neither memory nor work per frame depends on tau or on the length of the video.
 
     Parameters
     ----------
@@ -105,9 +105,8 @@ class Diffuser(Generic[Result]):
     tau : float
         Time constant, >= 0, in `time_unit`. 0 = no memory, inf = running mean.
     model : str or model of `vdcore.models`, optional
-        What decides how strongly a sample counts: an instance, or a text such as "bilateral:range_sigma=20".
-        Models that depend on the picture give weighted means only and have an accuracy of single precision
-        (double for float64 frames).
+        The coefficient model: an instance, or a string such as "bilateral:range_sigma=20". Models that depend
+        on the picture give weighted means only, in single precision (double for float64 frames).
     normalize : bool, optional
         True: the weighted mean u = N / D. False ("raw mode"): the sum u = N as written, with `coefficients`
         of any sign; integer frames then give float32.
@@ -121,7 +120,7 @@ class Diffuser(Generic[Result]):
         The value of samples that no source has ever reached; None keeps that of the frame. NaN is allowed
         for float frames.
     lookahead : int, optional
-        Future frames in the two-sided time kernel exp(-abs(t - t_i) / tau). Output comes that much later.
+        Future frames in the two-sided time kernel exp(-abs(t - t_i) / tau); output lags by as many frames.
     tolerance : float or None, optional
         Bound of the error before rounding, > 0, as a fraction of the range (255, 65535 or 1). None is 1e-3
         for uint8, 1e-5 for uint16 and float32, 1e-12 for float64.
@@ -137,10 +136,10 @@ class Diffuser(Generic[Result]):
         each frame to the last result; a callable ``motion(frame, other)`` gets the two, in the shape and
         dtype of the stream, and returns (dx, dy) in pixels, float of shape (H, W, 2), such that
         ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite, or leads out of
-        the picture, the past does not count.
+        the picture, the past has no weight.
     gate : float or NoiseEstimate, optional
         The noise, as a standard deviation > 0 in sample units or as `estimate_noise` returns it: the past
-        counts at a pixel only as far as noise explains how the surroundings differ from it.
+        is weighted, at each pixel, by how well noise explains its difference from the frame around there.
 
     Attributes
     ----------
@@ -154,9 +153,9 @@ class Diffuser(Generic[Result]):
     A diffuser serves one thread at a time: a call that arrives while another is running raises RuntimeError
     and changes nothing. The global interpreter lock is released while a frame is computed.
 
-    A new diffuser, or one just reset, has seen nothing: its first output is the first frame smoothed in space
+    A new or reset diffuser has no memory: its first output is the first frame smoothed in space
     alone, and the smoothing in time sets in over the next `tau` frames. Without `lookahead` only the past
-    counts, so that the output lags behind motion by about `tau`.
+    is used, so that the output lags behind motion by about `tau`.
 
     Every array that NumPy can view is taken as it is, with any strides: anything with the buffer protocol,
     ``__array_interface__``, ``__array__`` or DLPack on the CPU. Frames are uint8 (range 255), uint16 (65535),
@@ -169,11 +168,11 @@ class Diffuser(Generic[Result]):
 
         W = m + a c W', \qquad u = (m f + a c W' u') / W,
 
-    with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moved ones stay sharp, and what
-    does not match starts again; a cut needs no special case. The spatial model then runs on u, where a pixel
-    counts as min(W, 1). `NonLocalMeans` whose noise is 0 takes the noise that is left in u, if there is a
-    gate. With `lookahead` future frames are moved and gated in the same way. Noise that is correlated between
-    pixels wants a larger `gate`. All of it is in single precision, double for float64 frames.
+    with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moving ones stay sharp, and
+    pixels that do not match restart; a cut needs no special case. The spatial model then runs on u with the
+    confidence min(W, 1). With a gate, `NonLocalMeans` with noise 0 uses the noise left in u. With
+    `lookahead`, future frames are moved and gated in the same way. Noise that is correlated between pixels
+    needs a larger `gate`. All of this is in single precision, double for float64 frames.
 
     References
     ----------
@@ -236,8 +235,8 @@ class Diffuser(Generic[Result]):
             Time since the last frame in `time_unit`, >= 0. 1 by default for frames; for seconds it must be
             given from the second frame on. Not used for the first frame.
         confidence : array_like, optional
-            How far each pixel or sample counts, shape (H, W) or that of the frame: bool, float in [0, 1], or
-            uint8 where 255 is 1.
+            Weight of each pixel or sample as a source, shape (H, W) or that of the frame: bool, float in
+            [0, 1], or uint8 where 255 is 1.
         coefficients : array_like, optional
             In raw mode, a factor of any sign for each pixel or sample, shape (H, W) or that of the frame,
             float32 or float64.
@@ -256,7 +255,7 @@ class Diffuser(Generic[Result]):
         Raises
         ------
         ValueError, TypeError
-            An argument is wrong. The diffuser and `out` are then as before.
+            An argument is invalid. The diffuser and `out` are unchanged.
         RuntimeError
             Another thread is using this diffuser.
         """
@@ -357,7 +356,7 @@ class Diffuser(Generic[Result]):
 
         Notes
         -----
-        Afterwards the memory in time stands as after the last frame; a further frame continues the stream.
+        The memory in time is then as after the last frame; a further frame continues the stream.
         """
         while (info := self.info).pending:
             shape = (info.height, info.width, info.channels)[: self._ndim]

@@ -119,7 +119,12 @@ def is_rewindable(info: VideoInfo) -> bool:
 def check_encoding(out: StrPath, backend: str, encoding: Encoding, info: VideoInfo) -> None:
     """Raise ValueError for what the backend cannot write, before anything is written."""
     path = Path(out)
-    if backend == "pyav" or path.suffix.lower() in (".npy", *_TIFF):
+    if path.suffix.lower() in (".npy", *_TIFF) and not PATTERN.search(path.name):
+        for name, value in vars(encoding).items():
+            if value not in (None, "lossless"):
+                raise ValueError(f"{name} does not apply to {path.suffix} files, got {value!r}")
+        return
+    if backend == "pyav":
         return
     from .backends.opencv import check_quality, choose_codec
 

@@ -293,9 +293,7 @@ def _settings(
         options[family.presets] = str(encoding.encoder_preset)
     if encoding.bitrate is not None:
         if quality is not None:
-            raise ValueError(
-                f"bitrate and quality exclude each other, got {encoding.bitrate!r} and {quality!r}"
-            )
+            raise ValueError(f"bitrate={encoding.bitrate!r} and quality={quality!r} exclude each other")
         if type(encoding.bitrate) is not int or encoding.bitrate <= 0:
             raise ValueError(
                 f"bitrate must be a whole number of bits per second > 0, got {encoding.bitrate!r}"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the benchmarks; write report.md, benchmarks.json and plots.
 
-python -m benchmarks                       # everything
+python -m benchmarks                        # everything
 python -m benchmarks diffuse models.bilateral
 python -m benchmarks denoise.quality --clips clip.mp4[frames=16,rows=100:460]
-python -m benchmarks diffuse --publish     # also update the figures of the documentation
+python -m benchmarks diffuse --publish      # also update the figures of the documentation
 """
 
 import argparse
@@ -45,7 +45,7 @@ PUBLISHED = Path(__file__).parents[1] / "docs" / "figures" / "benchmarks.json"
 
 
 def chosen(names: list[str]) -> list[str]:
-    """Return the questions of these names, a folder standing for all in it; ValueError for unknown ones."""
+    """Return the questions of these names; a folder means all its questions. ValueError for unknown names."""
     found = {name: [q for q in QUESTIONS if q == name or q.startswith(f"{name}.")] for name in names}
     if unknown := [name for name, questions in found.items() if not questions]:
         raise ValueError(f"no such question: {', '.join(unknown)}")
@@ -79,9 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="CLIP",
         help="clean videos to add noise to, FILE or FILE[frames=16,rows=100:460,columns=64:704]",
     )
-    denoise.add_argument(
-        "--real", nargs="+", default=[], metavar="CLIP", help="videos with noise of their own"
-    )
+    denoise.add_argument("--real", nargs="+", default=[], metavar="CLIP", help="noisy videos")
     denoise.add_argument(
         "--noises", nargs="+", type=int, default=[10, 20, 40], help="standard deviations [10 20 40]"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long do scattered sources take: beside NumPy, with their number, with the size of the field?"""
+"""How fast are scattered sources compared with NumPy, and how does the time grow?"""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -31,7 +31,7 @@ def scatter(count: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, 
 def ours(
     count: int, area: tuple[int, int], size: tuple[int, int], dtype: str, threads: int = 1
 ) -> Callable[[], object]:
-    """Return what computes a field of `size` from sources in its upper left `area`."""
+    """Return a function that computes a field of `size` from sources in its upper left `area`."""
     sources = scatter(count, area)
     return lambda: vdcore.diffuse_sources(
         *sources, shape=size, sigma=SIGMA, tau=TAU, dtype=dtype, threads=threads
@@ -58,7 +58,7 @@ def numpy_loop(count: int, size: tuple[int, int], dtype: str) -> Callable[[], ob
 
 
 def one_pass(size: tuple[int, int], dtype: str) -> Callable[[], object]:
-    """Return what makes a field and writes each sample once."""
+    """Return a function that allocates a field and writes each sample once."""
     return lambda: np.zeros(size, dtype).fill(0)
 
 

@@ -23,7 +23,7 @@ class Options:
     folder : Path
         Where plots go.
     clips, real : list of str
-        Of the denoiser: videos to add noise to, and videos with noise of their own; see `denoise.footage`.
+        Of the denoiser: clean videos, to which noise is added, and noisy ones; see `denoise.footage`.
     noises : tuple of int
         Of the denoiser: standard deviations of the noise that is added.
     quick : bool
@@ -82,7 +82,7 @@ class Answer:
 
 
 def rounded(value: float) -> float:
-    """Return as many digits as repeat from run to run: two decimals below 2, one below 10, else none."""
+    """Keep the digits that are reproducible: two decimals below 2, one below 10, else none."""
     return round(value, 2 if abs(value) < 2 else 1 if abs(value) < 10 else None)
 
 
@@ -114,7 +114,7 @@ def figures(answers: Mapping[str, Answer], machine: str) -> dict[str, Any]:
 
 
 def publish(data: Mapping[str, Any], path: Path) -> None:
-    """Put figures in place of those that benchmarks.json has; what was not measured stays."""
+    """Update benchmarks.json; figures that were not measured stay."""
     published = json.loads(path.read_text("utf-8"))
     _merge(published, data)
     path.write_text(_dump(published), "utf-8")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The streaming pass: the least work per frame of any filter with a float32 state, and the baseline of the
+ * The streaming pass: the minimum work per frame of any filter with a float32 state, and the baseline of the
  * benchmarks. Per sample: read the frame, read and write the state with one multiply-add, write the frame.
  *
  *     s <- s + gain (f - s)        out = s in the frame's sample type

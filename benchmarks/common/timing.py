@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interleaved timing, and what the machine is."""
+"""Interleaved timing; a description of the machine."""
 
 import os
 import platform

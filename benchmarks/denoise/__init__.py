@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The denoiser, beside FFmpeg's and OpenCV's: quality, moving scenes, camera noise, speed, memory."""
+"""The denoiser, compared with FFmpeg's and OpenCV's: quality, motion, camera noise, speed, memory."""

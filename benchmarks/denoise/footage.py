@@ -19,7 +19,7 @@ CLEAN = (  # noise is added to these
     "flower_720p_300f.264[frames=20,rows=180:540,columns=320:960]",
     "vtest_200f.avi[frames=16,rows=100:460,columns=64:704]",
 )
-REAL = ("visp_mire2_120f_gray.ffv1.mkv[frames=60]", "nasa_13013.mp4[frames=100]")  # with noise of their own
+REAL = ("visp_mire2_120f_gray.ffv1.mkv[frames=60]", "nasa_13013.mp4[frames=100]")  # noisy ones
 MIN_FRAMES = 4  # that the peers need
 
 
@@ -31,7 +31,7 @@ class Clip:
     frames: np.ndarray
 
     def in_colour(self) -> "Clip":
-        """Return itself, or a grey clip in three equal channels."""
+        """Return this clip, with three equal channels if it is grey."""
         if self.frames.ndim == 4:
             return self
         return Clip(self.name, np.repeat(self.frames[..., None], 3, axis=3))

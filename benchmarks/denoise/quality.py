@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How close do the results come to the clean clip, beside those of other denoisers?
+"""How close to the clean clip are the results, compared with those of other denoisers?
 
 The other denoisers are tuned on the clean clip: the best of a grid of settings for every clip and noise
 level. vdcore uses its automatic setting and does not know the noise.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long does a frame of 640x360 take, beside other denoisers?
+"""How long does a frame of 640x360 take, compared with other denoisers?
 
 The ffmpeg program reads planar YUV 4:4:4 from a file and discards its output; the time of a run with the
 filter `null` is subtracted. vdcore works on red, green and blue; its optical flow is included.

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The diffusion filter, beside OpenCV, FFmpeg, SciPy and the least work that such a filter has to do."""
+"""The diffusion filter, compared with OpenCV, FFmpeg, SciPy and the minimum work of such a filter."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How close to one streaming pass, the least work of any filter with a float32 state?"""
+"""How close to one streaming pass, the minimum work of any filter with a float32 state?"""
 
 import numpy as np
 

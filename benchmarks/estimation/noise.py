@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How accurate is `estimate_noise` on noise that was added, and beside scikit-image's `estimate_sigma`?
+"""How accurate is `estimate_noise` on added noise, also compared with scikit-image's `estimate_sigma`?
 
 The reference is sqrt(added^2 + own^2), where own is the noise of the clip itself: the median temporal
 standard deviation of the flattest tenth of its static blocks.

@@ -42,7 +42,7 @@ for line in open("/proc/self/status"):
 
 
 def time_of(clip: Path, scratch: Path, *, tiny: bool) -> Answer:
-    """The time beside that of hqdn3d, and the filter's share of it."""
+    """The time compared with that of hqdn3d, and the filter's share of it."""
     threads = usable_processors()
     out = scratch / "out.mp4"
     shares: list[float] = []

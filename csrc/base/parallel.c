@@ -3,17 +3,24 @@
  * Threads. A loop is cut into one contiguous block per thread, so that neighbouring rows stay in one core's cache, and
  * what a block computes never depends on how many there are.
  *
- * Fork: libgomp's worker threads do not exist in a forked child, and a parallel region there waits for them for ever.
- * The process number is noted once, when the library is loaded, and a process with another number works serially.
+ * Fork. libgomp's worker threads do not exist in a forked child, and a parallel region there waits for them for ever, no matter
+ * which library of the parent had started them. A process is taken as forked if its number is not the one noted when this
+ * library was loaded or if, as Linux tells, it had been forked without exec before that; it then works serially.
+ *
+ * Limits. libgomp ends the program if it cannot start a thread. So a thread that asks for more than it ever had starts as many
+ * first, all at once, and works serially if that fails. (A runtime's threads stay, so this costs some 20 us per thread once.)
  */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
 #include "base/parallel.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/cgroup.h"
 #include "vdcore/vdcore.h"
 
 #ifdef _OPENMP
@@ -21,26 +28,132 @@
 #endif
 #ifdef __linux__
 #include <sched.h>
+#include <sys/syscall.h>
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
+#define HAS_FORK 1
+#ifdef _OPENMP
+#include <pthread.h>
+#endif
 #endif
 
-#if defined(_OPENMP) && (defined(__unix__) || defined(__APPLE__))
-static pid_t loading_process; /* written by the constructor only */
+/* ---- fork ---- */
 
-__attribute__((constructor)) static void note_process(void) { loading_process = getpid(); }
-
-static int is_forked_child(void) { return getpid() != loading_process; }
+#ifdef HAS_FORK
+int vd_process(void) { return (int)getpid(); }
 #else
-static int is_forked_child(void) { return 0; }
+int vd_process(void) { return 1; }
+#endif
+
+#if defined(_OPENMP) && defined(HAS_FORK)
+/* Written by the constructor only. */
+static int loading_process;
+static bool loaded_after_fork;
+
+/* Whether this process has been forked, and no program started in it since; false where that cannot be known. */
+static bool was_forked(void)
+{
+    bool forked = false;
+#ifdef __linux__
+    enum { PF_FORKNOEXEC = 0x40 }; /* linux/sched.h; unchanged since 2.6.12, read by ps */
+    char text[1024];
+    unsigned long flags;
+    FILE *file = fopen("/proc/self/stat", "r");
+    size_t length = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
+    text[length] = 0;
+    const char *rest = strrchr(text, ')'); /* behind the program's name, which may hold anything */
+    forked = rest != NULL && sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) == 1 && (flags & PF_FORKNOEXEC);
+    if (file != NULL)
+        fclose(file);
+#endif
+    return forked;
+}
+
+__attribute__((constructor)) static void note_process(void)
+{
+    loading_process = vd_process();
+    loaded_after_fork = was_forked();
+}
+
+static bool is_forked(void) { return loaded_after_fork || vd_process() != loading_process; }
+#else
+static bool is_forked(void) { return false; }
+#endif
+
+/* ---- limits ---- */
+
+#if defined(_OPENMP) && defined(HAS_FORK)
+typedef struct vd_probe {
+    pthread_t thread;
+    pthread_mutex_t *gate;
+    long id; /* of the kernel */
+} vd_probe;
+
+static void *wait_at_gate(void *context)
+{
+    vd_probe *probe = context;
+#ifdef __linux__
+    probe->id = syscall(SYS_gettid);
+#endif
+    pthread_mutex_lock(probe->gate);
+    pthread_mutex_unlock(probe->gate);
+    return NULL;
+}
+
+/* Waits for the end of a thread and, on Linux, until it no longer counts against limits, which is a little later. */
+static void see_off(const vd_probe *probe)
+{
+    pthread_join(probe->thread, NULL);
+#ifdef __linux__
+    for (int i = 0; i < 10000 && syscall(SYS_tgkill, getpid(), probe->id, 0) == 0; i++)
+        sched_yield();
+#endif
+}
+
+/* Whether `count` threads can run at the same time, beside those there are. */
+static bool can_start(int count)
+{
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    vd_probe *probes = calloc((size_t)count, sizeof *probes);
+    int started = 0;
+    if (probes == NULL)
+        return false;
+    pthread_mutex_lock(&gate);
+    for (; started < count; started++) {
+        probes[started].gate = &gate;
+        if (pthread_create(&probes[started].thread, NULL, wait_at_gate, probes + started) != 0)
+            break;
+    }
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < started; i++)
+        see_off(probes + i);
+    pthread_mutex_destroy(&gate);
+    free(probes);
+    return started == count;
+}
+
+/* Whether this thread can have a team of so many, itself included. */
+static bool can_have(int threads)
+{
+    static _Thread_local int most; /* that it was known to have: each thread has a team of its own */
+    if (threads > most && can_start(threads - 1))
+        most = threads;
+    return threads <= most;
+}
+#else
+static bool can_have(int threads)
+{
+    (void)threads;
+    return true;
+}
 #endif
 
 void vd_parallel_blocks(int threads, int64_t count, vd_block_function *function, void *context)
 {
     if (threads > count)
         threads = (int)count;
-    if (threads <= 1 || is_forked_child()) {
+    if (threads <= 1 || is_forked() || !can_have(threads)) {
         if (count > 0)
             function(context, 0, count, 0);
         return;
@@ -57,6 +170,8 @@ void vd_parallel_blocks(int threads, int64_t count, vd_block_function *function,
     function(context, 0, count, 0);
 #endif
 }
+
+/* ---- how many ---- */
 
 int32_t vd_has_openmp(void)
 {
@@ -78,34 +193,6 @@ static int32_t from_environment(const char *name)
     return value >= 1 && value <= 65536 ? (int32_t)value : 0;
 }
 
-#ifdef __linux__
-/* Whole processors that the cgroup's quota amounts to, 0 if there is none: version 2, then version 1. */
-static int32_t cgroup_processors(void)
-{
-    double quota = 0, period = 0;
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "r");
-    if (file != NULL) {
-        if (fscanf(file, "%lf %lf", &quota, &period) != 2)
-            quota = 0;
-        fclose(file);
-    } else {
-        FILE *quota_file = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "r");
-        FILE *period_file = fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "r");
-        if (quota_file == NULL || period_file == NULL || fscanf(quota_file, "%lf", &quota) != 1 ||
-            fscanf(period_file, "%lf", &period) != 1)
-            quota = 0;
-        if (quota_file != NULL)
-            fclose(quota_file);
-        if (period_file != NULL)
-            fclose(period_file);
-    }
-    if (quota <= 0 || period <= 0)
-        return 0;
-    double processors = (quota + period - 1) / period; /* rounded up */
-    return processors < 1 ? 1 : processors < 65536 ? (int32_t)processors : 65536;
-}
-#endif
-
 static int32_t usable_processors(void)
 {
     int32_t count = omp_get_num_procs();
@@ -113,7 +200,7 @@ static int32_t usable_processors(void)
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) >= 1 && CPU_COUNT(&set) < count)
         count = CPU_COUNT(&set);
-    int32_t quota = cgroup_processors();
+    int32_t quota = vd_cgroup_processors("");
     if (quota >= 1 && quota < count)
         count = quota;
 #endif
@@ -126,6 +213,8 @@ bool vd_is_thread_request(int32_t threads) { return threads == VD_THREADS_AUTO |
 int32_t vd_thread_count(int32_t request)
 {
 #ifdef _OPENMP
+    if (is_forked())
+        return 1;
     if (request >= 1)
         return request;
     int32_t count = from_environment("VDCORE_NUM_THREADS");

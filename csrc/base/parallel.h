@@ -11,9 +11,12 @@
 /* One block [begin, end) of a loop, run by the thread with this number. */
 typedef void vd_block_function(void *context, int64_t begin, int64_t end, int thread);
 
-/* Runs the loop [0, count) as at most `threads` contiguous blocks, each on a thread of its own. Serial in a child
- * process made by fork, where the OpenMP runtime may not have survived. */
+/* Runs the loop [0, count) as at most `threads` contiguous blocks, each on a thread of its own. Serial in a process made by
+ * fork, where the OpenMP runtime may not work, and where so many threads cannot be started. */
 void vd_parallel_blocks(int threads, int64_t count, vd_block_function *function, void *context);
+
+/* A number > 0 that no process forked from this one has. */
+int vd_process(void);
 
 /* Whether `threads` is what a caller may ask for: VD_THREADS_AUTO, or 1 to 65536. */
 bool vd_is_thread_request(int32_t threads);

@@ -20,6 +20,7 @@ const char *vd_status_text(vd_status status)
     case VD_ERROR_STATE: return "the saved state is damaged or of another version";
     case VD_ERROR_TIME: return "a time step is negative or not finite";
     case VD_ERROR_MISSING: return "the frame holds a NaN, where none is allowed";
+    case VD_ERROR_FORKED: return "another thread was in a call when this process was forked; reset first";
     case VD_ERROR_FLOW: return "the flow function failed, or a loaded stream that moves has none";
     case VD_STATUS_COUNT: break;
     }

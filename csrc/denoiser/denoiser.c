@@ -79,11 +79,13 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     return VD_OK;
 }
 
-/* Back to the state before the first frame. */
-static void clear(vd_denoiser *d)
+/* Back to the state before the first frame. The memory of one that a fork has torn is lost: its pointers may lead anywhere. */
+static void clear(vd_denoiser *d, bool torn)
 {
-    free(d->memory);
-    free(d->extra);
+    if (!torn) {
+        free(d->memory);
+        free(d->extra);
+    }
     d->memory = d->extra = NULL;
     d->memory_size = d->extra_size = 0;
     d->dtype = 0;
@@ -95,7 +97,7 @@ void vd_denoiser_destroy(vd_denoiser *d)
 {
     if (d == NULL)
         return;
-    clear(d);
+    clear(d, seize_flag(&d->busy));
     free(d);
 }
 
@@ -103,9 +105,10 @@ vd_status vd_denoiser_reset(vd_denoiser *d)
 {
     if (d == NULL)
         return VD_ERROR_NULL;
-    if (!take_flag(&d->busy))
+    bool torn = seize_flag(&d->busy);
+    if (!torn && !take_flag(&d->busy))
         return VD_ERROR_BUSY;
-    clear(d);
+    clear(d, torn);
     drop_flag(&d->busy);
     return VD_OK;
 }
@@ -366,7 +369,7 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
         status = pass(d, frame, out);
     if (status != VD_OK) {
         if (first)
-            clear(d);
+            clear(d, false);
         return status;
     }
     if (!clean) {
@@ -390,7 +393,7 @@ vd_status vd_denoiser_push(vd_denoiser *d, const vd_image *frame, const vd_prior
     if (d == NULL || frame == NULL || out == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = push(d, frame, priors, count, out);
     drop_flag(&d->busy);
     return status;
@@ -413,7 +416,7 @@ vd_status vd_denoiser_result(vd_denoiser *d, const vd_image *out)
     if (d == NULL || out == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = read_result(d, out);
     drop_flag(&d->busy);
     return status;
@@ -445,7 +448,7 @@ vd_status vd_denoiser_guide(vd_denoiser *d, const vd_image *picture, double low,
     if (d == NULL || out == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = make_guide(d, picture, low, high, out);
     drop_flag(&d->busy);
     return status;
@@ -458,7 +461,7 @@ vd_status vd_denoiser_get_info(vd_denoiser *d, vd_denoiser_info *info)
     if (info->struct_size != sizeof *info)
         return VD_ERROR_STRUCT_SIZE;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_denoiser_info found = {.struct_size = sizeof found};
     found.instruction_set = d->set.name;
     found.threads = d->params.threads;

@@ -84,7 +84,7 @@ vd_status vd_denoiser_save(vd_denoiser *d, void *buffer, size_t *size)
     if (d == NULL || size == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = vd_archive_save(&KIND, write_members, d, buffer, size);
     drop_flag(&d->busy);
     return status;
@@ -166,7 +166,7 @@ vd_status vd_denoiser_copy(vd_denoiser **copy, vd_denoiser *d)
         return VD_ERROR_NULL;
     *copy = NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     size_t size = 0;
     vd_archive_save(&KIND, write_members, d, NULL, &size);
     void *buffer = malloc(size);

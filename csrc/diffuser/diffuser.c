@@ -125,6 +125,15 @@ static void free_slots(vd_diffuser *d)
     d->slots = NULL;
 }
 
+/* Back to the state before the first frame: everything that belongs to the stream, without freeing it. */
+static void forget(vd_diffuser *d)
+{
+    size_t kept = offsetof(vd_diffuser, core) + offsetof(vd_core, height);
+    memset((char *)d + kept, 0, sizeof *d - kept);
+    if (d->estimator != NULL)
+        vd_estimator_forget(d->estimator);
+}
+
 void vd_clear_stream(vd_diffuser *d)
 {
     void *own[] = {d->state,     d->weight_sum, d->copy,           d->original, d->plane,   d->confidences,
@@ -136,18 +145,7 @@ void vd_clear_stream(vd_diffuser *d)
         vd_estimator_clear(d->estimator);
     vd_spatial_free(&d->spatial);
     vd_model_free(&d->model);
-    vd_params params = d->core.params;
-    vd_kernels kernels = d->kernels;
-    vd_core empty = {0};
-    d->core = empty;
-    d->core.params = params;
-    d->kernels = kernels;
-    d->state = d->copy = d->original = NULL;
-    d->weight_sum = d->plane = d->confidences = d->reference = d->confidence_row = NULL;
-    d->thresholds = NULL;
-    d->present = NULL;
-    d->futures = NULL;
-    d->found = NULL;
+    forget(d);
 }
 
 vd_status vd_diffuser_create(vd_diffuser **diffuser, const vd_params *params)
@@ -172,15 +170,18 @@ void vd_diffuser_destroy(vd_diffuser *d)
 {
     if (d == NULL)
         return;
-    vd_clear_stream(d);
+    if (seize_flag(&d->busy))
+        forget(d); /* torn, see vd_diffuser_reset */
+    else
+        vd_clear_stream(d);
     vd_estimator_free(d->estimator);
-    free(d->diffusivity.data);
+    free(d->diffusivity);
     free(d);
 }
 
 static vd_status adopt_diffusivity(vd_diffuser *d, const vd_image *map)
 {
-    vd_image own = {0};
+    vd_image *own = NULL, *old = d->diffusivity;
     if (map != NULL) {
         vd_status status = vd_diffusivity_check(map);
         if (status != VD_OK)
@@ -190,18 +191,19 @@ static vd_status adopt_diffusivity(vd_diffuser *d, const vd_image *map)
         if (d->core.dtype != 0 && (map->height != d->core.height || map->width != d->core.width))
             return VD_ERROR_SHAPE;
         size_t width = (size_t)map->width, samples;
-        if (!vd_checked_multiply((size_t)map->height + 1, width, &samples) || samples > SIZE_MAX / sizeof(double))
+        if (!vd_checked_multiply((size_t)map->height + 1, width, &samples) || samples > PTRDIFF_MAX / sizeof(double))
             return VD_ERROR_OVERFLOW;
-        double *copy = malloc(samples * sizeof *copy); /* and a row to gather samples in */
-        if (copy == NULL)
+        own = malloc(sizeof *own + samples * sizeof(double)); /* and a row to gather samples in */
+        if (own == NULL)
             return VD_ERROR_MEMORY;
+        double *copy = (double *)(own + 1);
         for (int64_t y = 0; y < map->height; y++)
             vd_row_to_f64(copy + y * map->width, vd_image_plain_row(map, y, copy + map->height * map->width),
                           map->dtype, map->width);
-        own = vd_image_contiguous(copy, VD_F64, map->height, map->width, 1);
+        *own = vd_image_contiguous(copy, VD_F64, map->height, map->width, 1);
     }
-    free(d->diffusivity.data);
     d->diffusivity = own;
+    free(old);
     return VD_OK;
 }
 
@@ -210,7 +212,7 @@ vd_status vd_diffuser_set_diffusivity(vd_diffuser *d, const vd_image *map)
     if (d == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = adopt_diffusivity(d, map);
     drop_flag(&d->busy);
     return status;
@@ -220,9 +222,12 @@ vd_status vd_diffuser_reset(vd_diffuser *d)
 {
     if (d == NULL)
         return VD_ERROR_NULL;
-    if (!take_flag(&d->busy))
+    if (seize_flag(&d->busy))
+        forget(d); /* torn by a fork: its pointers may lead anywhere, and the memory is lost */
+    else if (take_flag(&d->busy))
+        clear(d);
+    else
         return VD_ERROR_BUSY;
-    vd_clear_stream(d);
     drop_flag(&d->busy);
     return VD_OK;
 }
@@ -316,7 +321,7 @@ vd_status vd_diffuser_info(vd_diffuser *d, vd_info *info)
     if (!struct_fits(info->struct_size, sizeof *info, sizeof *info))
         return VD_ERROR_STRUCT_SIZE;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     const vd_core *core = &d->core;
     size_t struct_size = info->struct_size;
     memset(info, 0, struct_size);

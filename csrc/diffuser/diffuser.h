@@ -43,14 +43,14 @@ typedef struct vd_estimator vd_estimator;
 
 struct vd_diffuser {
     vd_flag busy;
-    vd_core core;
-    double tolerance;
     vd_kernels kernels;
-    vd_spatial spatial;
-    vd_model_planes model;   /* only with a model that depends on the picture */
+    vd_image *diffusivity;   /* Laplacian: the diffuser's own map of doubles, in one piece with them; NULL = none */
     vd_estimator *estimator; /* with a gate or motion: it does all the work; see estimator.h */
-    vd_image diffusivity;    /* Laplacian: the diffuser's own map of doubles, without gaps; data NULL = none */
-    size_t samples;          /* of a frame */
+    vd_core core;            /* a reset forgets all after core.params, see vd_diffuser_reset */
+    double tolerance;
+    vd_spatial spatial;
+    vd_model_planes model; /* only with a model that depends on the picture */
+    size_t samples;        /* of a frame */
 
     void *state;
     double *weight_sum; /* D per sample, once masked */
@@ -79,7 +79,7 @@ static inline bool is_raw(const vd_diffuser *d) { return !d->core.params.normali
 static inline bool has_model(const vd_diffuser *d) { return d->core.params.model != VD_MODEL_GAUSSIAN; }
 
 /* Whether there is a diffusivity for every pixel. */
-static inline bool has_map(const vd_diffuser *d) { return d->diffusivity.data != NULL; }
+static inline bool has_map(const vd_diffuser *d) { return d->diffusivity != NULL; }
 
 /* Whether rows are kept as double sums rather than as means. */
 static inline bool in_sums(const vd_diffuser *d) { return is_raw(d) || d->core.masked; }

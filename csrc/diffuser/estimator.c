@@ -73,15 +73,15 @@ static vd_status set_gate(vd_diffuser *d, const vd_noise *noise)
         free(table);
         return VD_ERROR_MEMORY;
     }
-    free(e->noise);
-    e->noise = table;
-    e->gated = noise != NULL;
-    e->noise_channels = (int64_t)count;
     if (noise != NULL) {
         memcpy(table, noise->gain, count * sizeof *table);
         memcpy(table + count, noise->offset, count * sizeof *table);
         e->min_variance = noise->min_variance;
     }
+    free(e->noise);
+    e->noise = table;
+    e->gated = noise != NULL;
+    e->noise_channels = (int64_t)count;
     drop_if_off(d);
     return VD_OK;
 }
@@ -91,7 +91,7 @@ vd_status vd_diffuser_set_gate(vd_diffuser *d, const vd_noise *noise)
     if (d == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = set_gate(d, noise);
     drop_flag(&d->busy);
     return status;
@@ -121,7 +121,7 @@ vd_status vd_diffuser_set_flow(vd_diffuser *d, vd_flow_function *flow, void *con
     if (d == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = set_flow(d, flow, context);
     drop_flag(&d->busy);
     return status;
@@ -137,6 +137,18 @@ static void free_slot(vd_estimator_slot *slot)
     free(slot->result);
 }
 
+void vd_estimator_forget(vd_estimator *e)
+{
+    vd_estimator empty = {.gated = e->gated,
+                          .moving = e->moving,
+                          .noise = e->noise,
+                          .min_variance = e->min_variance,
+                          .noise_channels = e->noise_channels,
+                          .flow = e->flow,
+                          .context = e->context};
+    *e = empty;
+}
+
 void vd_estimator_clear(vd_estimator *e)
 {
     for (int i = 0; i < e->slot_count; i++)
@@ -148,14 +160,7 @@ void vd_estimator_clear(vd_estimator *e)
         free(own[i]);
     vd_estimates_free(&e->estimates);
     vd_diffuser_destroy(e->spatial);
-    vd_estimator empty = {.gated = e->gated,
-                          .moving = e->moving,
-                          .noise = e->noise,
-                          .min_variance = e->min_variance,
-                          .noise_channels = e->noise_channels,
-                          .flow = e->flow,
-                          .context = e->context};
-    *e = empty;
+    vd_estimator_forget(e);
 }
 
 void vd_estimator_free(vd_estimator *e)

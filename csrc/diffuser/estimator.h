@@ -51,6 +51,8 @@ vd_status vd_estimator_flush(vd_diffuser *d, const vd_image *out);
 vd_status vd_estimator_start(vd_diffuser *d, int32_t dtype, int64_t height, int64_t width, int64_t channels);
 /* Back to the state before the first frame. */
 void vd_estimator_clear(vd_estimator *e);
+/* The same without freeing anything, for an estimator that a fork has torn. */
+void vd_estimator_forget(vd_estimator *e);
 void vd_estimator_free(vd_estimator *e);
 /* What differs from other streams. */
 void vd_estimator_info(vd_diffuser *d, vd_info *info);

@@ -45,7 +45,7 @@ static vd_status check_frame(const vd_diffuser *d, const vd_frame *frame)
     const vd_image *image = &frame->image;
     vd_status status = vd_image_check(image);
     if (status == VD_OK && has_map(d) &&
-        (image->height != d->diffusivity.height || image->width != d->diffusivity.width))
+        (image->height != d->diffusivity->height || image->width != d->diffusivity->width))
         status = VD_ERROR_SHAPE;
     if (status == VD_OK && d->core.dtype != 0) {
         if (image->height != d->core.height || image->width != d->core.width || image->channels != d->core.channels)
@@ -212,7 +212,7 @@ vd_status vd_diffuser_push(vd_diffuser *d, const vd_frame *frame, const vd_image
     if (d == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = take(d, frame, out, ready);
     drop_flag(&d->busy);
     return status;
@@ -224,7 +224,7 @@ vd_status vd_diffuser_push_many(vd_diffuser *d, size_t count, const vd_frame *fr
     if (d == NULL || (count > 0 && (frames == NULL || outs == NULL)) || written == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = VD_OK;
     size_t in = 0, out = 0;
     for (; in < count && status == VD_OK; in++) {
@@ -264,7 +264,7 @@ vd_status vd_diffuser_flush(vd_diffuser *d, const vd_image *out, int32_t *ready)
     if (d == NULL || ready == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = flush_one(d, out, ready);
     drop_flag(&d->busy);
     return status;

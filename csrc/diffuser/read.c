@@ -275,7 +275,7 @@ vd_status vd_begin_frame(vd_job *job, bool overlaps)
     if (has_model(d)) {
         bool missing = found_by(d, put_rows, job) != 0;
         d->model.frame.hold = missing && d->core.params.model == VD_MODEL_LAPLACIAN && d->core.params.lookahead == 0;
-        d->model.frame.diffusivity = has_map(d) ? &d->diffusivity : NULL;
+        d->model.frame.diffusivity = d->diffusivity;
         if (d->model.frame.hold && d->core.frames > 0)
             vd_for_rows(d, recall_rows, job);
         return vd_model_run(&d->model, d->reference, missing);

@@ -95,11 +95,11 @@ size_t vd_planes_size(vd_diffuser *d)
 static void write_members(vd_archive *archive, void *object)
 {
     vd_diffuser *d = object;
-    vd_image *map = &d->diffusivity;
+    vd_image map = has_map(d) ? *d->diffusivity : (vd_image){0};
     move_params(archive, &d->core.params);
     move_scalars(archive, &d->core);
-    move_map_shape(archive, &map->height, &map->width);
-    vd_archive_move(archive, map->data, (size_t)map->height * (size_t)map->width * sizeof(double));
+    move_map_shape(archive, &map.height, &map.width);
+    vd_archive_move(archive, map.data, (size_t)(map.height * map.width) * sizeof(double));
     vd_estimator_write_settings(archive, d->estimator);
     if (d->core.dtype != 0 && d->estimator != NULL)
         vd_estimator_write_stream(archive, d);
@@ -114,7 +114,7 @@ vd_status vd_diffuser_save(vd_diffuser *d, void *buffer, size_t *size)
     if (d == NULL || size == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     vd_status status = vd_archive_save(&KIND, write_members, d, buffer, size);
     drop_flag(&d->busy);
     return status;
@@ -171,7 +171,7 @@ static vd_status read_map(vd_archive *archive, vd_diffuser *d, int64_t height, i
 
 static vd_status read_stream(vd_archive *archive, vd_diffuser *d, const vd_core *core)
 {
-    if (has_map(d) && (d->diffusivity.height != core->height || d->diffusivity.width != core->width))
+    if (has_map(d) && (d->diffusivity->height != core->height || d->diffusivity->width != core->width))
         return VD_ERROR_STATE;
     if (d->estimator != NULL)
         return vd_estimator_read_stream(archive, d, core);
@@ -246,7 +246,7 @@ vd_status vd_diffuser_copy(vd_diffuser **copy, vd_diffuser *d)
         return VD_ERROR_NULL;
     *copy = NULL;
     if (!take_flag(&d->busy))
-        return VD_ERROR_BUSY;
+        return flag_refusal(&d->busy);
     size_t size = 0;
     vd_archive_save(&KIND, write_members, d, NULL, &size);
     void *buffer = malloc(size);

@@ -75,6 +75,7 @@ cdef dict _EXCEPTIONS = {
     VD_ERROR_OVERFLOW: OverflowError,
     VD_ERROR_MEMORY: MemoryError,
     VD_ERROR_BUSY: RuntimeError,
+    VD_ERROR_FORKED: RuntimeError,
 }
 
 

@@ -382,7 +382,7 @@ static void test_unused_cval(void)
 }
 
 #ifdef _OPENMP
-/* Two threads on one diffuser: every call is served or told that the diffuser is busy, none is torn. */
+/* Two threads on one diffuser: every call is served or refused as busy, none is torn. */
 static void test_busy(void)
 {
     uint8_t *frames = random_frames(VD_U8, SAMPLES, 14);

@@ -64,7 +64,7 @@ static void test_members(void)
         CHECK(!archive.failed && vd_archive_remaining(&archive) == 0);
         CHECK(got.count == given.count && got.value == given.value && strcmp(got.text, given.text) == 0);
 
-        /* past the end: zeros, and it is told */
+        /* past the end: zeros, and the archive has failed */
         move_thing(&archive, &got);
         CHECK(archive.failed && got.count == 0 && got.value == 0 && got.text[0] == 0);
     }

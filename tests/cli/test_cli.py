@@ -98,7 +98,7 @@ def test_raw_mode_and_codec(tmp_path, capsys, clip, backend):
 
 
 @each_backend
-def test_progress(tmp_path, capsys, clip):
+def test_progress_goes_to_stderr(tmp_path, capsys, clip):
     options = "--sigma", 1, "--tau", 1
     assert "6/6" in run(capsys, "run", clip, tmp_path / "a.avi", *options, "--progress")[2]
     assert "6/6" not in run(capsys, "run", clip, tmp_path / "a.avi", *options)[2]  # not a terminal
@@ -182,6 +182,13 @@ def test_info_of_a_file(capsys, clip, backend):
     for line in ("width: 64", "height: 48", "channels: 3", "fps: 25.0", "frames: 6", "cut short: no"):
         assert line in lines
     assert f"backend: {backend}" in lines and "codec: ffv1" in lines
+
+
+def test_info_says_whether_a_file_is_cut_short(tmp_path, capsys):
+    whole = write_video(tmp_path / "whole.avi", make_frames(), codec="MJPG").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(whole[: len(whole) * 6 // 10])
+    code, out, _ = run(capsys, "info", tmp_path / "cut.avi")
+    assert code == 0 and "cut short: yes" in out.splitlines()
 
 
 def test_version_and_help(capsys):

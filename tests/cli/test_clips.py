@@ -31,7 +31,7 @@ WHOLE = {  # frames
     "damaged/tc_test_non_zero_start.mp4": 12,
 }
 LONG = ("flower_720p_300f.264", "shaky_seattle_640x360.avi")  # more than half of the time of all
-DAMAGED = {  # frames that can be decoded, whether it can be told that some are missing
+DAMAGED = {  # frames that can be decoded, whether it is known that some are missing
     "BA_MW_D_P_LOST.264": (99, False),  # a raw stream does not say how long it is
     "Error_I_P.264": (6, False),
     "foreman_truncated_midframe.y4m": (6, True),

@@ -157,7 +157,7 @@ def test_output_dtypes(frames, normalize, expected):
         ((5, 4, 3, 1), None, 3),
     ],
 )
-def test_channels(shape, channel_axis, expected):
+def test_which_axis_holds_the_channels(shape, channel_axis, expected):
     assert channels_last(np.empty(shape, np.uint8), channel_axis) == expected
 
 

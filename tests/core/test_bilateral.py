@@ -72,7 +72,7 @@ def test_oracle_against_opencv():
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("channels", [0, 1, 2, 3, 4])
-def test_oracle(channels, dtype, boundary):
+def test_every_dtype_and_boundary_is_the_oracle(channels, dtype, boundary):
     frame = oracles.rounded(scene((19, 23, channels)[: 2 + (channels > 0)]) * oracles.RANGE[dtype], dtype)
     settings = {"boundary": boundary, "truncate": 3.0, "cval": 0.4 * oracles.RANGE[dtype]}
     for sigma in (1.3, (0, 2.0)):
@@ -84,7 +84,7 @@ def test_oracle(channels, dtype, boundary):
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_confidence(channels, dtype):
+def test_confidence_weighs_samples(channels, dtype):
     frame = oracles.rounded(scene((21, 26, channels)) * oracles.RANGE[dtype], dtype)
     rng = np.random.default_rng(3)
     confidence = rng.uniform(0, 1, frame.shape[:2]) * (rng.uniform(size=frame.shape[:2]) < 0.6)
@@ -95,7 +95,7 @@ def test_confidence(channels, dtype):
     assert error(result, expected, dtype) <= TOLERANCE[dtype]
 
 
-def test_nan():
+def test_nan_is_missing():
     frame = scene((18, 22, 3)).astype(np.float32)
     frame[3:6, 4:9, 1] = np.nan
     frame[12, 12] = np.nan

@@ -195,7 +195,7 @@ def test_state_from_any_buffer():
         assert vdcore.Diffuser.from_state(kind(state)).parameters.tau == 2
 
 
-def test_repr():
+def test_repr_shows_the_parameters():
     text = repr(vdcore.Diffuser(1, 2, boundary="nearest"))
     assert text.startswith("Diffuser(sigma=(1.0, 1.0), tau=2.0, model=Gaussian(), normalize=True, ")
     assert "boundary='nearest'" in text

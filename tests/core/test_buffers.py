@@ -59,7 +59,7 @@ def test_outputs_of_any_strides(dtype):
         assert_same_bits(out, expected)
 
 
-def test_no_sample_beside_the_output_is_written(dtype):
+def test_nothing_outside_the_output_is_written(dtype):
     frame = noise(dtype, SHAPE)
     buffer = np.full((2 * SHAPE[0], 3 * SHAPE[1], 5), 7, dtype)
     smooth(frame, out=buffer[1::2, 2::3, 3:0:-1])

@@ -141,3 +141,23 @@ def test_a_second_thread_is_refused():
         go_on.set()
         worker.join()
     assert denoiser.info.frames == 2
+
+
+@pytest.mark.parametrize(
+    "dtype, limit, unit",
+    [("uint8", 63.75, r"\(0 to 255\) of uint8"), ("uint16", 16383.75, r"\(0 to 65535\) of uint16")],
+)
+def test_strength_above_a_quarter_of_the_range(dtype, limit, unit):
+    """It was meant for samples of another range, and would remove the picture."""
+    frames = np.zeros((2, 16, 16), dtype)
+    out = np.full_like(frames, 7)
+    text = rf"strength must be at most {limit:g}, in sample units {unit} frames, got"
+    with pytest.raises(ValueError, match=text):
+        denoise(frames, np.nextafter(limit, np.inf), out=out)
+    assert (out == 7).all()
+    with pytest.raises(ValueError, match=text):
+        Denoiser(2 * limit)(frames[0])
+    denoise(frames, limit)
+    # no range is known of floats, and an estimate was measured
+    denoise(frames.astype(np.float32), 2 * limit)
+    denoise(frames, NoiseEstimate(*np.array([[2 * limit], [0], [4 * limit**2]])))

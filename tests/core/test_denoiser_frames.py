@@ -12,7 +12,7 @@ from vdcore import Denoiser, NoiseEstimate, denoise
 @LOOKAHEADS
 @pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])
 def test_dtypes_agree(dtype, lookahead):
-    """The same at another scale, apart from rounding (and from clipping, which floats do not know)."""
+    """The same at another scale, up to rounding (and clipping, which floats do not have)."""
     frames = scene(5)[1] // 2 + 60
     wide, scale = as_type(frames, dtype)
     expected = denoise(frames, 5, dtype="float64", lookahead=lookahead, motion=None)
@@ -127,7 +127,7 @@ def test_output_may_overlap_the_frame(shift, channels, lookahead):
 def test_small_frames(preset, size, lookahead):
     frames = with_noise(np.full((6, *size, 3), 120), 10)
     for strength in ("auto", 10):
-        result = denoise(frames, strength, preset, lookahead=lookahead)
+        result = denoise(frames, strength, preset=preset, lookahead=lookahead)
         assert result.shape == frames.shape
     if min(size) >= 8:
         assert psnr(result[3:], 120) > psnr(frames[3:], 120) + 3

@@ -22,7 +22,7 @@ from helpers.support import (
 
 
 @pytest.mark.parametrize("layout", list(LAYOUTS))
-def test_layouts(dtype, boundary, layout, instruction_set, threads):
+def test_memory_layout_does_not_matter(dtype, boundary, layout, instruction_set, threads):
     frames = LAYOUTS[layout](noise(dtype, (3, 13, 21, 3)))
     keywords = {"boundary": boundary, "cval": 0.25 * oracles.RANGE[dtype], "threads": threads}
     got = compare(frames, 1.3, 2.0, **keywords)
@@ -125,12 +125,12 @@ def test_any_tolerance(dtype, tolerance):
 
 
 @pytest.mark.parametrize("truncate", [0.0, 0.5, 1.0, 3.0, 5.5])
-def test_truncate(dtype, boundary, truncate):
+def test_kernel_ends_at_truncate(dtype, boundary, truncate):
     compare(noise(dtype, (2, 15, 16)), 1.9, 2.0, truncate=truncate, boundary=boundary)
 
 
 @pytest.mark.parametrize("cval", [-10.0, 0.0, 0.4, 300.0])
-def test_cval(dtype, cval):
+def test_cval_beyond_the_edges(dtype, cval):
     frames = noise(dtype, (3, 10, 12))
     got = stream(frames, 1.5, 2.0, boundary="constant", cval=cval)
     expected = oracles.diffuse(frames, 1.5, 2.0, boundary="constant", cval=cval)

@@ -104,7 +104,7 @@ def test_output_type(dtype, wanted):
     assert_near(got, oracles.diffuse(frames, 1, 2), frames)
 
 
-def test_out(dtype):
+def test_out_is_returned_and_written(dtype):
     frames = noise(dtype, SHAPE)
     expected = stream(frames, 1, 2)
     out = np.zeros((SHAPE[0], 2 * SHAPE[1], SHAPE[2], 5), dtype)[:, ::2, :, 1:4]

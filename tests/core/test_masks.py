@@ -20,7 +20,7 @@ from helpers.support import (
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "uint8", "bool", "per channel"])
-def test_confidence(dtype, boundary, instruction_set, kind):
+def test_confidence_of_every_kind_is_the_oracle(dtype, boundary, instruction_set, kind):
     rng = np.random.default_rng(3)
     frames = noise(dtype, (5, 10, 12, 3))
     confidence = []
@@ -117,7 +117,7 @@ def test_nan_after_clean_frames(dtype):
 
 
 @pytest.mark.parametrize("fill", [None, 0.0, 0.5, 100.0, -3.0, 1e6])
-def test_fill(dtype, fill):
+def test_fill_where_no_source_reaches(dtype, fill):
     """Where no source ever reached: the frame's own sample, or a value (clipped to integers' range)."""
     frames = noise(dtype, (4, 8, 20))
     confidence = [np.zeros((8, 20), np.float32) for _ in frames]

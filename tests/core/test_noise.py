@@ -146,7 +146,7 @@ def test_smallest_frames():
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
-def test_channels(channels):
+def test_each_channel_has_its_own_noise(channels):
     sigmas = np.array([3.0, 12, 6, 20])[:channels]
     scene = np.stack([smooth_scene()] * channels, axis=-1)
     frames = with_noise(scene, sigmas)

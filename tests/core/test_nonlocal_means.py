@@ -46,7 +46,7 @@ def expected(frame, model, sigma=0.0, **keywords):
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("channels", [(), (1,), (2,), (3,), (4,)], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_oracle(dtype, channels, boundary):
+def test_every_dtype_and_boundary_is_the_oracle(dtype, channels, boundary):
     """One frame, patches and window wider than parts of it."""
     frame, model = picture(dtype, (13, 17, *channels)), model_for(dtype, search=3)
     keywords = {"boundary": boundary, "cval": 0.3 * oracles.RANGE[dtype]}
@@ -78,7 +78,7 @@ def test_missing(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_confidence(dtype):
+def test_confidence_weighs_samples(dtype):
     """Confidence weighs the sources and, where it is above 0, does not touch the patches."""
     frame, model = picture(dtype, (13, 17, 3)), model_for(dtype, search=3)
     rng = np.random.default_rng(1)

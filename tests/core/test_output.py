@@ -108,7 +108,7 @@ def test_rounding_of_float_output_is_integer_output(instruction_set):
 
 
 @pytest.mark.parametrize("layout", ["contiguous", "strided", "negative", "planar", "unaligned"])
-def test_out(dtype, instruction_set, layout):
+def test_out_of_any_layout_gets_the_same_bits(dtype, instruction_set, layout):
     frames = noise(dtype, (3, 9, 11, 3))
     expected = stream(frames, 0.8, 2.0)
     diffuser = vdcore.Diffuser(0.8, 2.0)
@@ -202,7 +202,7 @@ def test_diffuse_frame_is_one_push(dtype, boundary):
     assert_same_bits(got, vdcore.Diffuser(1.2, 0, boundary=boundary)(frame))
 
 
-def test_info():
+def test_info_describes_the_stream():
     diffuser = vdcore.Diffuser(1.2, 3.0, threads=1)
     for frame in noise("uint8", (3, 8, 9, 3)):
         diffuser(frame)

@@ -70,7 +70,7 @@ def test_any_split_in_any_order(sizes, order):
 
 
 @pytest.mark.parametrize("eps", [1e-2, 1e-6, 1e-12])
-def test_eps(eps):
+def test_any_eps_keeps_its_bound(eps):
     sources = in_order(60)
     diffuser = SourceDiffuser(SHAPE, 2.0, 3.0, eps=eps)
     diffuser.add(*sources)

@@ -51,7 +51,7 @@ def test_error_bound_of_many_sources(dtype, eps, instruction_set, threads):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("channels", [None, 1, 2, 3, 4, 7])
-def test_channels(channels, dtype, instruction_set, threads):
+def test_any_number_of_channels_keeps_the_bound(channels, dtype, instruction_set, threads):
     sources = scatter(40, SHAPE, channels=channels)
     got = check(*sources, SHAPE, 2.0, 3.0, at=[5.0, 10.0], dtype=dtype, threads=threads)
     assert got.shape == (2, *SHAPE) if channels is None else (2, *SHAPE, channels)
@@ -76,7 +76,7 @@ PLACES = {
 
 @pytest.mark.parametrize("places", PLACES)
 @pytest.mark.parametrize("sigma", [0.0, 0.3, 2.0, 40.0])
-def test_places(places, sigma, instruction_set):
+def test_sources_anywhere_keep_the_bound(places, sigma, instruction_set):
     positions = PLACES[places]
     coefficients = np.linspace(-1, 2, len(positions))
     check(positions, np.zeros(len(positions)), coefficients, SHAPE, sigma, 1.0, eps=1e-10)
@@ -84,7 +84,7 @@ def test_places(places, sigma, instruction_set):
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (1, 100), (100, 1), (2, 3), (3, 67), (64, 64)], ids=str)
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_shapes(shape, dtype, instruction_set, threads):
+def test_fields_of_any_shape_keep_the_bound(shape, dtype, instruction_set, threads):
     for channels in None, 1, 2:
         sources = scatter(30, shape, channels=channels)
         for sigma in 0.0, 1.5, (0.0, 2.0), 200.0:
@@ -223,7 +223,7 @@ def test_tau_0_counts_only_what_happens_now():
     ids=str,
 )
 @pytest.mark.parametrize("tau", [2.5, 0.0, math.inf, "each"], ids=str)
-def test_at(at, tau, threads):
+def test_field_at_any_moments(at, tau, threads):
     positions, times, coefficients = scatter(40, SHAPE)
     times[:10] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 9]
     tau = np.resize([0.0, 0.4, math.inf, 5.0], 40) if tau == "each" else tau
@@ -255,7 +255,7 @@ def test_the_order_of_times_asked_for_does_not_matter():
 @pytest.mark.parametrize("start", [1e12, -1e12, 1.6e9, -3.0])
 def test_only_differences_of_time_count(start):
     positions, times, coefficients = scatter(40, SHAPE)
-    times = np.round(times * 64) / 64  # exact beside 1e12
+    times = np.round(times * 64) / 64  # exact when added to 1e12
     for tau in 0.25, 3.0, math.inf, np.resize([0.5, 0.0, 4.0], 40):
         got = check(positions, start + times, coefficients, SHAPE, 2.0, tau, at=[start + 5, start + 10])
         near = diffuse_sources(positions, times, coefficients, SHAPE, 2.0, tau, at=[5, 10])
@@ -312,7 +312,7 @@ def test_sigma_far_larger_than_the_frame(sigma, little_memory):
 
 @pytest.mark.parametrize("age", [700.0, 800.0, 1e6, 1e300])
 def test_long_ago(age):
-    """As good as gone, beside a source of now; nothing overflows on the way."""
+    """Faded to nothing next to a source of now; nothing overflows on the way."""
     positions, times, coefficients = scatter(20, SHAPE)
     times[:10] -= age
     for tau in 1.0, np.resize([0.5, 1.0], 20):

@@ -42,7 +42,7 @@ def test_defaults_and_number_for_all_coefficients():
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("channels", [None, 1, 3])
-def test_out(dtype, channels, threads):
+def test_out_of_any_strides_is_written(dtype, channels, threads):
     """Any strides; what was there is gone, and what lies between is left alone."""
     sources = scatter(30, SHAPE, channels=channels)
     keywords = {"dtype": dtype, "threads": threads}

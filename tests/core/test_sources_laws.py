@@ -162,7 +162,7 @@ def test_the_mean_far_from_a_source_is_that_sources_coefficient():
     assert (weight > 1e-4).sum() == 18  # exp(-17^2 / 32) = 1.2e-4
 
 
-# ---- against code from other hands
+# ---- against independent implementations
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -57,7 +57,7 @@ def test_first_time_step_does_not_matter(dtype):
 
 @pytest.mark.parametrize("lookahead", [1, 2, 5, 20])
 @pytest.mark.parametrize("tau", [0.0, 0.5, 4.0, math.inf])
-def test_lookahead(dtype, lookahead, tau):
+def test_lookahead_is_the_two_sided_kernel(dtype, lookahead, tau):
     compare(noise(dtype, (9, 8, 10)), 0.9, tau, lookahead=lookahead)
 
 

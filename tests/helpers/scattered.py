@@ -7,7 +7,7 @@ import oracles
 from vdcore import diffuse_sources
 
 SHAPE = (23, 31)  # of fields
-ROUNDING = {"float32": 16 * 2.0**-23, "float64": 0.0}  # beside eps, as a fraction of the sum's mass
+ROUNDING = {"float32": 16 * 2.0**-23, "float64": 0.0}  # on top of eps, as a fraction of the sum's mass
 
 
 def scatter(count, shape, seed=1, channels=None):
@@ -41,7 +41,7 @@ def assert_mean_bounded(
 ):
     """The promise of the mean: |error| <= eps * sum (|c_i| + |mean|) E_i where the weight is above eps.
 
-    Answers where that is, apart from what is too near to tell.
+    Return where that is, except where the weight is too close to eps to decide.
     """
     mean, weight = got
     arguments = (shape, sigma, tau, at)

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forged states: edited ones whose checksums fit."""
+"""Streams whose states are saved, and forged states: edited ones whose checksums fit."""
 
+import math
 import sys
 import zlib
+
+import numpy as np
+
+import vdcore
 
 _WORD = 2**64 - 1
 _P1, _P2, _P3 = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
@@ -65,3 +70,37 @@ def forged(state, edit_values=lambda text: text, edit_core=lambda core: core):
     edited = edit_core(core)
     rest = len(text).to_bytes(4, "little") + text + (core if edited == core else sealed(edited))
     return state[:8] + zlib.crc32(rest).to_bytes(4, "little") + rest
+
+
+MODES = {
+    "plain": {},
+    "running mean": {"tau": math.inf},
+    "wide": {"sigma": 12.0, "tolerance": 1e-3},
+    "lookahead": {"lookahead": 3},
+    "raw": {"normalize": False},
+    "reflect": {"boundary": "reflect"},
+    "fill": {"fill": 0.5},
+    "seconds": {"time_unit": "seconds", "tau": 0.1},
+    "short steps": {},
+    "dither": {"dither": "ordered"},
+    "masked": {},
+}
+
+
+def make(mode):
+    keywords = dict(MODES[mode])
+    return vdcore.Diffuser(keywords.pop("sigma", 1.1), keywords.pop("tau", 4.0), **keywords)
+
+
+def extras(mode, frames):
+    """times and confidence for a mode."""
+    rng = np.random.default_rng(1)
+    masks = rng.uniform(size=frames.shape[:3]).round(1).astype(np.float32)
+    return {
+        "times": np.arange(len(frames)) * 0.04 if mode in ("seconds", "short steps") else None,
+        "confidence": masks if mode in ("masked", "fill") else None,
+    }
+
+
+def part(extra, start, stop):
+    return {name: None if value is None else value[start:stop] for name, value in extra.items()}

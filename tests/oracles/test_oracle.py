@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The oracle against code from other hands, and against the formula term by term."""
+"""The oracle against independent implementations, and against the formula term by term."""
 
 import math
 

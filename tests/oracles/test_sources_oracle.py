@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The oracle of scattered sources against the formula number by number, and against code from other hands."""
+"""The oracle of scattered sources against the formula number by number, and independent implementations."""
 
 import math
 

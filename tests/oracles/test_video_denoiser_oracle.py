@@ -53,7 +53,7 @@ def result(preset):
     return denoised(scene()[1], preset=preset)
 
 
-def test_quality():
+def test_noise_falls():
     clean, noisy = scene()
     before, fast, balanced = (psnr(frames, clean) for frames in (noisy, result("fast"), result("balanced")))
     assert before == pytest.approx(22.2, abs=0.1)
@@ -190,7 +190,7 @@ def test_spectrum_of_the_noise():
 
 @BOTH
 @pytest.mark.parametrize("shape", [(1, 1), (13, 40), (25, 31), (40, 36, 3)])
-def test_shapes(preset, shape):
+def test_frames_of_any_shape(preset, shape):
     frames = with_noise(np.full((3, *shape), 100.0))
     got = denoised(frames, preset=preset)
     assert got.shape == frames.shape and got.dtype == np.float64

@@ -20,7 +20,7 @@ pytest.importorskip("scipy")
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch):
-    """Frames are small here, and other tests may run beside these."""
+    """Frames are small here, and other tests may run at the same time."""
     monkeypatch.setenv("VDCORE_NUM_THREADS", "1")
 
 

@@ -272,7 +272,7 @@ def test_mask_of_one_picture_and_of_channels():
     assert relative_error(got.coefficients, expected) <= 1e-6
 
 
-# ---- what cannot be told apart, or not at all
+# ---- coefficients that cannot be determined
 
 
 @pytest.mark.parametrize("nonnegative", [False, True])

@@ -174,6 +174,51 @@ def test_frames_change_in_place(scene, lookahead):
     np.testing.assert_array_equal(results, vdcore.denoise(frames, 15, lookahead=lookahead, motion=None))
 
 
+@pytest.mark.parametrize("lookahead", [0, 2])
+def test_chroma_follows_the_flow_of_luma(scene, lookahead):
+    """Halved with its planes; chroma here is noise alone, in which there is nothing to follow."""
+    count, height, width = scene[1].shape[:3]
+    luma = scene[1][..., 1].copy()
+    chroma = np.random.default_rng(1).integers(100, 156, (count, height // 2, width // 2), dtype=np.uint8)
+    planes = (
+        Plane("luma", luma[0].shape, luma.dtype),
+        Plane("chroma", chroma[0].shape, chroma.dtype, subsampling=(2, 2)),
+    )
+    stage = DenoisingFilter(
+        denoiser_parameters(15, "balanced", "flow", lookahead, None),
+        None,
+        planes,
+        Orientation(),
+        None,
+        frame_range(None, None, "frames"),
+    )
+    results = []
+    for index in range(count):
+        results += stage.push(Frame((luma[index].copy(), chroma[index].copy()), index, index / 25))
+    results += stage.flush()
+
+    leader = vdcore.Denoiser(15, lookahead=lookahead)
+    follower = vdcore.Denoiser(15, motion=None, lookahead=lookahead)
+
+    def halved(flows):
+        size = (width // 2, height // 2)
+        return [None if f is None else cv2.resize(f, size, interpolation=cv2.INTER_AREA) / 2 for f in flows]
+
+    expected = []
+    for y, u in zip(luma, chroma, strict=True):
+        flows = leader.find_flows(y)
+        leader(y)
+        expected.append(follower(u, flow=halved(flows)))
+    for _ in range(lookahead):
+        flows = leader.find_flows()
+        next(leader.flush())
+        expected.append(next(follower.flush(flow=halved(flows))))
+    np.testing.assert_array_equal(
+        [frame.planes[0] for frame in results], vdcore.denoise(luma, 15, lookahead=lookahead)
+    )
+    np.testing.assert_array_equal([frame.planes[1] for frame in results], expected[lookahead:])
+
+
 # errors
 
 
@@ -183,6 +228,7 @@ def test_frames_change_in_place(scene, lookahead):
     [
         ({"strength": -1}, ValueError, "strength must be a finite number >= 0"),
         ({"strength": "much"}, ValueError, "strength must be 'auto'"),
+        ({"strength": 63.8}, ValueError, r"strength must be at most 63.75, in 8-bit units \(0 to 255\)"),
         ({"preset": "best"}, ValueError, "preset must be one of"),
         ({"motion": 3}, ValueError, "motion must be None"),
         ({"lookahead": 40}, ValueError, "lookahead must be an integer from 0 to 31"),
@@ -250,7 +296,7 @@ def run(capsys, *arguments):
     ],
     ids=str,
 )  # fmt: skip
-def test_command(tmp_path, capsys, clip, backend, options, keywords):
+def test_command_equals_the_function(tmp_path, capsys, clip, backend, options, keywords):
     code, out, _ = run(capsys, "denoise", clip, tmp_path / "out.mkv", "--no-progress", *options)
     assert code == 0
     report = denoised(clip, tmp_path / "expected.mkv", **keywords)
@@ -284,6 +330,11 @@ def test_command_with_a_mask(tmp_path, capsys, clip):
     [
         (["in.mkv", "out.mkv", "--strength", "much"], 2, "'much' is neither a number nor auto"),
         (["in.mkv", "out.mkv", "--strength", "-2"], 1, "strength must be a finite number >= 0"),
+        (
+            ["in.mkv", "out.mkv", "--strength", "237"],
+            1,
+            "at most 63.75, in 8-bit units .* of every bit depth",
+        ),
         (["in.mkv", "out.mkv", "--preset", "best"], 2, "best"),
         (["in.mkv", "out.mkv", "--lookahead", "99"], 1, "lookahead must be an integer from 0 to 31"),
         (["in.mkv", "out.xyz"], 1, "out must (end in one of|have the suffix of)"),

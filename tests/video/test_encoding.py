@@ -190,7 +190,7 @@ def test_every_family_is_written(folder, tmp_path, suffix, keywords, codec):
     ("h264", ".mp4", 5, 40), ("hevc", ".mp4", 5, 40), ("mjpeg", ".avi", 2, 25), ("mpeg4", ".avi", 2, 25),
     ("vp9", ".webm", 5, 60), ("av1", ".mkv", 10, 60),
 ])  # fmt: skip
-def test_quality(clip, tmp_path, codec, suffix, better, worse):
+def test_better_quality_is_larger(clip, tmp_path, codec, suffix, better, worse):
     sizes = []
     for quality in (better, worse):
         out = tmp_path / f"out-{quality}{suffix}"

@@ -92,7 +92,7 @@ def test_a_file_whose_name_looks_like_a_pattern(tmp_path):
     assert diffuse(tmp_path / "take %02d.mkv", tmp_path / "out.mkv", backend="pyav").frames == 3
 
 
-def test_jpegs(tmp_path):
+def test_jpegs_are_written(tmp_path):
     frames = np.full((2, 16, 16, 3), (200, 100, 50), np.uint8)
     report = diffuse(frames, tmp_path / "%d.jpg", quality=2, backend="pyav")
     picture = cv2.imread(str(tmp_path / "1.jpg"))[..., ::-1].astype(int)
@@ -180,7 +180,7 @@ def test_a_cut_off_pipe(tmp_path):
 
 
 @pytest.mark.parametrize("stop, unit, tau", [(4, "frames", 2), (3.5 / 30, "seconds", 0)])
-def test_camera(tmp_path, monkeypatch, stop, unit, tau):
+def test_a_camera_is_a_live_stream_until_stop(tmp_path, monkeypatch, stop, unit, tau):
     frames = noise("uint8", (6, 24, 32, 3))
 
     class Camera:

@@ -206,7 +206,7 @@ def test_regions_and_sigma_as_shown(tmp_path, quarters, name):
     diffuse(tmp_path / "upright.mkv", tmp_path / "expected.mkv", (3, 0.5), 1.5, **keywords)
     got, expected = upright(tmp_path / "out.mkv", quarters), stacks(tmp_path / "expected.mkv")
     for one, other in zip(got, expected, strict=True):
-        if quarters % 2:  # rows before columns, or the other way round
+        if quarters % 2:  # rows before columns, or reversed
             assert np.abs(one.astype(int) - other).max() <= 1
         else:
             np.testing.assert_array_equal(one, other)

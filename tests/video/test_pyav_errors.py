@@ -209,7 +209,7 @@ def test_frames_that_change_their_size(tmp_path):
 # ---- what is known of a file
 
 
-def test_info(tmp_path):
+def test_info_describes_the_file(tmp_path):
     write_with_sound(tmp_path / "in.mkv", codec="libx265", name="yuv420p10le")
     info = video.read_info(tmp_path / "in.mkv", backend="pyav")
     assert (info.width, info.height, info.channels, info.fps) == (64, 48, 3, 25.0)

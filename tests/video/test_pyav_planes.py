@@ -45,7 +45,7 @@ from vdcore import models
     ],
 )
 @pytest.mark.parametrize("size", [(64, 48), (37, 29)], ids=str)
-def test_planes(tmp_path, name, size):
+def test_each_plane_is_filtered_on_its_own_grid(tmp_path, name, size):
     write(tmp_path / "in.mkv", smooth_frames(name, 5, *size))
     diffuse(tmp_path / "in.mkv", tmp_path / "out.mkv", 2.5, 1.5)
     if name in ("yuv410p", "yuv411p") and size[0] % 4:

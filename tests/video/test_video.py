@@ -165,7 +165,7 @@ def test_frame_rate_is_kept(tmp_path, backend, fps, suffix):
 
 
 @only_opencv
-def test_quality(tmp_path):
+def test_lower_quality_is_a_smaller_file(tmp_path):
     write_video(tmp_path / "in.mkv", make_frames(4), fps=25)
     sizes = []
     for quality in (10, 95):
@@ -237,7 +237,7 @@ def test_paths_may_be_relative_strings(tmp_path, monkeypatch):
 # ---- report and progress
 
 
-def test_report(tmp_path, backend):
+def test_report_says_what_was_done(tmp_path, backend):
     write_video(tmp_path / "in.avi", make_frames())
     report = diffuse_quietly(tmp_path / "in.avi", tmp_path / "out.avi", 1, 1)
     assert (report.width, report.height, report.frames, report.announced_frames) == (64, 48, 8, 8)
@@ -249,7 +249,7 @@ def test_report(tmp_path, backend):
 
 
 @each_backend
-def test_progress(tmp_path, capsys):
+def test_progress_goes_to_stderr(tmp_path, capsys):
     write_video(tmp_path / "in.avi", make_frames())
     diffuse_quietly(tmp_path / "in.avi", tmp_path / "out.avi", 1, 1)
     assert capsys.readouterr().err == ""

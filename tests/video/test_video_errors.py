@@ -148,7 +148,7 @@ def test_unknown_codec(tmp_path, clip, codec, name):
         ({"bitrate": 10**6}, 'bitrate can be set with backend="pyav" only, got 1000000'),
     ],
 )
-def test_quality(tmp_path, clip, keywords, match):
+def test_quality_out_of_range_is_refused(tmp_path, clip, keywords, match):
     refused(tmp_path, ValueError, match, clip, **keywords)
 
 

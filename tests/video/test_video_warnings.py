@@ -114,7 +114,7 @@ def test_ffprobe_is_asked_where_pyav_is_not(tmp_path, monkeypatch):
         ([], True, False),
     ],
 )
-def test_pace(stamps, timed, uneven):
+def test_uneven_time_stamps_are_found(stamps, timed, uneven):
     pace = opencv.Pace()
     for stamp in stamps:
         pace.add(stamp)
@@ -136,7 +136,7 @@ def test_pace(stamps, timed, uneven):
         (b"\0\0\0\0", 8),
     ],
 )
-def test_bits(tag, bits):
+def test_depth_is_read_from_the_codec_tag(tag, bits):
     assert opencv._bits(tag) == bits
 
 

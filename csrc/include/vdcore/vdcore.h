@@ -16,7 +16,10 @@
  * - Threads: the library has no global state. Different diffusers may be used from different threads
  *   at the same time. One diffuser serves one call at a time: a second call that arrives while one is
  *   running does nothing and returns VD_ERROR_BUSY.
- * - Fork: a child process may keep using the diffusers it inherits; it then works serially.
+ * - Fork: a process made by fork, without exec after it, works serially, whatever threads are asked for: OpenMP runtimes
+ *   need not survive a fork, and another library of the parent may have used one. It may keep using the objects it
+ *   inherits. One that another thread was using at the time of the fork may be half changed: calls return
+ *   VD_ERROR_FORKED until it is reset, which loses its memory, or destroyed.
  * - Errors: a call that does not return VD_OK leaves the diffuser and the outputs unchanged
  *   (vd_diffuser_push_many: the frames before the failing one are done and counted).
  * - Memory: push allocates on the first frame, on the first frame that has missing samples, confidence
@@ -69,8 +72,9 @@ typedef enum vd_status {
     VD_ERROR_STATE = 12,      /* the saved state is damaged, cut short, or of another version */
     VD_ERROR_TIME = 13,       /* a time step is negative, NaN or infinite */
     VD_ERROR_MISSING = 14,    /* the frame holds a NaN and none is allowed */
-    VD_ERROR_FLOW = 15,       /* the flow function failed, or a loaded stream with motion has none */
-    VD_STATUS_COUNT = 16
+    VD_ERROR_FORKED = 15,     /* a call was running in another thread when the process was forked */
+    VD_ERROR_FLOW = 16,       /* the flow function failed, or a loaded stream with motion has none */
+    VD_STATUS_COUNT = 17
 } vd_status;
 
 /* One English sentence, without a full stop, for any value; never NULL. */
@@ -481,8 +485,9 @@ VD_API vd_status vd_flow_guides(const vd_image *frame, const vd_image *other, do
 
 /*
  * Resolves a requested number of threads: the request if >= 1; for VD_THREADS_AUTO the environment variable
- * VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors this process may use (affinity and
- * cgroup quota). Always >= 1; 1 in a build without OpenMP.
+ * VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors this process may use (affinity, and on Linux the
+ * tightest CPU quota of its cgroup and of those above). Always >= 1; 1 in a build without OpenMP and in a forked process.
+ * Where the system lets no such number of threads start, loops run serially.
  */
 VD_API int32_t vd_thread_count(int32_t request);
 

@@ -2,7 +2,14 @@
 """Noise removal without parameters: the stream object `Denoiser`, and `denoise` for arrays."""
 
 from .arrays import denoise
-from .parameters import DenoiserInfo, DenoiserParameters, Preset, Strength, denoiser_parameters
+from .parameters import (
+    DenoiserInfo,
+    DenoiserParameters,
+    Preset,
+    Strength,
+    check_strength,
+    denoiser_parameters,
+)
 from .stream import Denoiser
 from .tracking import NoiseMeter
 
@@ -13,6 +20,7 @@ __all__ = [
     "NoiseMeter",
     "Preset",
     "Strength",
+    "check_strength",
     "denoise",
     "denoiser_parameters",
 ]

@@ -34,17 +34,18 @@ def denoise(
     frames : array_like, shape (T, H, W) or (T, H, W, C), or iterable of frames
         C from 1 to 4. uint8, uint16, float32 or float64, finite.
     strength : "auto", float or NoiseEstimate, optional
-        The noise: its standard deviation in sample units, >= 0; or what `vdcore.estimate_noise` returns. 0 is
-        no change, bit for bit. "auto": it is estimated from pairs of frames, spread over the video.
+        The noise: its standard deviation in sample units, >= 0, at most a quarter of the range of integer
+        frames (63.75 for uint8, 16383.75 for uint16); or what `vdcore.estimate_noise` returns. 0 is no
+        change, bit for bit. "auto": it is estimated from pairs of frames, spread over the video.
     preset, motion, lookahead, threads
-        See `Denoiser`, also for what channels mean.
+        See `Denoiser`, also for the meaning of channels.
     channel_axis : int, optional
         Which axis holds the channels. By default the last of four axes. Three axes are then one colour
         picture; without it they are a grey video, and refused where the last is 3 or 4 long.
     dtype : dtype, optional
         That of the frames by default; or float32 or float64.
     out : array, optional
-        Where to write, of the shape of `frames`: an array apart from `frames`, or `frames` itself.
+        Where to write, of the shape of `frames`: `frames` itself, or an array that shares no memory with it.
 
     Returns
     -------

@@ -55,6 +55,22 @@ def denoiser_parameters(
     )
 
 
+def check_strength(strength: Strength, white: float, unit: str) -> None:
+    """Refuse a number that is more than a quarter of the range: it is meant for samples of another range.
+
+    Parameters
+    ----------
+    strength : "auto", float or NoiseEstimate
+        A NoiseEstimate was measured, so it may be anything.
+    white : float
+        The greatest sample.
+    unit : str
+        What `strength` is measured in.
+    """
+    if isinstance(strength, float) and strength > white / 4:
+        raise ValueError(f"strength must be at most {white / 4:g}, in {unit}, got {strength:g}")
+
+
 def _strength(strength: object) -> Strength:
     if isinstance(strength, NoiseEstimate):
         pair = strength.gain, strength.offset
@@ -77,13 +93,14 @@ def _strength(strength: object) -> Strength:
 
 @dataclass(frozen=True)
 class DenoiserInfo:
-    """What a `Denoiser` found and holds.
+    """The noise a `Denoiser` assumes, and what it holds.
 
     Attributes
     ----------
     noise : NoiseEstimate or None
-        What the filter goes by, of each channel but alpha; None before the first frame. Where sigma is 0,
-        frames pass unchanged.
+        The noise that the filter assumes, in sample units, for each channel but alpha; of one channel if
+        `strength` is an estimate of one. None before the first frame. Where sigma is 0, frames pass
+        unchanged.
     frames : int
         Frames taken since creation or reset.
     pending : int

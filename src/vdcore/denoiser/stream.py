@@ -7,42 +7,52 @@ from functools import partial
 from threading import Lock
 from typing import Any, Generic, Literal, Self, cast, overload
 
+import numpy as np
 import numpy.typing as npt
 
 from vdcore._arrays import Array, Result, as_frame, as_output
 from vdcore.flow import Flow, Motion, checked_flow
 from vdcore.noise import NoiseEstimate
 
-from .parameters import DenoiserInfo, DenoiserParameters, Preset, Strength, denoiser_parameters
+from .parameters import (
+    DenoiserInfo,
+    DenoiserParameters,
+    Preset,
+    Strength,
+    check_strength,
+    denoiser_parameters,
+)
 from .process import Process, new_process
 from .samples import check_samples, colour_count
 from .states import read_state, write_state
 
 
 class Denoiser(Generic[Result]):
-    """Denoiser of a stream of frames: frame by frame, with bounded memory.
+    """Denoise a stream frame by frame, with bounded memory.
 
     A Kalman filter [1]_ follows the spectrum of every small patch along the optical flow [3]_, so that what
-    stays or moves evenly is averaged over many frames. Where a frame does not go with the past, the variance
-    of the difference, which is measured, says so, and the past counts less or not at all: nothing trails
-    behind, and a cut needs no detector. A Wiener filter in space [2]_ then takes what noise is left.
+    stays or moves steadily is averaged over many frames. The variance of the difference between a frame and
+    its past is measured: where the two disagree, the past counts less or not at all, so that nothing leaves
+    a trail and a cut needs no detector. A Wiener filter in space [2]_ then removes the remaining noise.
 
     Parameters
     ----------
     strength : "auto", float or NoiseEstimate, optional
         The noise: its standard deviation in sample units, >= 0, before samples were clipped to their range;
         or what `vdcore.estimate_noise` returns, which may depend on brightness. 0: frames pass unchanged, bit
-        for bit. "auto": it is estimated from the stream, see Notes.
+        for bit. A number may be at most a quarter of the range of integer frames, 63.75 for uint8 and
+        16383.75 for uint16; the range of float frames is not known. "auto": it is estimated from the stream,
+        see Notes.
     preset : {"balanced", "fast"}, optional
-        "balanced" has a second step in space and a finer flow; "fast" takes about half of the time.
+        "balanced" has a second step in space and a finer flow; "fast" takes about half the time.
     motion : {"flow", None} or callable, optional
-        "flow": optical flow by OpenCV. None: nothing moves. A callable ``motion(frame, other)`` is given the
-        frame and the last result (with `lookahead` also frames to come), both of the stream's shape and
-        dtype, and returns the flow, (H, W, 2), float32 or float64: (dx, dy) in pixels such that
+        "flow": optical flow by OpenCV. None: no motion. A callable ``motion(frame, other)`` receives the
+        frame and the last result (with `lookahead` also later frames), both of the stream's shape and dtype,
+        and returns the flow, float32 or float64 of shape (H, W, 2): (dx, dy) in pixels such that
         ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite the past does not
         count.
     lookahead : int, optional
-        Future frames, up to 31, that a frame is compared with too. Output comes that much later.
+        Later frames, up to 31, that a frame is also compared with. Output is delayed by as many frames.
     threads : int or None, optional
         Threads to use, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors that
         this process may use. The result does not depend on it. OpenCV has threads of its own.
@@ -52,21 +62,20 @@ class Denoiser(Generic[Result]):
     parameters : DenoiserParameters
         The parameters, checked.
     info : DenoiserInfo
-        What the denoiser found and holds.
+        The noise it assumes, and what it holds.
 
     Notes
     -----
     Channels: (H, W) and (H, W, 1) are grey, (H, W, 3) is a colour in the order red, green, blue or the
-    reverse, which gives the same result. The fourth channel of (H, W, 4) is alpha and copied bit for bit. The
-    two of (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be
-    finite.
+    reverse, with the same result. The fourth channel of (H, W, 4) is alpha and copied bit for bit. The two of
+    (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be finite.
 
-    With ``strength="auto"`` the first answer comes at once, from the noise of the first frame alone, in which
-    texture may pass for noise. Pairs of successive frames tell more: there is a new estimate after 1, 2, 4, 8
-    and 16 pairs, from then on of pairs spread evenly over all of the stream, at ever longer intervals. If it
-    differs by more than 5 %, the filter starts anew with it, but with the last result as its past, so that
-    nothing jumps. Frames smaller than 8 x 8 pixels tell nothing and pass unchanged. The same frames always
-    give the same results.
+    With ``strength="auto"`` the first result is immediate, from the noise of the first frame alone, in which
+    texture may be mistaken for noise. Pairs of successive frames are more reliable: the noise is estimated
+    again after 1, 2, 4, 8 and 16 pairs, then from pairs spread evenly over the whole stream, at ever longer
+    intervals. Where it differs by more than 5 %, the filter restarts with the last result as its past, so
+    that nothing jumps. Frames smaller than 8 x 8 pixels are uninformative and pass unchanged. The same frames
+    always give the same results.
 
     A denoiser serves one thread at a time: a call that arrives while another is running raises RuntimeError.
     A frame that is refused leaves no trace.
@@ -335,7 +344,7 @@ class Denoiser(Generic[Result]):
 
     @property
     def info(self) -> DenoiserInfo:
-        """What the denoiser found and holds."""
+        """The noise the denoiser assumes, and what it holds."""
         process = self._process
         height, width, *channels = process.shape or (0, 0, 0)
         return DenoiserInfo(
@@ -372,6 +381,9 @@ class Denoiser(Generic[Result]):
             )
         check_samples(samples, "frame")
         strength, colours = self.parameters.strength, colour_count(samples.shape)
+        if samples.dtype.kind == "u":
+            white = int(np.iinfo(samples.dtype).max)
+            check_strength(strength, white, f"sample units (0 to {white}) of {samples.dtype} frames")
         if isinstance(strength, NoiseEstimate) and strength.sigma.size not in (1, colours):
             raise ValueError(
                 f"strength must be a NoiseEstimate of 1 or {colours} channels for frames of"

@@ -153,6 +153,9 @@ class Diffuser(Generic[Result]):
     A diffuser serves one thread at a time: a call that arrives while another is running raises RuntimeError
     and changes nothing. The global interpreter lock is released while a frame is computed.
 
+    In a process made by ``fork`` it computes on one thread. A diffuser that another thread was using during
+    the fork raises RuntimeError in the child until `reset`.
+
     A new or reset diffuser has no memory: its first output is the first frame smoothed in space
     alone, and the smoothing in time sets in over the next `tau` frames. Without `lookahead` only the past
     is used, so that the output lags behind motion by about `tau`.

@@ -15,7 +15,7 @@ from vdcore._core import build_info
 from vdcore._files import StrPath
 from vdcore._options import accepts
 from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, resolve_region
-from vdcore.denoiser import Preset, Strength, denoiser_parameters
+from vdcore.denoiser import Preset, Strength, check_strength, denoiser_parameters
 from vdcore.diffuser.parameters import FilterOptions, Sigma, TimeUnit, filter_parameters
 from vdcore.flow import Motion
 
@@ -302,10 +302,11 @@ def denoise_video(
     path, out : str or os.PathLike
         See `diffuse_video`. A lossless codec keeps the result exactly.
     strength : "auto", float or NoiseEstimate, optional
-        The noise: its standard deviation in samples of 8 bits, >= 0, of luma and chroma or of red, green and
-        blue, as the file has them; or what `vdcore.estimate_noise` returns. 0 is no change. "auto": it is
-        estimated from pairs of frames, spread over all that are filtered, for which the file is decoded once
-        more; of a pipe or a live stream, on the way.
+        The noise: its standard deviation in 8-bit units (0 to 255) for files of every bit depth, from 0 (no
+        change) to 63.75, of luma and chroma or of red, green and blue, as the file stores them; or what
+        `vdcore.estimate_noise` returns for the file. "auto": it is estimated from pairs of frames, spread
+        over all that are filtered, for which the file is decoded twice; for a pipe or a live stream, from
+        the frames so far.
     preset, motion, lookahead
         See `vdcore.Denoiser`. A callable `motion` receives the same pictures as in `diffuse_video`.
     time_unit, threads, region, start, stop, backend, codec, quality, encoder_preset, bitrate, fps, progress
@@ -338,6 +339,7 @@ def denoise_video(
     parameters = denoiser_parameters(
         strength, preset, motion, lookahead, _free_threads() if threads is None else threads
     )
+    check_strength(parameters.strength, 255, "8-bit units (0 to 255) for files of every bit depth")
     frames = frame_range(start, stop, choice(time_unit, "time_unit", ("frames", "seconds")))
     made: list[DenoisingFilter] = []
 

@@ -225,7 +225,7 @@ vd_status vd_diffuser_reset(vd_diffuser *d)
     if (seize_flag(&d->busy))
         forget(d); /* torn by a fork: its pointers may lead anywhere, and the memory is lost */
     else if (take_flag(&d->busy))
-        clear(d);
+        vd_clear_stream(d);
     else
         return VD_ERROR_BUSY;
     drop_flag(&d->busy);

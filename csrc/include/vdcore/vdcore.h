@@ -10,23 +10,21 @@
  * Work and memory per frame do not depend on tau or on the number of frames pushed before.
  *
  * Rules that hold for the whole interface
- * - Ownership: images are views, the caller owns their samples; the library never keeps a pointer to
- *   them after a call returns. vd_diffuser_create, _copy and _load make a vd_diffuser, which must be
- *   passed to vd_diffuser_destroy exactly once.
- * - Threads: the library has no global state. Different diffusers may be used from different threads
- *   at the same time. One diffuser serves one call at a time: a second call that arrives while one is
- *   running does nothing and returns VD_ERROR_BUSY.
+ * - Ownership: images are views of the caller's samples; the library keeps no pointer to them after a call returns. Each
+ *   vd_diffuser from vd_diffuser_create, _copy or _load must be passed to vd_diffuser_destroy exactly once.
+ * - Threads: the library has no global state. Different diffusers may be used from different threads at the same time. One
+ *   diffuser serves one call at a time: a call that arrives while one is running returns VD_ERROR_BUSY, without effect.
  * - Fork: a process made by fork, without exec after it, works serially, whatever threads are asked for: OpenMP runtimes
  *   need not survive a fork, and another library of the parent may have used one. It may keep using the objects it
  *   inherits. One that another thread was using at the time of the fork may be half changed: calls return
  *   VD_ERROR_FORKED until it is reset, which loses its memory, or destroyed.
  * - Errors: a call that does not return VD_OK leaves the diffuser and the outputs unchanged
  *   (vd_diffuser_push_many: the frames before the failing one are done and counted).
- * - Memory: push allocates on the first frame, on the first frame that has missing samples, confidence
- *   or strides the kernels cannot read directly, and once more if time steps much shorter than
- *   vd_params.dt make the accumulated weight outgrow the chosen state; never otherwise.
- * - Structures: `struct_size` comes first and is set by the caller (the _init functions do it). New
- *   members are only ever appended, and a shorter structure of an older caller is accepted.
+ * - Memory: push allocates on the first frame, on the first frame that has missing samples, confidence or strides the kernels
+ *   cannot read directly, and once more if time steps much shorter than vd_params.dt make the accumulated weight outgrow
+ *   the chosen state; never otherwise.
+ * - Structures: `struct_size` comes first and is set by the caller (the _init functions do it). New members are only ever
+ *   appended, and the shorter structure of an older caller is accepted.
  */
 #ifndef VDCORE_VDCORE_H
 #define VDCORE_VDCORE_H
@@ -93,11 +91,8 @@ typedef enum vd_dtype {
     VD_F64 = 4  /* double, range 1 */
 } vd_dtype;
 
-/*
- * A view of samples in memory. Strides are in bytes, of any sign, and need not be aligned to the
- * sample size; one plane of a planar picture is just an image with one channel. Height, width and
- * channels are at least 1.
- */
+/* A view of samples in memory. Strides are in bytes, of any sign, and need not be aligned to the sample size; one plane of
+ * a planar picture is just an image with one channel. Height, width and channels are at least 1. */
 typedef struct vd_image {
     void *data;
     int32_t dtype; /* a vd_dtype */

@@ -178,7 +178,9 @@ cdef object _copy_of(const vd_image *image, int ndim):
     return array
 
 
-cdef int _write_guides(const vd_image *frame, const vd_image *other, View here, View there, int32_t threads) except -1:
+cdef int _write_guides(
+    const vd_image *frame, const vd_image *other, View here, View there, int32_t threads
+) except -1:
     cdef vd_status status
     with nogil:
         status = vd_flow_guides(frame, other, 1, &here.image, &there.image, threads)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Template: the second half of motion_template.h, which includes it: how two estimates differ, and their merging. */
+/* Template: a part of motion_template.h, which includes it: how two estimates differ, and their merging. */
 #if !defined(REAL) || !defined(NAME)
 #error "motion_gate_template.h is a part of motion_template.h"
 #endif
@@ -85,6 +85,10 @@ INLINE double NAME(excess)(double value, double noise, double limit, double scal
     return noise > 0 ? some : none;
 }
 
+/* Most pixels show what noise explains, which a product tells without a division: a block of them with a margin for
+ * rounding. The statistic of the near window is compared with the limit for all of its pixels, the lowest. */
+#define BLOCK 16
+
 static VD_TARGET void NAME(coefficients)(double *restrict out, const void *window_, ptrdiff_t plane_pitch,
                                          const vd_gate *gate, int64_t channels, int64_t pixels)
 {
@@ -93,24 +97,39 @@ static VD_TARGET void NAME(coefficients)(double *restrict out, const void *windo
     const REAL *restrict energy = window + VD_WINDOW_ENERGY * plane_pitch;
     const REAL *restrict near_noise = window + VD_WINDOW_NEAR_NOISE * plane_pitch;
     const REAL *restrict far_noise = window + VD_WINDOW_FAR_NOISE * plane_pitch;
-    const double number = (double)channels;
-    for (int64_t x = 0; x < pixels; x++)
-        out[x] = 0;
-    for (int64_t c = 0; c < channels; c++) {
-        const REAL *restrict values = window + (VD_WINDOW_VALUES + c) * plane_pitch;
-        for (int64_t x = 0; x < pixels; x++)
-            out[x] += (double)values[x] * (double)values[x];
+    const double number = (double)channels, margin = 1 - 1e-12;
+    const double near_limit = margin * gate->near_limit[VD_GATE_NEAR_PIXELS],
+                 far_limit = margin * number * gate->far_limit;
+    for (int64_t begin = 0; begin < pixels; begin += BLOCK) {
+        int64_t end = begin + BLOCK < pixels ? begin + BLOCK : pixels;
+        double squares[BLOCK] = {0};
+        int32_t unexplained[BLOCK], any = 0;
+        for (int64_t c = 0; c < channels; c++) {
+            const REAL *restrict values = window + (VD_WINDOW_VALUES + c) * plane_pitch + begin;
+            for (int i = 0; i < BLOCK; i++)
+                squares[i] += (double)values[i] * (double)values[i];
+        }
+        for (int i = 0; i < BLOCK; i++) {
+            unexplained[i] = !(squares[i] <= far_limit * (double)far_noise[begin + i]) |
+                             !((double)energy[begin + i] <= near_limit * (double)near_noise[begin + i]);
+            any |= unexplained[i];
+        }
+        for (int64_t x = begin; x < end; x++)
+            out[x] = 1;
+        for (int64_t x = begin; any && x < end; x++) {
+            if (!unexplained[x - begin])
+                continue;
+            int known = (int)count[x];
+            double exponent = NAME(excess)(squares[x - begin] / number, far_noise[x], gate->far_limit, gate->far_scale);
+            if (known > 0)
+                exponent += NAME(excess)(energy[x], near_noise[x], gate->near_limit[known], gate->near_scale[known]);
+            if (exponent > 0)
+                out[x] = exp(-exponent);
+        }
     }
-    for (int64_t x = 0; x < pixels; x++) {
-        int pixels_near = (int)count[x];
-        double near =
-            NAME(excess)(energy[x], near_noise[x], gate->near_limit[pixels_near], gate->near_scale[pixels_near]);
-        near = pixels_near > 0 ? near : 0;
-        out[x] = NAME(excess)(out[x] / number, far_noise[x], gate->far_limit, gate->far_scale) + near;
-    }
-    for (int64_t x = 0; x < pixels; x++)
-        out[x] = out[x] > 0 ? exp(-out[x]) : 1;
 }
+
+#undef BLOCK
 
 /* ---- merge ---- */
 

@@ -3,7 +3,8 @@
  * Template: the kernels of motion.h as plain loops for one real type and instruction set.
  *
  * Takes REAL and SUFFIX and undefines them; VD_TARGET is the attribute that selects the
- * instruction set. WARP_4, if defined, is a function in place of the loop over pixels of four reals.
+ * instruction set. WARP_4 and WARP_EVIDENCE, if defined, are functions in place of the
+ * loops over pixels of four reals and of pairs.
  */
 #if !defined(REAL) || !defined(SUFFIX) || !defined(VD_TARGET)
 #error "define REAL, SUFFIX and VD_TARGET before including motion_template.h"
@@ -82,12 +83,15 @@ static VD_TARGET int NAME(find_taps)(void *taps_, uint8_t *restrict lost, const 
     }
     for (int64_t x = 0; x < width; x++)
         lost[x] = 0;
-    if (any)
+    if (any) {
+        INDEPENDENT
         for (int64_t x = 0; x < width; x++) {
             REAL at_x = (REAL)(int32_t)x + dx[x], at_y = (REAL)y + dy[x];
-            lost[x] = !(fabsf(flow[2 * x]) <= FLT_MAX && fabsf(flow[2 * x + 1]) <= FLT_MAX && at_x >= min &&
-                        at_x <= max_x && at_y >= min && at_y <= max_y);
+            int32_t found = (fabsf(flow[2 * x]) <= FLT_MAX) & (fabsf(flow[2 * x + 1]) <= FLT_MAX) & (at_x >= min) &
+                            (at_x <= max_x) & (at_y >= min) & (at_y <= max_y);
+            lost[x] = (uint8_t)(1 - found);
         }
+    }
     NAME(find_axis)((int32_t *)TAPS_COLUMNS(taps, width), TAPS_X(taps, width), dx, 0, 1, (REAL)-clamp,
                     (REAL)(width - 1) + (REAL)clamp, width);
     NAME(find_axis)((int32_t *)TAPS_ROWS(taps, width), TAPS_Y(taps, width), dy, (REAL)y, 0, (REAL)-clamp,
@@ -154,6 +158,9 @@ static VD_TARGET void NAME(warp_evidence)(void *weight_, void *variance_, const 
     const REAL *restrict picture = picture_, *restrict taps = taps_;
     const REAL *restrict part_x = TAPS_FRACTION_X(taps, width), *restrict part_y = TAPS_FRACTION_Y(taps, width);
     NAME_TAPS(taps, width)
+#ifdef WARP_EVIDENCE
+    WARP_EVIDENCE(weight, variance, picture, pitch, height, width, rows, columns, in_y, in_x, part_y, part_x);
+#else
     for (int64_t x = 0; x < width; x++) {
         LOAD_TAPS(2)
         REAL f = part_x[x], h = part_y[x], g = 1 - f, sums[8], near[8];
@@ -168,6 +175,7 @@ static VD_TARGET void NAME(warp_evidence)(void *weight_, void *variance_, const 
         weight[x] = g * near[2] + f * near[4];
         variance[x] = (w0 * w0 * sums[1] + w1 * w1 * sums[3]) + (w2 * w2 * sums[5] + w3 * w3 * sums[7]);
     }
+#endif
 }
 
 /* The taps around one pixel of an estimate, and how they count. */
@@ -345,12 +353,16 @@ static VD_TARGET void NAME(mean)(void *out_, const void *row_, int64_t pixels, i
     }
 }
 
-static VD_TARGET void NAME(cap)(void *out_, const void *weights_, int64_t n)
+static VD_TARGET int NAME(cap)(void *out_, const void *weights_, int64_t n)
 {
     REAL *restrict out = out_;
     const REAL *restrict weights = weights_;
-    for (int64_t i = 0; i < n; i++)
+    int32_t low = 0;
+    for (int64_t i = 0; i < n; i++) {
+        low |= weights[i] < 1;
         out[i] = weights[i] < 1 ? weights[i] : 1;
+    }
+    return low;
 }
 
 static VD_TARGET void NAME(measure)(void *planes_, ptrdiff_t plane_pitch, const double *confidence, int64_t shares,

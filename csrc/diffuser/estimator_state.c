@@ -101,7 +101,19 @@ static void move_stream(vd_archive *archive, vd_diffuser *d)
     }
 }
 
-void vd_estimator_write_stream(vd_archive *archive, vd_diffuser *d) { move_stream(archive, d); }
+/* Frames without masks are filtered in another way, to the last bits, once a frame had one: that is part of the state. */
+void vd_estimator_write_stream(vd_archive *archive, vd_diffuser *d)
+{
+    int32_t masked = d->estimator->spatial->core.masked;
+    VD_ARCHIVE_VALUE(archive, masked);
+    move_stream(archive, d);
+}
+
+static vd_status start_masked(vd_diffuser *spatial, int32_t dtype, const vd_core *core)
+{
+    vd_status status = vd_start_stream(spatial, dtype, core->height, core->width, core->channels);
+    return status == VD_OK && !spatial->core.masked ? vd_start_masks(spatial) : status;
+}
 
 static bool slot_is_sound(const vd_diffuser *d, vd_estimator_slot *slot, double since)
 {
@@ -112,6 +124,10 @@ static bool slot_is_sound(const vd_diffuser *d, vd_estimator_slot *slot, double 
 
 vd_status vd_estimator_read_stream(vd_archive *archive, vd_diffuser *d, const vd_core *core)
 {
+    int32_t masked;
+    VD_ARCHIVE_VALUE(archive, masked);
+    if (masked != 0 && masked != 1)
+        return VD_ERROR_STATE;
     /* No stream is larger than its state. */
     size_t remaining = vd_archive_remaining(archive);
     if ((size_t)(core->height * core->width * core->channels) > remaining / sizeof(float) ||
@@ -129,6 +145,8 @@ vd_status vd_estimator_read_stream(vd_archive *archive, vd_diffuser *d, const vd
     move_stream(&counter, d);
     if (counter.at != remaining)
         return VD_ERROR_STATE;
+    if (masked && (status = start_masked(e->spatial, e->estimates.dtype, core)) != VD_OK)
+        return status;
     move_stream(archive, d);
     double since = 0;
     for (int k = 0; k < saved_slots(d); k++) {

@@ -16,7 +16,7 @@
 #include "diffuser/diffuser.h"
 #include "diffuser/estimator.h"
 
-static const vd_archive_kind KIND = {{'v', 'd', 'd', 'i', 'f', 'f', 'u', 's'}, 5};
+static const vd_archive_kind KIND = {{'v', 'd', 'd', 'i', 'f', 'f', 'u', 's'}, 6};
 
 /* ---- layout ---- */
 

@@ -317,6 +317,18 @@ def still(frame, other):
     return np.zeros((*frame.shape[:2], 2))
 
 
+@pytest.mark.parametrize("lookahead", [0, 1])
+def test_a_missing_sample_long_ago_is_in_the_state(lookahead):
+    frames = np.random.default_rng(2).random((8, 20, 24))
+    frames[1, 5, 6] = np.nan
+    diffuser = vdcore.Diffuser(2.0, 5, lookahead=lookahead, motion=still, gate=1.0)
+    for frame in frames[:4]:
+        diffuser(frame)
+    loaded = vdcore.Diffuser.from_state(diffuser.state(), motion=still)
+    for frame in frames[4:]:
+        np.testing.assert_array_equal(loaded(frame), diffuser(frame))
+
+
 def test_a_callable_is_not_in_the_state():
     diffuser = vdcore.Diffuser(0, 3, motion=still)
     diffuser(np.zeros((4, 5), np.uint8))

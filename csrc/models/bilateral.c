@@ -148,11 +148,12 @@ vd_status vd_bilateral(const vd_model_frame *frame)
     j.gain_y = gains(params->sigma_y, j.radius_y);
     j.gain_x = gains(params->sigma_x, j.radius_x);
     char *memory = malloc((size_t)threads * j.share + 64);
-    j.scratch = memory + (64 - (uintptr_t)memory % 64);
     if (j.gain_y == NULL || j.gain_x == NULL || memory == NULL)
         status = VD_ERROR_MEMORY;
-    else
+    else {
+        j.scratch = memory + (64 - (uintptr_t)memory % 64);
         vd_parallel_blocks(threads, frame->height, frame->dtype == VD_F32 ? filter_band_f32 : filter_band_f64, &j);
+    }
     free(j.gain_y);
     free(j.gain_x);
     free(memory);

@@ -101,7 +101,7 @@ build/fuzz/%.o: csrc/%.c $(FUZZ_HEADERS)
 	$(FUZZ_CC) $(FUZZ_FLAGS) -c $< -o $@
 
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJECTS) $(FUZZ_HEADERS)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer $< $(FUZZ_OBJECTS) -lm -o $@
+	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -Wl,--wrap=malloc,--wrap=calloc $< $(FUZZ_OBJECTS) -lm -o $@
 
 fuzz-%: build/fuzz/fuzz_%
 	mkdir -p build/fuzz/corpus/$*

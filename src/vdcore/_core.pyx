@@ -6,6 +6,7 @@ of any strides, with the right number of dimensions.
 """
 
 cimport cython
+from libc.string cimport memcpy
 from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
@@ -178,7 +179,9 @@ cdef object _copy_of(const vd_image *image, int ndim):
     return array
 
 
-cdef int _write_guides(const vd_image *frame, const vd_image *other, View here, View there, int32_t threads) except -1:
+cdef int _write_guides(
+    const vd_image *frame, const vd_image *other, View here, View there, int32_t threads
+) except -1:
     cdef vd_status status
     with nogil:
         status = vd_flow_guides(frame, other, 1, &here.image, &there.image, threads)
@@ -296,7 +299,10 @@ cdef class Diffuser:
             raise ValueError(f"a flow must be float32 of shape {(flow.height, flow.width, 2)}")
         for y in range(flow.height):
             row = <char *>flow.data + y * flow.row_stride
-            vd_image_gather_row(&view.image, y, row)
+            if view.image.column_stride == flow.column_stride and view.image.channel_stride == flow.channel_stride:
+                memcpy(row, <char *>view.image.data + y * view.image.row_stride, flow.row_stride)
+            else:
+                vd_image_gather_row(&view.image, y, row)
         return 0
 
     cdef object take_error(self):

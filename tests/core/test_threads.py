@@ -76,7 +76,7 @@ def test_no_more_threads_are_started_than_may_run(tmp_path, allowed, threads):
         [sys.executable, "-c", PROGRAM, str(threads)],
         env={
             **os.environ,
-            "LD_PRELOAD": str(library),
+            "LD_PRELOAD": f"{os.environ.get('LD_PRELOAD', '')} {library}".strip(),
             "THREADS_ALLOWED": str(allowed),
             "OPENBLAS_NUM_THREADS": "1",
         },

@@ -42,7 +42,9 @@ static inline void replace(stream *s, bool copy)
 {
     vd_denoiser *other = NULL;
     bytes state = saved(s->one);
+    allocations_left = draw_rarely(s->d, 16) ? (long)draw_below(s->d, 8) : -1;
     vd_status status = copy ? vd_denoiser_copy(&other, s->one) : vd_denoiser_load(&other, state.data, state.size, 1);
+    allocations_left = -1;
     REQUIRE(status == VD_OK || status == VD_ERROR_MEMORY);
     if (status == VD_OK) {
         REQUIRE(same_state(other, state));
@@ -116,7 +118,13 @@ static inline void push(stream *s)
     }
 
     bytes state = saved(s->one);
+    allocations_left = draw_rarely(d, 16) ? (long)draw_below(d, 8) : -1;
     vd_status status = vd_denoiser_push(s->one, &frame.view, priors, count, &out.view);
+    allocations_left = -1;
+    if (status == VD_ERROR_MEMORY) { /* as if nothing had happened */
+        REQUIRE(same_samples(&out.view, &before.view));
+        status = vd_denoiser_push(s->one, &frame.view, priors, count, &out.view);
+    }
     if (status != VD_OK)
         REQUIRE(same_samples(&out.view, &before.view) && same_state(s->one, state));
     free(state.data);

@@ -27,9 +27,27 @@
         }                                                                                                              \
     } while (0)
 
-/* Out of memory is an error that the library reports. */
+/* Out of memory is an error that the library reports: for large blocks, and for any when `allocations_left` has fallen to
+ * 0; below, none fails. The linker puts these in the place of malloc and calloc (--wrap). */
+static long allocations_left = -1;
+
 const char *__asan_default_options(void);
-const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
+const char *__asan_default_options(void) { return "allocator_may_return_null=1:max_allocation_size_mb=512"; }
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return allocations_left >= 0 && allocations_left-- == 0 ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return allocations_left >= 0 && allocations_left-- == 0 ? NULL : __real_calloc(count, size);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -113,7 +113,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!takes_long(&params, (double)state.size)) { /* as it would with a caller's parameters */
         vd_diffuser *diffuser = NULL;
         bytes exact = exact_copy(state, offset);
+        allocations_left = draw_rarely(&d, 16) ? (long)draw_below(&d, 32) : -1;
         vd_status status = vd_diffuser_load(&diffuser, exact.data + offset, exact.size, 1);
+        allocations_left = -1;
         free(exact.data);
         REQUIRE((status == VD_OK) == (diffuser != NULL));
         REQUIRE(status == VD_OK || status == VD_ERROR_STATE || status == VD_ERROR_MEMORY);

@@ -2,7 +2,8 @@
 /*
  * A stream of drawn calls to a diffuser, and the promises that hold whatever is drawn:
  *
- *   - a call that fails changes neither its outputs nor the diffuser (its saved state is compared);
+ *   - a call that fails changes neither its outputs nor the diffuser (its saved state is compared; after failed
+ *     allocations, which may have prepared for the frame, the same push must give what it would have given);
  *   - a twin that gets the same frames one by one, contiguous, gives the same bits, whatever layouts, batches, copies and
  *     saved states the first diffuser goes through; for the linear model on 8- and 16-bit samples on another
  *     instruction set, too.
@@ -337,7 +338,13 @@ static inline void push(stream *s, size_t count, bool many)
         status = vd_diffuser_push_many(s->one, count, inputs, outs, &written, &taken);
     else {
         int32_t ready = 7;
+        allocations_left = draw_rarely(s->d, 16) ? (long)draw_below(s->d, 32) : -1;
         status = vd_diffuser_push(s->one, inputs, outs, &ready);
+        allocations_left = -1;
+        if (status == VD_ERROR_MEMORY) { /* as if nothing had happened */
+            REQUIRE(same_samples(outs, &untouched.view));
+            status = vd_diffuser_push(s->one, inputs, outs, &ready);
+        }
         REQUIRE(status != VD_OK || ready == 0 || ready == 1);
         taken = status == VD_OK;
         written = taken && ready;
@@ -398,7 +405,9 @@ static inline void replace(stream *s, bool copy)
 {
     vd_diffuser *other = NULL;
     bytes state = saved(s->one);
+    allocations_left = draw_rarely(s->d, 16) ? (long)draw_below(s->d, 32) : -1;
     vd_status status = copy ? vd_diffuser_copy(&other, s->one) : vd_diffuser_load(&other, state.data, state.size, 1);
+    allocations_left = -1;
     REQUIRE(status == VD_OK || status == VD_ERROR_MEMORY);
     if (status == VD_OK) {
         REQUIRE(same_state(other, state));

@@ -174,6 +174,51 @@ def test_frames_change_in_place(scene, lookahead):
     np.testing.assert_array_equal(results, vdcore.denoise(frames, 15, lookahead=lookahead, motion=None))
 
 
+@pytest.mark.parametrize("lookahead", [0, 2])
+def test_chroma_follows_the_flow_of_luma(scene, lookahead):
+    """Halved with its planes; chroma here is noise alone, in which there is nothing to follow."""
+    count, height, width = scene[1].shape[:3]
+    luma = scene[1][..., 1].copy()
+    chroma = np.random.default_rng(1).integers(100, 156, (count, height // 2, width // 2), dtype=np.uint8)
+    planes = (
+        Plane("luma", luma[0].shape, luma.dtype),
+        Plane("chroma", chroma[0].shape, chroma.dtype, subsampling=(2, 2)),
+    )
+    stage = DenoisingFilter(
+        denoiser_parameters(15, "balanced", "flow", lookahead, None),
+        None,
+        planes,
+        Orientation(),
+        None,
+        frame_range(None, None, "frames"),
+    )
+    results = []
+    for index in range(count):
+        results += stage.push(Frame((luma[index].copy(), chroma[index].copy()), index, index / 25))
+    results += stage.flush()
+
+    leader = vdcore.Denoiser(15, lookahead=lookahead)
+    follower = vdcore.Denoiser(15, motion=None, lookahead=lookahead)
+
+    def halved(flows):
+        size = (width // 2, height // 2)
+        return [None if f is None else cv2.resize(f, size, interpolation=cv2.INTER_AREA) / 2 for f in flows]
+
+    expected = []
+    for y, u in zip(luma, chroma, strict=True):
+        flows = leader.find_flows(y)
+        leader(y)
+        expected.append(follower(u, flow=halved(flows)))
+    for _ in range(lookahead):
+        flows = leader.find_flows()
+        next(leader.flush())
+        expected.append(next(follower.flush(flow=halved(flows))))
+    np.testing.assert_array_equal(
+        [frame.planes[0] for frame in results], vdcore.denoise(luma, 15, lookahead=lookahead)
+    )
+    np.testing.assert_array_equal([frame.planes[1] for frame in results], expected[lookahead:])
+
+
 # errors
 
 

@@ -15,8 +15,6 @@ from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
 
 Prior = tuple[Array | None, Flow | None, float]  # picture, flow, variance of its noise over the frame's
-
-
 Noise = tuple[float, float, float]  # standard deviation, gain and offset
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a denoiser does with frames that are checked, and what it remembers of them."""
+"""The stream of a denoiser: what happens to a checked frame, and what is remembered of it."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shapes and samples of frames: channels, layers, what the filter takes."""
+"""Shapes and samples of frames: channels, layers, and which samples the filter accepts."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def converted(samples: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def check_samples(samples: Array, name: str) -> None:
-    """Refuse samples that the filter does not take, naming the place."""
+    """Refuse samples that the filter does not accept, naming the place."""
     if channel_count(samples.shape) > MAX_CHANNELS:
         raise ValueError(f"{name} must have 1 to {MAX_CHANNELS} channels, got shape {samples.shape}")
     if samples.dtype.kind != "f":

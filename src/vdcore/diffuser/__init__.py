@@ -2,7 +2,8 @@
 """The diffusion filter: its parameters, streams of frames, arrays."""
 
 from .arrays import diffuse, diffuse_frame
+from .info import DiffuserInfo
 from .parameters import FilterParameters, filter_parameters
-from .stream import Diffuser, DiffuserInfo
+from .stream import Diffuser
 
 __all__ = ["Diffuser", "DiffuserInfo", "FilterParameters", "diffuse", "diffuse_frame", "filter_parameters"]

@@ -24,8 +24,9 @@ from vdcore._arrays import (
 from vdcore._options import accepts
 from vdcore._regions import Region, frame_range, resolve_region, time_stamps
 
+from .core import check_gate, new_core
 from .parameters import FilterOptions, Sigma, SpatialOptions, filter_parameters
-from .stream import Diffuser, check_gate, new_core
+from .stream import Diffuser
 
 if TYPE_CHECKING:
     pass

@@ -2,7 +2,7 @@
 """`Diffuser`, the filter of a stream of frames."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
 
@@ -24,63 +24,15 @@ from vdcore._arrays import (
 )
 from vdcore._checks import number
 from vdcore._options import accepts
-from vdcore.flow import Flow, Motion, checked_flow, optical_flow
+from vdcore.flow import Motion
 
-from .parameters import USUAL_STEP, CausalOptions, FilterOptions, FilterParameters, Sigma, filter_parameters
-from .states import read_state, write_state
+from .core import check_gate, new_core, resumed_core
+from .info import DiffuserInfo
+from .parameters import CausalOptions, FilterOptions, FilterParameters, Sigma, filter_parameters
+from .states import write_state
 
 if TYPE_CHECKING:
-    from vdcore.noise import NoiseEstimate
-
-_MIN_VARIANCE = 0.05  # of the mean variance: what signal-dependent noise has at least, before clipping
-
-
-@dataclass(frozen=True)
-class DiffuserInfo:
-    """What a `Diffuser` chose and holds.
-
-    Attributes
-    ----------
-    instruction_set : str
-        "scalar", "avx2", "avx512" or "neon".
-    method : str
-        "none" before the first frame, then "fixed", "float", "double" or "pyramid".
-    threads : int
-        Threads that a large frame is shared by.
-    levels : int
-        Halvings of the resolution that the pyramid uses, else 0.
-    masked : bool
-        Whether a confidence or NaN was seen.
-    pending : int
-        Frames in the lookahead queue.
-    frames : int
-        Frames taken since creation or reset.
-    spatial_bound : float
-        Proved bound of the spatial method's error, as a fraction of the range.
-    weight : float
-        Accumulated weight D away from masks.
-    state_bytes : int
-        Memory held by the state and the queue.
-    height, width, channels : int
-        Shape of the stream, 0 before the first frame.
-    dtype : str or None
-        dtype of the stream, None before the first frame.
-    """
-
-    instruction_set: str
-    method: str
-    threads: int
-    levels: int
-    masked: bool
-    pending: int
-    frames: int
-    spatial_bound: float
-    weight: float
-    state_bytes: int
-    height: int
-    width: int
-    channels: int
-    dtype: str | None
+    pass
 
 
 class Diffuser(Generic[Result]):
@@ -416,7 +368,7 @@ class Diffuser(Generic[Result]):
         RuntimeError
             Another thread is using this diffuser.
         """
-        parameters, core, ndim = _resume(state, self.parameters.threads, self.parameters.motion)
+        parameters, core, ndim = resumed_core(state, self.parameters.threads, self.parameters.motion)
         self._core.info()  # raises if another thread is using it
         self._adopt(parameters, core, ndim)
 
@@ -448,7 +400,7 @@ class Diffuser(Generic[Result]):
         parameters, and so take much memory and time.
         """
         diffuser = object.__new__(cls)
-        diffuser._adopt(*_resume(state, threads, motion))
+        diffuser._adopt(*resumed_core(state, threads, motion))
         return diffuser
 
     def __copy__(self) -> Self:
@@ -466,64 +418,3 @@ class Diffuser(Generic[Result]):
     def __repr__(self) -> str:
         values = asdict(self.parameters) | {"model": self.parameters.model}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
-
-
-def new_core(parameters: FilterParameters) -> _core.Diffuser:
-    """Return a diffuser of the C library."""
-    values = asdict(parameters)
-    own = values.pop("model")
-    motion, gate = values.pop("motion"), parameters.gate
-    del values["gate"]
-    dt = USUAL_STEP[values.pop("time_unit")]
-    return _core.Diffuser(
-        dt=dt,
-        model=parameters.model.name,
-        model_parameters=own,
-        gate=None if gate is None else _noise(gate),
-        **_flow_arguments(motion),
-        **values,
-    )
-
-
-def _noise(gate: "float | NoiseEstimate") -> tuple[Array, Array, float]:
-    """Gain and offset of the variance for each channel, shape (1, C), and the smallest variance."""
-    if isinstance(gate, float):
-        return np.zeros((1, 1)), np.full((1, 1), gate**2), 0.0
-    gain, offset = (
-        np.array(values, np.float64, ndmin=2, copy=True, order="C") for values in (gate.gain, gate.offset)
-    )
-    return gain, offset, _MIN_VARIANCE * float(np.mean(np.square(gate.sigma)))
-
-
-def _flow_arguments(motion: Motion | None) -> dict[str, Any]:
-    """How the C library finds the flow."""
-    if motion is None:
-        return {}
-    if not callable(motion):
-        return {"flow": optical_flow, "from_guides": True}
-    find = motion
-
-    def flow(frame: Array, other: Array) -> Flow:
-        return checked_flow(find(frame, other), frame.shape[:2])
-
-    return {"flow": flow}
-
-
-def check_gate(gate: "float | NoiseEstimate | None", shape: tuple[int, ...]) -> None:
-    """Raise ValueError if the gate has the noise of other channels than frames (H, W) or (H, W, C) have."""
-    channels = shape[2] if len(shape) == 3 else 1
-    if gate is not None and not isinstance(gate, float) and len(gate.gain) not in (1, channels):
-        raise ValueError(f"gate has the noise of {len(gate.gain)} channels, the frames have {channels}")
-
-
-def _resume(
-    state: bytes, threads: int | None, motion: Motion | None
-) -> tuple[FilterParameters, _core.Diffuser, int | None]:
-    """Return what a saved state holds: the parameters, the core, the dimensions of a frame."""
-    parameters, ndim, saved = read_state(state, threads, motion)
-    core = _core.Diffuser.load(saved, threads)
-    info = core.info()
-    ndim = None if not info["height"] else 3 if ndim == 3 or info["channels"] > 1 else 2
-    if parameters.motion is not None:
-        core.set_flow(**_flow_arguments(parameters.motion), ndim=ndim)
-    return parameters, core, ndim

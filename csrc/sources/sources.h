@@ -40,7 +40,7 @@ typedef struct vd_source_job {
     int64_t bands, tiles, tile; /* how many of them, and the columns of a tile */
     size_t first, count;        /* the batch */
     vd_patch *patches;          /* [count] */
-    uint32_t *order;            /* the batch by band and tile; a patch in two bands is there twice */
+    uint32_t *order;            /* the batch by band and tile; a patch in two bands is listed twice */
     size_t *ends;               /* [bands tiles], where the entries of each end */
     double samples;             /* in all patches of the batch */
     int turn;                   /* the even or the odd bands, to scatter */

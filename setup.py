@@ -31,7 +31,15 @@ ROOT = Path(__file__).parent
 HEADERS = ROOT / "csrc" / "include" / "vdcore"
 LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
-GNU_FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
+# Nobody reads floating-point exceptions; without them GCC vectorizes more loops, with the same results.
+GNU_FLAGS = [
+    "-std=c11",
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+]
 MSVC_FLAGS = ["/std:c11", "/O2", "/fp:precise", "/D_CRT_SECURE_NO_WARNINGS"]
 
 # (compiler flags, linker flags) to try in turn; the second pair is for Apple's clang

@@ -25,6 +25,7 @@ QUESTIONS = (
     "diffuse.sigma",
     "diffuse.size",
     "diffuse.threads",
+    "diffuse.motion",
     "models.bilateral",
     "models.nonlocal_means",
     "models.perona_malik",

@@ -342,8 +342,9 @@ static bool takes_noise_left(const vd_diffuser *d)
     return d->estimator->gated && d->core.params.model == VD_MODEL_NONLOCAL_MEANS && d->core.params.noise == 0;
 }
 
-/* Runs the spatial model on e->values and writes the result. */
-static vd_status finish(vd_diffuser *d, const vd_estimate *estimate, const vd_image *out, char *picture)
+/* Runs the spatial model on e->values and writes the result. `whole`: all shares are 1; with motion the model is then not
+ * told, and takes the path for frames without masks. */
+static vd_status finish(vd_diffuser *d, const vd_estimate *estimate, bool whole, const vd_image *out, char *picture)
 {
     vd_estimator *e = d->estimator;
     const vd_core *core = &d->core;
@@ -351,7 +352,7 @@ static vd_status finish(vd_diffuser *d, const vd_estimate *estimate, const vd_im
     vd_dtype dtype = (vd_dtype)e->estimates.dtype;
     vd_image shares = vd_image_contiguous(e->shares, dtype, core->height, core->width, 1);
     vd_image result = vd_image_contiguous(e->output, dtype, core->height, core->width, core->channels);
-    vd_frame frame = {.struct_size = sizeof frame, .confidence = &shares};
+    vd_frame frame = {.struct_size = sizeof frame, .confidence = whole && e->moving ? NULL : &shares};
     frame.image = vd_image_contiguous(e->values, dtype, core->height, core->width, core->channels);
     if (takes_noise_left(d)) {
         double weight, variance;
@@ -373,8 +374,7 @@ static vd_status answer(vd_diffuser *d, vd_estimator_slot *const *slots, int cou
     const vd_estimate *estimate = &slots[0]->forward;
     vd_image picture = picture_of(d, e->picture), flow = {0};
     vd_merge merge = {.a = estimate, .values = e->values, .shares = e->shares};
-    if (count == 1 || e->moving)
-        vd_estimate_merge(&e->estimates, &merge);
+    bool whole = (count == 1 || e->moving) && vd_estimate_merge(&e->estimates, &merge);
     if (count > 1 && e->moving)
         write_picture(d, e->values, NULL, e->picture);
     for (int k = 1; k < count; k++) {
@@ -391,10 +391,10 @@ static vd_status answer(vd_diffuser *d, vd_estimator_slot *const *slots, int cou
                          .out = last && !takes_noise_left(d) ? NULL : next,
                          .values = last ? e->values : NULL,
                          .shares = last ? e->shares : NULL};
-        vd_estimate_merge(&e->estimates, &more);
+        whole = vd_estimate_merge(&e->estimates, &more);
         estimate = next;
     }
-    return finish(d, estimate, out, NULL);
+    return finish(d, estimate, whole, out, NULL);
 }
 
 /* The frames of the queue and, if not NULL, one more. */
@@ -453,10 +453,10 @@ vd_status vd_estimator_take(vd_diffuser *d, const vd_frame *frame, const vd_imag
         merge.shares = NULL;
     } else
         merge.frame = &measured;
-    vd_estimate_merge(&e->estimates, &merge);
+    bool whole = vd_estimate_merge(&e->estimates, &merge);
 
     if (!ahead)
-        status = finish(d, &slot->forward, out, slot->result);
+        status = finish(d, &slot->forward, whole, out, slot->result);
     else {
         if (e->moving)
             write_picture(d, e->values, NULL, slot->result);

@@ -133,6 +133,38 @@ VD_OP void warp_4(float *out, const float *picture, ptrdiff_t pitch, int64_t hei
     }
 }
 
+/* The warp of weights and variances: one vector is the four pairs of a row. */
+#define VD_WARP_EVIDENCE warp_evidence
+VD_OP void warp_evidence(float *weight, float *variance, const float *picture, ptrdiff_t pitch, int64_t height,
+                         int64_t width, const int32_t *rows, const int32_t *columns, const float *in_y,
+                         const float *in_x, const float *part_y, const float *part_x)
+{
+    const __m256i doubled = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+    for (int64_t x = 0; x < width; x++) {
+        const float *start = picture + (ptrdiff_t)columns[x] * 2;
+        __m256 row[4], parts[4];
+        for (int j = 0; j < 4; j++) {
+            int64_t y = rows[x] + j;
+            y = y < 0 ? 0 : y < height ? y : height - 1;
+            __m256 in = _mm256_set1_ps(in_y[j * width + x]);
+            row[j] = _mm256_loadu_ps(start + (ptrdiff_t)y * pitch);
+            parts[j] = _mm256_mul_ps(_mm256_mul_ps(in, in), row[j]);
+        }
+        __m256 sums = _mm256_add_ps(_mm256_add_ps(parts[0], parts[1]), _mm256_add_ps(parts[2], parts[3]));
+        __m128 along = _mm_setr_ps(in_x[x], in_x[width + x], in_x[2 * width + x], in_x[3 * width + x]);
+        __m256 squares = _mm256_permutevar8x32_ps(_mm256_castps128_ps256(_mm_mul_ps(along, along)), doubled);
+        sums = _mm256_mul_ps(squares, sums);
+        __m128 pairs = _mm_shuffle_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1), 0xDD);
+        __m128 halves = _mm_add_ps(pairs, _mm_movehdup_ps(pairs));
+        variance[x] = _mm_cvtss_f32(_mm_add_ss(halves, _mm_movehl_ps(halves, halves)));
+        float f = part_x[x], h = part_y[x];
+        __m256 near =
+            _mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(1 - h), row[1]), _mm256_mul_ps(_mm256_set1_ps(h), row[2]));
+        __m128 low = _mm256_castps256_ps128(near), high = _mm256_extractf128_ps(near, 1);
+        weight[x] = (1 - f) * _mm_cvtss_f32(_mm_movehl_ps(low, low)) + f * _mm_cvtss_f32(high);
+    }
+}
+
 #include "kernels/families_template.h"
 #include "kernels/nonlocal_means_avx512.h"
 #include "kernels/rows_template.h"

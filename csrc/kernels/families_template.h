@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Template: the families of kernels that are plain loops. Takes VD_TARGET and VD_TARGET_WIDE, the function attributes, and
- * VD_WARP_4, if defined, in place of a loop of motion_template.h.
+ * VD_WARP_4 and VD_WARP_EVIDENCE, if defined, in place of loops of motion_template.h.
  */
 #include "kernels/bilateral_template.h"
 #include "kernels/denoiser_template.h"
@@ -14,9 +14,11 @@
 #define SUFFIX f32
 #ifdef VD_WARP_4
 #define WARP_4 VD_WARP_4
+#define WARP_EVIDENCE VD_WARP_EVIDENCE
 #endif
 #include "kernels/motion_template.h"
 #undef WARP_4
+#undef WARP_EVIDENCE
 #define REAL double
 #define SUFFIX f64
 #include "kernels/motion_template.h"

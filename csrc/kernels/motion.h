@@ -98,8 +98,8 @@ typedef struct vd_motion_kernels {
 
     /* out = the mean of the channels */
     void (*mean)(void *out, const void *row, int64_t pixels, int64_t channels);
-    /* out = min(weights, 1) */
-    void (*cap)(void *out, const void *weights, int64_t n);
+    /* out = min(weights, 1); returns whether any is below 1 */
+    int (*cap)(void *out, const void *weights, int64_t n);
 
     /* The weight and the variance of a row of samples in planes: planes [channels] and [channels + 1]. confidence: NULL, or
      * `shares` (1 or channels) for each pixel; the smallest counts, 0 where a sample is NaN. gain and offset NULL: variance

@@ -3,7 +3,8 @@
  * Template: the kernels of motion.h as plain loops for one real type and instruction set.
  *
  * Takes REAL and SUFFIX and undefines them; VD_TARGET is the attribute that selects the
- * instruction set. WARP_4, if defined, is a function in place of the loop over pixels of four reals.
+ * instruction set. WARP_4 and WARP_EVIDENCE, if defined, are functions in place of the
+ * loops over pixels of four reals and of pairs.
  */
 #if !defined(REAL) || !defined(SUFFIX) || !defined(VD_TARGET)
 #error "define REAL, SUFFIX and VD_TARGET before including motion_template.h"
@@ -82,12 +83,15 @@ static VD_TARGET int NAME(find_taps)(void *taps_, uint8_t *restrict lost, const 
     }
     for (int64_t x = 0; x < width; x++)
         lost[x] = 0;
-    if (any)
+    if (any) {
+        INDEPENDENT
         for (int64_t x = 0; x < width; x++) {
             REAL at_x = (REAL)(int32_t)x + dx[x], at_y = (REAL)y + dy[x];
-            lost[x] = !(fabsf(flow[2 * x]) <= FLT_MAX && fabsf(flow[2 * x + 1]) <= FLT_MAX && at_x >= min &&
-                        at_x <= max_x && at_y >= min && at_y <= max_y);
+            int32_t found = (fabsf(flow[2 * x]) <= FLT_MAX) & (fabsf(flow[2 * x + 1]) <= FLT_MAX) & (at_x >= min) &
+                            (at_x <= max_x) & (at_y >= min) & (at_y <= max_y);
+            lost[x] = (uint8_t)(1 - found);
         }
+    }
     NAME(find_axis)((int32_t *)TAPS_COLUMNS(taps, width), TAPS_X(taps, width), dx, 0, 1, (REAL)-clamp,
                     (REAL)(width - 1) + (REAL)clamp, width);
     NAME(find_axis)((int32_t *)TAPS_ROWS(taps, width), TAPS_Y(taps, width), dy, (REAL)y, 0, (REAL)-clamp,
@@ -154,6 +158,9 @@ static VD_TARGET void NAME(warp_evidence)(void *weight_, void *variance_, const 
     const REAL *restrict picture = picture_, *restrict taps = taps_;
     const REAL *restrict part_x = TAPS_FRACTION_X(taps, width), *restrict part_y = TAPS_FRACTION_Y(taps, width);
     NAME_TAPS(taps, width)
+#ifdef WARP_EVIDENCE
+    WARP_EVIDENCE(weight, variance, picture, pitch, height, width, rows, columns, in_y, in_x, part_y, part_x);
+#else
     for (int64_t x = 0; x < width; x++) {
         LOAD_TAPS(2)
         REAL f = part_x[x], h = part_y[x], g = 1 - f, sums[8], near[8];
@@ -168,6 +175,7 @@ static VD_TARGET void NAME(warp_evidence)(void *weight_, void *variance_, const 
         weight[x] = g * near[2] + f * near[4];
         variance[x] = (w0 * w0 * sums[1] + w1 * w1 * sums[3]) + (w2 * w2 * sums[5] + w3 * w3 * sums[7]);
     }
+#endif
 }
 
 /* The taps around one pixel of an estimate, and how they count. */
@@ -345,12 +353,16 @@ static VD_TARGET void NAME(mean)(void *out_, const void *row_, int64_t pixels, i
     }
 }
 
-static VD_TARGET void NAME(cap)(void *out_, const void *weights_, int64_t n)
+static VD_TARGET int NAME(cap)(void *out_, const void *weights_, int64_t n)
 {
     REAL *restrict out = out_;
     const REAL *restrict weights = weights_;
-    for (int64_t i = 0; i < n; i++)
+    int32_t low = 0;
+    for (int64_t i = 0; i < n; i++) {
+        low |= weights[i] < 1;
         out[i] = weights[i] < 1 ? weights[i] : 1;
+    }
+    return low;
 }
 
 static VD_TARGET void NAME(measure)(void *planes_, ptrdiff_t plane_pitch, const double *confidence, int64_t shares,
@@ -469,6 +481,10 @@ INLINE double NAME(excess)(double value, double noise, double limit, double scal
     return noise > 0 ? some : none;
 }
 
+/* Most pixels show what noise explains, which a product tells without a division: a block of them with a margin for
+ * rounding. The statistic of the near window is compared with the limit for all of its pixels, the lowest. */
+#define BLOCK 16
+
 static VD_TARGET void NAME(coefficients)(double *restrict out, const void *window_, ptrdiff_t plane_pitch,
                                          const vd_gate *gate, int64_t channels, int64_t pixels)
 {
@@ -477,24 +493,39 @@ static VD_TARGET void NAME(coefficients)(double *restrict out, const void *windo
     const REAL *restrict energy = window + VD_WINDOW_ENERGY * plane_pitch;
     const REAL *restrict near_noise = window + VD_WINDOW_NEAR_NOISE * plane_pitch;
     const REAL *restrict far_noise = window + VD_WINDOW_FAR_NOISE * plane_pitch;
-    const double number = (double)channels;
-    for (int64_t x = 0; x < pixels; x++)
-        out[x] = 0;
-    for (int64_t c = 0; c < channels; c++) {
-        const REAL *restrict values = window + (VD_WINDOW_VALUES + c) * plane_pitch;
-        for (int64_t x = 0; x < pixels; x++)
-            out[x] += (double)values[x] * (double)values[x];
+    const double number = (double)channels, margin = 1 - 1e-12;
+    const double near_limit = margin * gate->near_limit[VD_GATE_NEAR_PIXELS],
+                 far_limit = margin * number * gate->far_limit;
+    for (int64_t begin = 0; begin < pixels; begin += BLOCK) {
+        int64_t end = begin + BLOCK < pixels ? begin + BLOCK : pixels;
+        double squares[BLOCK] = {0};
+        int32_t unexplained[BLOCK], any = 0;
+        for (int64_t c = 0; c < channels; c++) {
+            const REAL *restrict values = window + (VD_WINDOW_VALUES + c) * plane_pitch + begin;
+            for (int i = 0; i < BLOCK; i++)
+                squares[i] += (double)values[i] * (double)values[i];
+        }
+        for (int i = 0; i < BLOCK; i++) {
+            unexplained[i] = !(squares[i] <= far_limit * (double)far_noise[begin + i]) |
+                             !((double)energy[begin + i] <= near_limit * (double)near_noise[begin + i]);
+            any |= unexplained[i];
+        }
+        for (int64_t x = begin; x < end; x++)
+            out[x] = 1;
+        for (int64_t x = begin; any && x < end; x++) {
+            if (!unexplained[x - begin])
+                continue;
+            int known = (int)count[x];
+            double exponent = NAME(excess)(squares[x - begin] / number, far_noise[x], gate->far_limit, gate->far_scale);
+            if (known > 0)
+                exponent += NAME(excess)(energy[x], near_noise[x], gate->near_limit[known], gate->near_scale[known]);
+            if (exponent > 0)
+                out[x] = exp(-exponent);
+        }
     }
-    for (int64_t x = 0; x < pixels; x++) {
-        int pixels_near = (int)count[x];
-        double near =
-            NAME(excess)(energy[x], near_noise[x], gate->near_limit[pixels_near], gate->near_scale[pixels_near]);
-        near = pixels_near > 0 ? near : 0;
-        out[x] = NAME(excess)(out[x] / number, far_noise[x], gate->far_limit, gate->far_scale) + near;
-    }
-    for (int64_t x = 0; x < pixels; x++)
-        out[x] = out[x] > 0 ? exp(-out[x]) : 1;
 }
+
+#undef BLOCK
 
 /* ---- merge ---- */
 

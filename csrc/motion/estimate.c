@@ -240,7 +240,7 @@ vd_status vd_measurement_check(const vd_estimates *e, const vd_measurement *fram
         e->found[i] = VD_OK;
     vd_parallel_blocks(e->threads, e->layout.height, check_rows, &job);
     for (int i = 0; i < e->threads && status == VD_OK; i++)
-        status = e->found[i];
+        status = (vd_status)e->found[i];
     return status;
 }
 
@@ -407,7 +407,8 @@ static void add_window(const vd_estimates *e, int64_t y, int64_t radius, size_t 
     e->motion->add_rows(w->window + offset, rows, count, (int64_t)planes * e->pitch);
 }
 
-static void merge_row(const merge_job *job, int64_t y, workspace *w)
+/* Returns whether a weight is below 1. */
+static bool merge_row(const merge_job *job, int64_t y, workspace *w)
 {
     const vd_estimates *e = job->estimates;
     const vd_merge *merge = job->merge;
@@ -432,9 +433,10 @@ static void merge_row(const merge_job *job, int64_t y, workspace *w)
     if (merge->values != NULL)
         e->motion->join((char *)merge->values + (size_t)(y * channels) * row, w->merged, e->pitch, width, channels,
                         channels);
-    if (merge->shares != NULL)
-        e->motion->cap((char *)merge->shares + (size_t)y * row, w->merged + (size_t)channels * (size_t)e->pitch * size,
-                       width);
+    if (merge->shares == NULL)
+        return true;
+    return e->motion->cap((char *)merge->shares + (size_t)y * row,
+                          w->merged + (size_t)channels * (size_t)e->pitch * size, width);
 }
 
 static void merge_rows(void *context, int64_t begin, int64_t end, int thread)
@@ -443,20 +445,28 @@ static void merge_rows(void *context, int64_t begin, int64_t end, int thread)
     workspace w = workspace_of(job->estimates, thread);
     int64_t height = job->estimates->layout.height, ahead = job->gated ? VD_GATE_FAR : 0;
     int64_t next = begin > ahead ? begin - ahead : 0;
+    bool low = false;
     for (int64_t y = begin; y < end; y++) {
         for (; next <= y + ahead && next < height; next++)
             load_row(job, next, &w);
-        merge_row(job, y, &w);
+        low |= merge_row(job, y, &w);
     }
+    job->estimates->found[thread] = low;
 }
 
-void vd_estimate_merge(const vd_estimates *e, const vd_merge *merge)
+bool vd_estimate_merge(const vd_estimates *e, const vd_merge *merge)
 {
     vd_merge own = *merge;
     if (own.decay == 0)
         own.b = NULL;
     merge_job job = {e, &own, own.gated && own.b != NULL};
+    for (int i = 0; i < e->threads; i++)
+        e->found[i] = 0;
     vd_parallel_blocks(e->threads, e->layout.height, merge_rows, &job);
+    bool low = false;
+    for (int i = 0; i < e->threads; i++)
+        low |= e->found[i] != 0;
+    return !low;
 }
 
 void vd_estimate_means(const vd_estimates *e, const vd_estimate *estimate, double *weight, double *variance)

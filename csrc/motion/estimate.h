@@ -30,7 +30,7 @@ typedef struct vd_estimates {
     vd_gate gate;
     char *scratch; /* [threads] */
     size_t scratch_size;
-    vd_status *found; /* [threads] */
+    int *found; /* [threads] */
 } vd_estimates;
 
 /* A frame as an estimate: its samples, W the confidence, V the noise. A pixel is missing, W = 0, if any of its samples is
@@ -69,7 +69,8 @@ bool vd_estimate_restore(const vd_estimates *estimates, vd_estimate *estimate);
 /* VD_ERROR_INFINITE or VD_ERROR_CONFIDENCE if that is what the samples hold. */
 vd_status vd_measurement_check(const vd_estimates *estimates, const vd_measurement *frame);
 
-void vd_estimate_merge(const vd_estimates *estimates, const vd_merge *merge);
+/* With shares: returns whether all of them are 1. */
+bool vd_estimate_merge(const vd_estimates *estimates, const vd_merge *merge);
 
 /* Means over the pixels: of the weight, and of the variance where the weight is above 0 (0 if it never is). */
 void vd_estimate_means(const vd_estimates *estimates, const vd_estimate *estimate, double *weight, double *variance);

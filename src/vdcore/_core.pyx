@@ -6,6 +6,7 @@ of any strides, with the right number of dimensions.
 """
 
 cimport cython
+from libc.string cimport memcpy
 from cpython.buffer cimport PyBUF_RECORDS, PyBUF_RECORDS_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
@@ -298,7 +299,10 @@ cdef class Diffuser:
             raise ValueError(f"a flow must be float32 of shape {(flow.height, flow.width, 2)}")
         for y in range(flow.height):
             row = <char *>flow.data + y * flow.row_stride
-            vd_image_gather_row(&view.image, y, row)
+            if view.image.column_stride == flow.column_stride and view.image.channel_stride == flow.channel_stride:
+                memcpy(row, <char *>view.image.data + y * view.image.row_stride, flow.row_stride)
+            else:
+                vd_image_gather_row(&view.image, y, row)
         return 0
 
     cdef object take_error(self):

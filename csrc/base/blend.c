@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * out = f + r (u - f) for a region r in [0, 1]. Samples with r = 0 are copied and samples with r = 1 are left alone, bit for
- * bit; what lies between is worked out in double and rounded once more.
+ * bit; values between are computed in double and rounded once.
  */
 #include <stdlib.h>
 #include <string.h>

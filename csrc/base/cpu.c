@@ -2,7 +2,7 @@
 /*
  * On x86 an instruction set may be used only if the processor has it and the operating system saves its registers:
  * CPUID leaf 1 says whether XGETBV works, XCR0 bits 1-2 (SSE, AVX) and 5-7 (AVX-512) say what is saved.
- * VD_CPU_AVX512 stands for F, BW, DQ and VL together, VD_CPU_AVX512_BYTES for VBMI and VNNI besides. AArch64 always has NEON.
+ * VD_CPU_AVX512 stands for F, BW, DQ and VL together, VD_CPU_AVX512_BYTES for VBMI and VNNI too. AArch64 always has NEON.
  */
 #include "base/cpu.h"
 

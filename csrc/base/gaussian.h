@@ -17,7 +17,7 @@ typedef struct vd_axis {
     double *inside;  /* [length], sum of the weights of the samples that exist around each position */
 } vd_axis;
 
-/* The sample that stands for position i (any value) of an axis with n samples; -1 where there is none: outside with
+/* The sample that replaces position i (any value) of an axis with n samples; -1 if there is none: outside with
  * VD_BOUNDARY_RENORMALIZE and VD_BOUNDARY_CONSTANT. */
 int64_t vd_boundary_index(int64_t i, int64_t n, int32_t boundary);
 

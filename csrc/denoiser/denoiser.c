@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The video denoiser: parameters, life, and the order of a push. The mathematics is in denoiser_sweep.c, denoiser_pictures.c
- * and denoiser_spectrum.c, why it is so in docs/adr/0014-video-denoiser.md.
+ * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, pictures.c
+ * and spectrum.c, why it is so in docs/adr/0014-video-denoiser.md.
  *
  * State: the last result (up to four floats a pixel) and, for each prior, the variance of the innovations (64 floats for each
  * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart).
@@ -22,7 +22,7 @@ enum { MAX_PRIORS = 32 };
 /* Single precision squares samples and the noise. */
 static const double MIN_NOISE = 1e-15, MAX_NOISE = 1e15;
 
-static const vd_denoiser_way WAYS[VD_DENOISER_PRESET_COUNT] = {
+static const vd_denoiser_method METHODS[VD_DENOISER_PRESET_COUNT] = {
     [VD_DENOISER_FAST] = {.step = 6, .again = false, .half_guide = true, .blur = 0.7},
     [VD_DENOISER_BALANCED] = {.step = 4, .again = true, .half_guide = false, .blur = 1},
 };
@@ -71,7 +71,7 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
         return VD_ERROR_MEMORY;
     d->params = *params;
     d->params.threads = vd_thread_count(params->threads);
-    d->way = WAYS[params->preset];
+    d->method = METHODS[params->preset];
     vd_kernels_choose(&d->set);
     d->kernels = &d->set.denoiser;
     memcpy(d->window, KAISER, sizeof KAISER);
@@ -129,7 +129,7 @@ static void *cut(char *memory, size_t *used, size_t count, size_t size)
 static size_t lay_out(vd_denoiser *d, char *memory)
 {
     size_t used = LINE, patches = (size_t)(d->rows * d->lanes), pixels = (size_t)(d->height * d->width);
-    size_t coefficients = (size_t)d->coefficients, phases = (size_t)(d->way.step * d->phase_pitch);
+    size_t coefficients = (size_t)d->coefficients, phases = (size_t)(d->method.step * d->phase_pitch);
     size_t frame = (size_t)(d->height * vd_phase_row(d)), samples = (size_t)d->samples.count;
     d->frame = cut(memory, &used, frame, sizeof(float));
     d->priors = cut(memory, &used, (size_t)d->params.priors, sizeof *d->priors);
@@ -189,8 +189,8 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
     int64_t pixels = frame->height * frame->width;
     /* places of floats are kept in 32 bits; there are up to 64 * 4 of them for each patch */
     if (frame->height > INT32_MAX / 8 || frame->width > INT32_MAX / 8 ||
-        patches_along(frame->height, d->way.step) >
-            INT32_MAX / (4 * VD_COEFFICIENTS) / (patches_along(frame->width, d->way.step) + VD_LANE_STEP))
+        patches_along(frame->height, d->method.step) >
+            INT32_MAX / (4 * VD_COEFFICIENTS) / (patches_along(frame->width, d->method.step) + VD_LANE_STEP))
         return VD_ERROR_OVERFLOW;
     d->height = frame->height;
     d->width = frame->width;
@@ -200,8 +200,8 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
     d->threads = (int)(d->params.threads < useful ? d->params.threads : useful);
     d->opponent = d->channels == 3;
     d->step = d->channels < 3 ? (int)d->channels : 4;
-    d->rows = patches_along(d->height, d->way.step);
-    d->columns = patches_along(d->width, d->way.step);
+    d->rows = patches_along(d->height, d->method.step);
+    d->columns = patches_along(d->width, d->method.step);
     d->lanes = (ptrdiff_t)round_up(d->columns, VD_LANE_STEP);
     d->pitch = (ptrdiff_t)round_up(d->columns + 2, VD_LANE_STEP);
     d->phase_pitch = d->lanes + VD_LANE_STEP;
@@ -431,7 +431,7 @@ static vd_status make_guide(vd_denoiser *d, const vd_image *picture, double low,
         return status;
     if (d->dtype == 0 || (picture != NULL && !has_stream_shape(d, picture)))
         return VD_ERROR_SHAPE;
-    int64_t parts = d->way.half_guide ? 2 : 1;
+    int64_t parts = d->method.half_guide ? 2 : 1;
     if (out->channels != 1 || out->height != (d->height + parts - 1) / parts ||
         out->width != (d->width + parts - 1) / parts)
         return VD_ERROR_SHAPE;

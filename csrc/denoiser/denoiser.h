@@ -17,12 +17,12 @@
 enum { VD_MOST_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
 
 /* How a preset works. */
-typedef struct vd_denoiser_way {
+typedef struct vd_denoiser_method {
     int step;        /* of the grid of patches */
     bool again;      /* the second step in space */
     bool half_guide; /* motion from pictures of half size */
     double blur;     /* of the pictures that motion is estimated from, standard deviation in pixels */
-} vd_denoiser_way;
+} vd_denoiser_method;
 
 /* A picture in opponent colours, `step` floats a pixel, as the warp kernel reads it. */
 typedef struct vd_picture {
@@ -32,7 +32,7 @@ typedef struct vd_picture {
 
 /* What one prior is and was worth. */
 typedef struct vd_prior_state {
-    bool absent;        /* there is none this time: the frame stands in for it, and nothing of it counts */
+    bool absent;        /* none this time: the frame takes its place, with weight 0 */
     int64_t seen;       /* vd_denoiser.frames when it was given last, that frame included */
     float noise;        /* vd_prior.noise */
     float *planes;      /* moved, as vd_denoiser.frame */
@@ -55,7 +55,7 @@ typedef struct vd_spectrum_samples {
 struct vd_denoiser {
     vd_flag busy;
     vd_denoiser_params params;
-    vd_denoiser_way way;
+    vd_denoiser_method method;
     vd_kernels set;
     const vd_denoiser_kernels *kernels; /* of the set */
 
@@ -67,11 +67,11 @@ struct vd_denoiser {
     int step;      /* floats a pixel of a vd_picture */
 
     /* The grid. Padded, the picture has VD_PATCH samples more on each side, and on the right and below what makes patches
-     * fit; patch (row, column) begins at way.step times that. */
+     * fit; patch (row, column) begins at method.step times that. */
     int64_t rows, columns;
     ptrdiff_t lanes;        /* columns, rounded up to whole steps */
     ptrdiff_t pitch;        /* between rows of lanes: at least two zeros follow a row, and so precede one */
-    ptrdiff_t phase_pitch;  /* a padded row of samples is way.step phases, sample x in phase x % step at x / step */
+    ptrdiff_t phase_pitch;  /* a padded row of samples is method.step phases, sample x in phase x % step at x / step */
     int64_t coefficients;   /* of all channels: number (channel VD_PATCH + kx) VD_PATCH + ky */
     float window[VD_PATCH]; /* Kaiser, along one axis */
 
@@ -79,13 +79,14 @@ struct vd_denoiser {
     size_t memory_size;
     void *extra; /* of `other`, once a picture came */
     size_t extra_size;
-    float *frame; /* opponent colours, padded in x: [height][channels][way.step][phase_pitch] */
+    float *frame; /* opponent colours, padded in x: [height][channels][method.step][phase_pitch] */
     vd_prior_state *priors;
-    vd_picture result, other;           /* the last result; a prior that came as a picture */
-    uint8_t *lost;                      /* [height][width] */
-    int32_t *plane_place, *pixel_place; /* [way.step][phase_pitch] in a row of samples or of pixels; outside: its end */
-    int32_t *crop_place;                /* [width] in the phases of a row */
-    int32_t *source_row;                /* [padded rows] */
+    vd_picture result, other; /* the last result; a prior that came as a picture */
+    uint8_t *lost;            /* [height][width] */
+    int32_t *plane_place,
+        *pixel_place;         /* [method.step][phase_pitch] in a row of samples or of pixels; outside: its end */
+    int32_t *crop_place;      /* [width] in the phases of a row */
+    int32_t *source_row;      /* [padded rows] */
     float *share_3, *share_5; /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
     float *spectrum;          /* t: [coefficients] */
     bool learnt;
@@ -100,12 +101,12 @@ struct vd_denoiser {
 enum { VD_UNCLIPPING_TABLE = 1021 };
 
 /* Height of the padded picture. */
-static inline int64_t vd_padded_height(const vd_denoiser *d) { return (d->rows - 1) * d->way.step + VD_PATCH; }
+static inline int64_t vd_padded_height(const vd_denoiser *d) { return (d->rows - 1) * d->method.step + VD_PATCH; }
 
 /* Floats of one row of a picture in phases, all channels. */
 static inline ptrdiff_t vd_phase_row(const vd_denoiser *d)
 {
-    return (ptrdiff_t)d->channels * d->way.step * d->phase_pitch;
+    return (ptrdiff_t)d->channels * d->method.step * d->phase_pitch;
 }
 
 static inline float vd_noise_variance(const vd_denoiser *d) { return (float)(d->params.noise * d->params.noise); }

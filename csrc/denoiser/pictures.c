@@ -17,14 +17,12 @@
 
 #include <math.h>
 
+#include "base/integers.h"
 #include "base/parallel.h"
 #include "motion/guide.h"
 
 /* Samples further than this many standard deviations from black and white are as good as not clipped. */
 static const double CERTAIN = 4; /* 7e-6 of a standard deviation */
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The sample that stands for position i of n: d c b | a b c d | c b a */
 static int64_t mirrored(int64_t i, int64_t n)
@@ -74,7 +72,7 @@ static void start_table(vd_denoiser *d)
 
 void vd_pictures_start(vd_denoiser *d)
 {
-    int step = d->way.step;
+    int step = d->method.step;
     for (int p = 0; p < step; p++)
         for (ptrdiff_t m = 0; m < d->phase_pitch; m++) {
             int64_t x = padded(m * step + p, d->width, d->columns, step);
@@ -155,8 +153,8 @@ static void load_frame_rows(void *context, int64_t begin, int64_t end, int threa
         for (int64_t c = 0; c < d->channels; c++) {
             if (d->dtype == VD_F32 || d->dtype == VD_F64)
                 found |= d->set.rows.scan_f32(planes + (size_t)c * room, (size_t)d->width);
-            d->kernels->pick(d->frame + y * vd_phase_row(d) + c * d->way.step * d->phase_pitch,
-                             planes + (size_t)c * room, d->plane_place, d->way.step * d->phase_pitch);
+            d->kernels->pick(d->frame + y * vd_phase_row(d) + c * d->method.step * d->phase_pitch,
+                             planes + (size_t)c * room, d->plane_place, d->method.step * d->phase_pitch);
         }
     }
     d->found[thread] = found;
@@ -242,8 +240,8 @@ static void load_prior_rows(void *context, int64_t begin, int64_t end, int threa
         }
         memset(pixels + d->width * d->step, 0, (size_t)d->step * sizeof *pixels);
         for (int64_t c = 0; c < d->channels; c++)
-            d->kernels->pick(j->prior->planes + y * vd_phase_row(d) + c * d->way.step * d->phase_pitch, pixels + c,
-                             d->pixel_place, d->way.step * d->phase_pitch);
+            d->kernels->pick(j->prior->planes + y * vd_phase_row(d) + c * d->method.step * d->phase_pitch, pixels + c,
+                             d->pixel_place, d->method.step * d->phase_pitch);
     }
     d->found[thread] = found;
 }
@@ -253,8 +251,8 @@ static bool is_lost(const vd_denoiser *d, int64_t row, int64_t column)
 {
     for (int y = 0; y < VD_PATCH; y++)
         for (int x = 0; x < VD_PATCH; x++) {
-            int64_t from_y = d->source_row[row * d->way.step + y];
-            int64_t from_x = padded(column * d->way.step + x, d->width, d->columns, d->way.step);
+            int64_t from_y = d->source_row[row * d->method.step + y];
+            int64_t from_x = padded(column * d->method.step + x, d->width, d->columns, d->method.step);
             if (d->lost[from_y * d->width + from_x])
                 return true;
         }
@@ -271,7 +269,7 @@ static void flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2])
         vector[0] = vector[1] = 0;
 }
 
-static int64_t clamped(int64_t i, int64_t n) { return most(0, least(i, n - 1)); }
+static int64_t clamped(int64_t i, int64_t n) { return vd_max(0, vd_min(i, n - 1)); }
 
 /* The row or column of patches nearest to i + moved / step. */
 static int64_t nearest(int64_t i, float moved, int step, int64_t n)
@@ -282,7 +280,7 @@ static int64_t nearest(int64_t i, float moved, int step, int64_t n)
 
 static void place_patches(vd_denoiser *d, vd_prior_state *prior, const vd_image *flow, bool lost)
 {
-    int step = d->way.step;
+    int step = d->method.step;
     for (int64_t row = 0; row < d->rows; row++) {
         int32_t *place = prior->place + row * d->lanes;
         float *fresh = prior->fresh + row * d->lanes;
@@ -356,7 +354,8 @@ void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *pha
     float *planes = scratch, *samples = planes + VD_MOST_CHANNELS * room,
           *free_part = samples + VD_MOST_CHANNELS * room;
     for (int64_t c = 0; c < d->channels; c++)
-        d->kernels->pick(planes + (size_t)c * room, phases + c * d->way.step * d->phase_pitch, d->crop_place, d->width);
+        d->kernels->pick(planes + (size_t)c * room, phases + c * d->method.step * d->phase_pitch, d->crop_place,
+                         d->width);
     put_picture_row(d, &d->result, y, planes, room);
     join_planes(d, samples, planes, room);
     if (d->dtype == VD_U8 || d->dtype == VD_U16) {
@@ -425,19 +424,19 @@ static void guide_rows(void *context, int64_t begin, int64_t end, int thread)
     size_t room = plane_room(d);
     float *luma = vd_scratch(d, thread), *below = luma + room, *planes = below + room;
     float scale = (float)(255 / (j->high - j->low)), low = (float)j->low;
-    int64_t width = d->way.half_guide ? (d->width + 1) / 2 : d->width;
+    int64_t width = d->method.half_guide ? (d->width + 1) / 2 : d->width;
     for (int64_t y = begin; y < end; y++) {
         float *out = d->guide + y * width;
-        if (!d->way.half_guide) {
+        if (!d->method.half_guide) {
             luma_row(d, j->image, y, luma, planes);
             for (int64_t x = 0; x < width; x++)
                 out[x] = (luma[x] - low) * scale;
             continue;
         }
         luma_row(d, j->image, 2 * y, luma, planes);
-        luma_row(d, j->image, least(2 * y + 1, d->height - 1), below, planes);
+        luma_row(d, j->image, vd_min(2 * y + 1, d->height - 1), below, planes);
         for (int64_t x = 0; x < width; x++) {
-            int64_t right = least(2 * x + 1, d->width - 1);
+            int64_t right = vd_min(2 * x + 1, d->width - 1);
             out[x] = (((luma[2 * x] + below[2 * x]) + (luma[right] + below[right])) * 0.25f - low) * scale;
         }
     }
@@ -457,7 +456,7 @@ static void blur_rows(void *context, int64_t begin, int64_t end, int thread)
 
 void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out)
 {
-    vd_blur blur = vd_blur_of(d->way.blur);
+    vd_blur blur = vd_blur_of(d->method.blur);
     job j = {.d = d, .image = picture, .low = low, .high = high, .blur = &blur};
     vd_parallel_blocks(d->threads, out->height, guide_rows, &j);
     j.image = out;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the diffuser share: diffuser.c (parameters, life, the order of a push), diffuser_rows.c (all loops over the
- * rows of a frame) and diffuser_state.c (saved states).
+ * What the files of the diffuser share: diffuser.c (parameters, life), push.c (the order of a push), read.c, advance.c and
+ * write.c (all loops over the rows of a frame), state.c (saved states).
  */
 #ifndef VD_DIFFUSER_H
 #define VD_DIFFUSER_H
@@ -13,6 +13,7 @@
 
 #include "base/flag.h"
 #include "base/image.h"
+#include "base/parallel.h"
 #include "diffuser/recursion.h"
 #include "kernels/kernels.h"
 #include "models/models.h"
@@ -22,10 +23,10 @@ typedef enum vd_width { WIDTH_FIXED, WIDTH_F32, WIDTH_F64 } vd_width;
 
 /* A filtered frame that waits for its future. */
 typedef struct vd_slot {
-    void *value;       /* plane of float (8-, 16-bit and float frames) or double; double once masked or raw */
-    double *second;    /* masked: plane of filtered confidences */
-    double *reference; /* [channels] */
-    void *original;    /* masked: the frame itself, for VD_FILL_PASS */
+    void *value;        /* plane of float (8-, 16-bit and float frames) or double; double once masked or raw */
+    double *confidence; /* masked: plane of filtered confidences */
+    double *reference;  /* [channels] */
+    void *original;     /* masked: the frame itself, for VD_FILL_PASS */
     double dt;
 } vd_slot;
 
@@ -52,22 +53,22 @@ struct vd_diffuser {
     size_t samples;        /* of a frame */
 
     void *state;
-    double *mass;   /* D per sample, once masked */
-    vd_slot *slots; /* [lookahead + 1], a ring */
+    double *weight_sum; /* D per sample, once masked */
+    vd_slot *slots;     /* [lookahead + 1], a ring */
 
-    void *copy;             /* the frame in the spatial filter's type, where it cannot be read in place */
-    void *original;         /* the frame as it came, where the output overlaps it */
-    double *plane, *masses; /* m (f - reference) and m */
-    double *reference;      /* [channels] */
-    uint16_t *thresholds;   /* 8 rows */
-    double *confidence_row; /* [threads][samples of a row] */
-    uint8_t *present;       /* the same */
-    vd_future *futures;     /* [threads][lookahead] */
-    int *found;             /* [threads] */
+    void *copy;                  /* the frame in the spatial filter's type, where it cannot be read in place */
+    void *original;              /* a copy of the frame, where the output overlaps it */
+    double *plane, *confidences; /* m (f - reference) and m */
+    double *reference;           /* [channels] */
+    uint16_t *thresholds;        /* 8 rows */
+    double *confidence_row;      /* [threads][samples of a row] */
+    uint8_t *present;            /* the same */
+    vd_future *futures;          /* [threads][lookahead] */
+    int *found;                  /* [threads] */
 };
 
-/* Whether a caller's structure is one this library knows: the first release's size is the least. */
-static inline bool struct_fits(size_t given, size_t known, size_t least) { return given >= least && given <= known; }
+/* Whether a caller's structure is one this library knows: no smaller than that of the first release. */
+static inline bool struct_fits(size_t given, size_t known, size_t min) { return given >= min && given <= known; }
 
 /* Whether x is finite and not negative. */
 static inline bool is_length(double x) { return x >= 0 && x < INFINITY; }
@@ -141,13 +142,27 @@ vd_status vd_check_params(const vd_params *params);
 /* Whether pushes can lead a started stream to a state of this width with this accumulated weight. */
 bool vd_width_can_be(const vd_diffuser *d, int32_t width, double weight);
 
+/* The widest D that a state of this width carries within its share of the tolerance. */
+double vd_width_limit(const vd_diffuser *d, vd_width width);
+
+/* The narrowest state that carries this accumulated weight. */
+vd_width vd_needed_width(const vd_diffuser *d, double weight);
+
+/* Back to the state before the first frame; the diffusivity stays. */
+void vd_clear_stream(vd_diffuser *d);
+
 /* Reserves everything whose size depends on the stream. */
 vd_status vd_start_stream(vd_diffuser *d, int32_t dtype, int64_t height, int64_t width, int64_t channels);
 
-/* Turns means into sums with a mass per sample, for streams that meet their first missing sample. */
+/* ---- push.c ---- */
+
+/* Turns means into sums with a weight per sample, for streams that meet their first missing sample. */
 vd_status vd_start_masks(vd_diffuser *d);
 
-/* ---- diffuser_rows.c ---- */
+/* ---- read.c ---- */
+
+/* Runs the function over blocks of the stream's rows. */
+void vd_for_rows(vd_diffuser *d, vd_block_function *function, vd_job *job);
 
 /* Checks the samples of a frame of the right shape; *missing says whether masks are needed. */
 vd_status vd_inspect_frame(vd_diffuser *d, const vd_frame *frame, bool *missing);
@@ -156,13 +171,30 @@ vd_status vd_inspect_frame(vd_diffuser *d, const vd_frame *frame, bool *missing)
  * state has not changed then. */
 vd_status vd_begin_frame(vd_job *job, bool overlaps);
 
+/* The rows of job->frame as they are, to job->destination. */
+void vd_keep_original(void *job, int64_t begin, int64_t end, int thread);
+
+/* ---- advance.c ---- */
+
 /* Filters the frame at hand into job->slot, to wait for its future. */
 void vd_queue_frame(vd_job *job);
 
 /* Moves the state on by one frame (the one at hand, or job->slot) and writes the output. */
 void vd_advance(vd_job *job, double dt);
 
-/* ---- diffuser_state.c ---- */
+/* ---- write.c ---- */
+
+/* Where row y of the output may be written: the output's own row if it is plain, else scratch memory; vd_finish_row then
+ * brings it to the output. */
+void *vd_output_row(const vd_diffuser *d, const vd_image *out, int64_t y, int thread);
+void vd_finish_row(const vd_image *out, int64_t y, const void *row);
+
+/* Row y of the output from values in double, float or fixed point; the first two may be changed. */
+void vd_store_f64(const vd_diffuser *d, const vd_image *out, int64_t y, int thread, double *row);
+void vd_store_f32(const vd_diffuser *d, const vd_image *out, int64_t y, int thread, float *row);
+void vd_store_fixed(const vd_diffuser *d, const vd_image *out, int64_t y, int thread, const uint16_t *row);
+
+/* ---- state.c ---- */
 
 /* Bytes of the state and the queue. */
 size_t vd_planes_size(vd_diffuser *d);

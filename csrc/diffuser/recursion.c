@@ -19,7 +19,7 @@
 
 #include <math.h>
 
-static const double LEAST_MASS = 1e-200;
+static const double MIN_WEIGHT_SUM = 1e-200;
 
 double vd_decay(double dt, double tau)
 {
@@ -27,28 +27,30 @@ double vd_decay(double dt, double tau)
     return tau == 0 ? 0 : fmax(exp(-dt / tau), 1e-300);
 }
 
-void vd_masked_update(double *u, double *mass, const double *value, const double *second, const double *reference,
-                      int64_t channels, double decay, int64_t samples)
+void vd_masked_update(double *u, double *weight_sum, const double *value, const double *confidence,
+                      const double *reference, int64_t channels, double decay, int64_t samples)
 {
     for (int64_t i = 0, c = 0; i < samples; i++, c = c + 1 == channels ? 0 : c + 1) {
-        double kept = mass[i] * decay, d = second[i], r = reference[c];
-        if (mass[i] > 0 && decay > 0 && kept < LEAST_MASS)
-            kept = LEAST_MASS;
+        double kept = weight_sum[i] * decay, d = confidence[i], r = reference[c];
+        if (weight_sum[i] > 0 && decay > 0 && kept < MIN_WEIGHT_SUM)
+            kept = MIN_WEIGHT_SUM;
         if (d > 0) {
-            mass[i] = kept + d;
-            u[i] = kept > 0 ? u[i] + (value[i] + d * (r - u[i])) / mass[i] : r == 0 ? value[i] / d : r + value[i] / d;
+            weight_sum[i] = kept + d;
+            u[i] = kept > 0 ? u[i] + (value[i] + d * (r - u[i])) / weight_sum[i]
+                   : r == 0 ? value[i] / d
+                            : r + value[i] / d;
         } else
-            mass[i] = kept;
+            weight_sum[i] = kept;
     }
 }
 
-void vd_masked_output(double *out, uint8_t *present, const double *u, const double *mass, const vd_future *future,
+void vd_masked_output(double *out, uint8_t *present, const double *u, const double *weight_sum, const vd_future *future,
                       int count, int64_t channels, int64_t samples)
 {
     for (int64_t i = 0, c = 0; i < samples; i++, c = c + 1 == channels ? 0 : c + 1) {
-        double base = u[i], total = mass[i], sum = 0;
+        double base = u[i], total = weight_sum[i], sum = 0;
         for (int k = 0; k < count; k++) {
-            double d = future[k].weight * future[k].mass[i];
+            double d = future[k].weight * future[k].confidence[i];
             if (!(d > 0))
                 continue;
             if (total == 0)
@@ -78,10 +80,10 @@ void vd_raw_output(double *out, const double *state, const vd_future *future, in
     }
 }
 
-void vd_mean_output(double *out, const double *u, double mass, const vd_future *future, int count, int single,
+void vd_mean_output(double *out, const double *u, double weight_sum, const vd_future *future, int count, int single,
                     int64_t samples)
 {
-    double total = mass;
+    double total = weight_sum;
     for (int k = 0; k < count; k++)
         total += future[k].weight;
     for (int64_t i = 0; i < samples; i++)

@@ -71,14 +71,14 @@ static void move_planes(vd_archive *archive, vd_diffuser *d)
 {
     vd_archive_move(archive, d->state, d->samples * width_size(d->core.state_width));
     if (d->core.masked)
-        vd_archive_move(archive, d->mass, d->samples * sizeof(double));
+        vd_archive_move(archive, d->weight_sum, d->samples * sizeof(double));
     for (int k = 0; k < d->core.count; k++) {
         vd_slot *slot = (vd_slot *)slot_at(d, k);
         VD_ARCHIVE_VALUE(archive, slot->dt);
         vd_archive_move(archive, slot->reference, (size_t)d->core.channels * sizeof(double));
         vd_archive_move(archive, slot->value, d->samples * slot_size(d));
         if (d->core.masked) {
-            vd_archive_move(archive, slot->second, d->samples * sizeof(double));
+            vd_archive_move(archive, slot->confidence, d->samples * sizeof(double));
             vd_archive_move(archive, slot->original, d->samples * vd_dtype_size(d->core.dtype));
         }
     }
@@ -148,10 +148,10 @@ static bool scalars_are_sound(const vd_core *core)
 /* The same for the planes, once they are read. */
 static bool planes_are_sound(const vd_diffuser *d)
 {
-    bool sound = !d->core.masked || are_weights(d->mass, d->samples);
+    bool sound = !d->core.masked || are_weights(d->weight_sum, d->samples);
     for (int k = 0; k < d->core.count && sound; k++) {
         const vd_slot *slot = slot_at(d, k);
-        sound = is_length(slot->dt) && (!d->core.masked || are_weights(slot->second, d->samples));
+        sound = is_length(slot->dt) && (!d->core.masked || are_weights(slot->confidence, d->samples));
         for (int64_t c = 0; c < d->core.channels; c++)
             sound = sound && isfinite(slot->reference[c]);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel of bilateral_bytes.h for AVX-512 with VBMI and VNNI, for avx512.c: tables of 256 bytes in registers, 64 lookups at one
- * go, and products of bytes summed by fours.
+ * The kernel of bilateral_bytes.h for AVX-512 with VBMI and VNNI, for avx512.c: tables of 256 bytes in registers, 64 lookups at
+ * once, and products of bytes summed by fours.
  *
- * The four sources of a group stand next to each other in 32 bits, 16 pixels in a vector, in the order that
+ * The four sources of a group lie next to each other in 32 bits, 16 pixels in a vector, in the order that
  * interleaving within 128 bits leaves: vector k of four holds pixels 16 i + 4 k .. + 3 of each i < 4. With samples
  * stored less 128, S = sum of w f and D = S - f(x) W.
  */
@@ -45,7 +45,7 @@ static INLINE TARGET void store(int32_t *to, __m512i v)
 /* Half of the pixels of a block. */
 static INLINE TARGET void half(int32_t *W, int32_t *D, const int8_t *row, const vd_bilateral_sources *s, bool last)
 {
-    const __m512i ones = _mm512_set1_epi8(1), most = _mm512_set1_epi8(127);
+    const __m512i ones = _mm512_set1_epi8(1), max = _mm512_set1_epi8(127);
     __m512i own = _mm512_loadu_si512(row), owns[4] = {own, own, own, own}, a[2];
     __m512i low_w[2], high_w[2], low_s[2], high_s[2];
     interleave(a, owns, last);
@@ -61,7 +61,7 @@ static INLINE TARGET void half(int32_t *W, int32_t *D, const int8_t *row, const 
         for (int k = 0; k < 2; k++) {
             __m512i d = _mm512_sub_epi8(_mm512_max_epi8(a[k], b[k]), _mm512_min_epi8(a[k], b[k])), low, high;
             if (narrow) {
-                d = _mm512_min_epu8(d, most);
+                d = _mm512_min_epu8(d, max);
                 low = look_up_bytes(t->low, d);
                 high = look_up_bytes(t->high, d);
             } else {

@@ -107,7 +107,7 @@ VD_TARGET_WIDE static void NAME(weights)(REAL *restrict w, REAL gain, size_t n)
 VD_TARGET_WIDE static void NAME(weights_masked)(REAL *restrict wa, REAL *restrict wb, REAL gain,
                                                 const REAL *restrict ma, const REAL *restrict mb, size_t n)
 {
-    for (size_t i = 0; i < n; i++) { /* in a loop of its own, or compilers make branches of it */
+    for (size_t i = 0; i < n; i++) { /* a separate loop, or compilers make branches of it */
         REAL z = wa[i];
         z = ma[i] == 0 ? 0 : z;
         wa[i] = mb[i] == 0 ? 0 : z;

@@ -22,7 +22,7 @@ typedef struct vd_patch_rows {
     const float *brightness; /* r: the noise's variance over noise^2 */
     const float *keep;       /* 1, or 0 where the prior does not count */
     const float *share;      /* 1 / number of patches that a 3 x 3 mean is over */
-    float least;             /* variance of the prior over that of the frame's noise, at least */
+    float min_ratio;         /* minimum variance of the prior over that of the frame's noise */
 } vd_patch_rows;
 
 typedef struct vd_denoiser_kernels {
@@ -39,10 +39,10 @@ typedef struct vd_denoiser_kernels {
     /* out[i] = the sum of a[i + d]^2 over |d| <= 1, or 2; a has 0 in two lanes beyond either end */
     void (*squares_3)(float *out, const float *a, ptrdiff_t n);
     void (*squares_5)(float *out, const float *a, ptrdiff_t n);
-    /* The weight w = (variance of the noise) / (variance of the prior) of one prior, at most 1 / least:
+    /* The weight w = (variance of the noise) / (variance of the prior) of one prior, at most 1 / min_ratio:
      *     s2 = noise brightness        now = 0.7 e^2 + 0.3 (rows[0] + rows[1] + rows[2]) share
      *     variance = 0.5 last + 0.5 now, or 2 s2 where fresh
-     *     w = keep s2 / max(variance - 1.1 s2, least s2),    weights += w,  moments += w e
+     *     w = keep s2 / max(variance - 1.1 s2, min_ratio s2),    weights += w,  moments += w e
      * variance and last may be one row. */
     void (*weigh)(float *variance, float *weights, float *moments, const float *last, const float *e,
                   const float *const *rows, const vd_patch_rows *patches, const float *fresh, float noise, ptrdiff_t n);

@@ -14,11 +14,11 @@
 
 /* Before a loop over lanes: no lane reads what another one writes. */
 #if defined(__clang__)
-#define LANES_APART _Pragma("clang loop vectorize(assume_safety)")
+#define INDEPENDENT_LANES _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
-#define LANES_APART _Pragma("GCC ivdep")
+#define INDEPENDENT_LANES _Pragma("GCC ivdep")
 #else
-#define LANES_APART
+#define INDEPENDENT_LANES
 #endif
 
 #define INLINE static inline VD_TARGET
@@ -38,7 +38,7 @@ static VD_TARGET void forward(float *restrict out, ptrdiff_t pitch, const float 
     const float *restrict x0 = in[0], *restrict x1 = in[1], *restrict x2 = in[2], *restrict x3 = in[3];
     const float *restrict x4 = in[4], *restrict x5 = in[5], *restrict x6 = in[6], *restrict x7 = in[7];
     n = WHOLE_STEPS(n);
-    LANES_APART
+    INDEPENDENT_LANES
     for (ptrdiff_t i = 0; i < n; i++) {
         float s0 = x0[i] + x7[i], s1 = x1[i] + x6[i], s2 = x2[i] + x5[i], s3 = x3[i] + x4[i];
         float d0 = x0[i] - x7[i], d1 = x1[i] - x6[i], d2 = x2[i] - x5[i], d3 = x3[i] - x4[i];
@@ -68,7 +68,7 @@ static VD_TARGET void forward(float *restrict out, ptrdiff_t pitch, const float 
 static VD_TARGET void inverse(float *restrict out, const float *restrict in, ptrdiff_t pitch, ptrdiff_t n)
 {
     n = WHOLE_STEPS(n);
-    LANES_APART
+    INDEPENDENT_LANES
     for (ptrdiff_t i = 0; i < n; i++) {
         float k[VD_PATCH] = {in[i],
                              in[pitch + i],
@@ -98,7 +98,7 @@ static VD_TARGET void inverse_add(float *const *out, const float *restrict in, p
     const float h0 = window[0], h1 = window[1], h2 = window[2], h3 = window[3];
     const float h4 = window[4], h5 = window[5], h6 = window[6], h7 = window[7];
     n = WHOLE_STEPS(n);
-    LANES_APART
+    INDEPENDENT_LANES
     for (ptrdiff_t i = 0; i < n; i++) {
         float w = weight[i];
         float k[VD_PATCH] = {w * in[i],
@@ -154,15 +154,15 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
     const float *restrict above = rows[0], *restrict here = rows[1], *restrict below = rows[2];
     const float *restrict brightness = patches->brightness, *restrict keep = patches->keep;
     const float *restrict share = patches->share;
-    const float least = patches->least;
+    const float min_ratio = patches->min_ratio;
     n = WHOLE_STEPS(n);
-    LANES_APART
+    INDEPENDENT_LANES
     for (ptrdiff_t i = 0; i < n; i++) {
         float s2 = noise * brightness[i];
         float now = 0.7f * (e[i] * e[i]) + 0.3f * ((above[i] + below[i] + here[i]) * share[i]);
         float measured = 0.5f * last[i] + 0.5f * now;
         measured = fresh[i] != 0 ? 2 * s2 : measured;
-        float excess = measured - 1.1f * s2, floor = least * s2;
+        float excess = measured - 1.1f * s2, floor = min_ratio * s2;
         float w = keep[i] * (s2 / (excess > floor ? excess : floor));
         variance[i] = measured;
         weights[i] += w;
@@ -257,10 +257,10 @@ static VD_TARGET void colours(float *restrict samples, const float *const *plane
     const float third = 0.577350269189625765f, half = 0.707106781186547524f, sixth = 0.408248290463863017f;
     const float *restrict p0 = planes[0], *restrict p1 = planes[1], *restrict p2 = planes[2];
     for (ptrdiff_t i = 0; i < pixels; i++) {
-        float mean = third * p0[i], apart = half * p1[i], middle = sixth * p2[i];
-        samples[3 * i] = mean + middle + apart;
+        float mean = third * p0[i], difference = half * p1[i], middle = sixth * p2[i];
+        samples[3 * i] = mean + middle + difference;
         samples[3 * i + 1] = mean - 2 * middle;
-        samples[3 * i + 2] = mean + middle - apart;
+        samples[3 * i + 2] = mean + middle - difference;
     }
 }
 
@@ -316,4 +316,4 @@ static void fill_denoiser(vd_denoiser_kernels *k)
 #undef INVERSE
 #undef WHOLE_STEPS
 #undef INLINE
-#undef LANES_APART
+#undef INDEPENDENT_LANES

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The row kernels of the diffusion equations, one table per instruction set. Contract as in kernels.h: the same bits in
- * every table. Rows of samples that are read beside x have one valid sample beyond either end; results do not overlap
+ * every table. Rows that are read next to x have one valid sample beyond either end; results do not overlap
  * what is read.
  */
 #ifndef VD_KERNELS_DIFFUSION_H
@@ -17,15 +17,15 @@
     void (*smooth_##S)(T *const outs[2], T *const columns[2], const T *const rows[4], ptrdiff_t n);                      \
     /* sums[j][x] = |grad rows[1 + j]|^2 by central differences, or += that if more */                                   \
     void (*gradient_##S)(T *const sums[2], const T *const rows[4], bool more, ptrdiff_t n);                              \
-    /* the same, with a difference counted as 0 where a mass on either side is below least */                            \
-    void (*gradient_known_##S)(T *const sums[2], const T *const rows[4], const T *const masses[4], T least, bool more,   \
+    /* the same, with a difference counted as 0 where a weight on either side is below min */                            \
+    void (*gradient_known_##S)(T *const sums[2], const T *const rows[4], const T *const weights[4], T min, bool more,    \
                                ptrdiff_t n);                                                                             \
     /* out = a b */                                                                                                      \
     void (*multiply_##S)(T * out, const T *a, const T *b, ptrdiff_t n);                                                  \
-    /* row[x] = 0 where mass[x] < least; mass may be row */                                                              \
-    void (*clear_##S)(T * row, const T *mass, T least, ptrdiff_t n);                                                     \
-    /* row[x] /= mass[x], or 0 where mass[x] < least */                                                                  \
-    void (*divide_##S)(T * row, const T *mass, T least, ptrdiff_t n);                                                    \
+    /* row[x] = 0 where weight[x] < min; weight may be row */                                                            \
+    void (*clear_##S)(T * row, const T *weight, T min, ptrdiff_t n);                                                     \
+    /* row[x] /= weight[x], or 0 where weight[x] < min */                                                                \
+    void (*divide_##S)(T * row, const T *weight, T min, ptrdiff_t n);                                                    \
     /* row = exp(-row scale), or 1 / (1 + row scale) */                                                                  \
     void (*exponential_##S)(T * row, T scale, ptrdiff_t n);                                                              \
     void (*rational_##S)(T * row, T scale, ptrdiff_t n);                                                                 \

@@ -58,28 +58,28 @@
         (more ? gradient_more_##S : gradient_first_##S)(sums[0], sums[1], rows[0], rows[1], rows[2], rows[3], n);      \
     }                                                                                                                  \
                                                                                                                        \
-    static VD_TARGET void gradient_known_##S(T *const sums[2], const T *const rows[4], const T *const masses[4],       \
-                                             T least, bool more, ptrdiff_t n)                                          \
+    static VD_TARGET void gradient_known_##S(T *const sums[2], const T *const rows[4], const T *const weights[4],      \
+                                             T min, bool more, ptrdiff_t n)                                            \
     {                                                                                                                  \
         for (int j = 0; j < 2; j++) {                                                                                  \
             T *restrict sum = sums[j];                                                                                 \
             const T *restrict up = rows[j], *restrict mid = rows[1 + j], *restrict down = rows[2 + j];                 \
-            const T *restrict mass_up = masses[j], *restrict mass_mid = masses[1 + j];                                 \
-            const T *restrict mass_down = masses[2 + j];                                                               \
+            const T *restrict weight_up = weights[j], *restrict weight_mid = weights[1 + j];                           \
+            const T *restrict weight_down = weights[2 + j];                                                            \
             for (ptrdiff_t x = 0; x < n; x++) {                                                                        \
-                T left = mass_mid[x - 1] >= least ? (T)0.25 : 0, above = mass_up[x] >= least ? (T)0.25 : 0;            \
-                T in_x = mass_mid[x + 1] >= least ? left : 0, in_y = mass_down[x] >= least ? above : 0;                \
+                T left = weight_mid[x - 1] >= min ? (T)0.25 : 0, above = weight_up[x] >= min ? (T)0.25 : 0;            \
+                T in_x = weight_mid[x + 1] >= min ? left : 0, in_y = weight_down[x] >= min ? above : 0;                \
                 T dx = mid[x + 1] - mid[x - 1], dy = down[x] - up[x];                                                  \
                 sum[x] = (more ? sum[x] : 0) + (dx * dx * in_x + dy * dy * in_y);                                      \
             }                                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
-    static VD_TARGET void divide_##S(T *restrict row, const T *restrict mass, T least, ptrdiff_t n)                    \
+    static VD_TARGET void divide_##S(T *restrict row, const T *restrict weight, T min, ptrdiff_t n)                    \
     {                                                                                                                  \
         for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
-            T below = mass[x] >= least ? mass[x] : 1, value = row[x] / below;                                          \
-            row[x] = mass[x] >= least ? value : 0;                                                                     \
+            T below = weight[x] >= min ? weight[x] : 1, value = row[x] / below;                                        \
+            row[x] = weight[x] >= min ? value : 0;                                                                     \
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
@@ -89,10 +89,10 @@
             out[x] = a[x] * b[x];                                                                                      \
     }                                                                                                                  \
                                                                                                                        \
-    static VD_TARGET void clear_##S(T *row, const T *mass, T least, ptrdiff_t n)                                       \
+    static VD_TARGET void clear_##S(T *row, const T *weight, T min, ptrdiff_t n)                                       \
     {                                                                                                                  \
         for (ptrdiff_t x = 0; x < n; x++)                                                                              \
-            row[x] = mass[x] < least ? 0 : row[x];                                                                     \
+            row[x] = weight[x] < min ? 0 : row[x];                                                                     \
     }                                                                                                                  \
                                                                                                                        \
     static VD_TARGET void exponential_##S(T *restrict row, T scale, ptrdiff_t n)                                       \

@@ -7,7 +7,7 @@
 #include "kernels/kernels.h"
 #include "vdcore/vdcore.h"
 
-/* Each goes on top of those before it. */
+/* In order: each overwrites what the ones before it filled in. */
 static const struct {
     const char *name;
     bool (*fill)(vd_kernels *k, unsigned flags);

@@ -5,15 +5,15 @@
  *
  *     -t = n + f, n = rint(-t), |f| <= 1/2:   2^t = 2^-n (1 + f q(f)),
  *
- * q the polynomial for which the relative error is least (Remez exchange). Adding to 1.5 2^23 (2^52 in double) rounds to
- * an integer, which then stands in the lowest bits of the sum, from where a shift moves it into the exponent.
+ * q the minimax polynomial for the relative error (Remez exchange). Adding to 1.5 2^23 (2^52 in double) rounds to an
+ * integer in the lowest bits of the sum, from where a shift moves it into the exponent.
  *
  * Exactly 1 at 0 and -0; exactly 0 below 2^-126.5 (2^-1022.5), -infinity included, so never subnormal. Relative error,
  * rounding included: 2^t 7e-7 (f32), 7e-16 (f64); e^x, whose argument is rounded once more, another 7.5e-8 |x| and
- * 1.3e-16 |x|. An argument above 1/2 is the caller's mistake.
+ * 1.3e-16 |x|. Arguments above 1/2 are not supported.
  *
- * The two halves are there for loops that do better in two passes: the chain of operations is longer than what
- * processors look ahead.
+ * The two halves serve loops that are faster in two passes: the chain of operations is longer than the window in which
+ * processors reorder.
  */
 #ifndef VD_EXPONENTIAL_H
 #define VD_EXPONENTIAL_H

@@ -5,7 +5,7 @@
  * reals below are of the family's type. Contract as in kernels.h.
  *
  * A picture has `step` reals per pixel, 1, 2 or 4. Its rows are `pitch` reals apart and repeat their outermost pixels
- * VD_WARP_MARGIN times beyond either end; rows beyond the first and the last stand for these.
+ * VD_WARP_MARGIN times beyond either end; rows outside the picture are replaced by the nearest.
  */
 #ifndef VD_KERNELS_MOTION_H
 #define VD_KERNELS_MOTION_H

@@ -16,13 +16,13 @@
 
 enum {
     VD_NLM_STEP = 16,
-    VD_NLM_PAIRS = 6 /* shifts that are added up at one go */
+    VD_NLM_PAIRS = 6 /* shifts that are added up together */
 };
 
 #define VD_NLM_COARSE 1e-4
 
 #define VD_NLM_KERNELS(T, S)                                                                                                \
-    /* over the pairs g: out[g] = sum of (a - b[g])^2 over channels, which are `plane` apart, b[g] = what stands g        \
+    /* over the pairs g: out[g] = sum of (a - b[g])^2 over channels, which are `plane` apart, b[g] = what lies g          \
      * further than b; 0 where not present, unless NULL. With `running`, running[g] += what out[g] is more than it was */ \
     void (*difference_##S)(T *const out[VD_NLM_PAIRS], T *const running[VD_NLM_PAIRS], const T *a, const T *b,              \
                            size_t plane, size_t channels, const T *present_a, const T *present_b, size_t pairs,             \

@@ -6,10 +6,10 @@
  *
  * own_difference, own_accumulate: the samples of one pair are those of the one before, moved by one.
  *
- * own_weights: 2^x = 2^floor(x) p(x - floor(x)), the fraction and the scaling one instruction each. p is the polynomial
- * with p(0) = 1 for which the relative error is least: 8.3e-8 for degree 5, 8.6e-5 for degree 3 (coarse), rounding apart.
- * 0 below 2^-126, never subnormal. The gain is in the coefficients. Half of what neighbours share is loaded all the same:
- * loads and arithmetic then take about as long as each other.
+ * own_weights: 2^x = 2^floor(x) p(x - floor(x)), the fraction and the scaling one instruction each. p is the minimax
+ * polynomial with p(0) = 1: relative error 8.3e-8 for degree 5, 8.6e-5 for degree 3 (coarse), without rounding.
+ * 0 below 2^-126, never subnormal. The gain is in the coefficients. Half of what neighbours share is loaded anyway:
+ * loads and arithmetic then take about the same time.
  *
  * Tried: the mantissa of a float as p's argument (the exponent in its place already) needs one degree more for the same
  * error; two conversions to integers instead of the two instructions; box sums from registers alone, which took 20 %

@@ -52,7 +52,7 @@ static inline void vd_powers(double powers[VD_LANES + 1], double ratio)
     int (*scan_##S)(const T *row, size_t n);                                                                           \
     /* field[r pitch + i] += column[r] row[i], for r < rows and i < n; the pitch may have any sign */                  \
     void (*patch_add_##S)(T * field, ptrdiff_t pitch, const T *column, const T *row, size_t rows, size_t n);           \
-    /* the same twice, at one go: first column[0] and row[0], then column[1] and row[1] */                             \
+    /* the same twice, fused: first     column[0] and row[0], then column[1] and row[1] */                             \
     void (*patch_add_pair_##S)(T * field, ptrdiff_t pitch, const T *const column[2], const T *const row[2],            \
                                size_t rows, size_t n);                                                                 \
     /* out[i] = first table[i] ratio^i; powers in eight lanes, each times ratio^8 from one to the next */              \

@@ -6,23 +6,23 @@
  *     W(x) = sum_i m_i c_i(x) G(x - x_i),   sums(x) = f(x) W(x) + sum_i m_i c_i(x) G(x - x_i) (f_i - f(x)).
  *
  * Summing differences keeps the error in proportion to what the filter changes, and a constant picture f W exactly. Where
- * f(x) is missing, 0 stands for it and c_i = 1.
+ * f(x) is missing, it counts as 0 and c_i = 1.
  *
  * Pairs. c_i G is the same from x to x + o as from x + o to x, so offsets of half the window do: a pair's weight is
- * worked out once and counts for both its pixels. Row y of the picture meets rows y to y + radius; the sums of
- * radius + 1 rows stand in a ring. A band of rows that a thread works on begins with the pairs that reach in from above,
+ * computed once and serves both its pixels. Row y of the picture meets rows y to y + radius; the sums of
+ * radius + 1 rows are kept in a ring. A band of rows that a thread works on begins with the pairs that reach in from above,
  * and a tile of columns with those from the left: some weights twice, but every pixel meets its window in the same
  * order, whatever the bands, so the bits do not depend on them.
  *
- * Masks. What runs of columns have all masses 1 is noted per row; pairs within them take the kernels without masses,
+ * Masks. What runs of columns have all confidences 1 is noted per row; pairs within them take the kernels without confidences,
  * which give the same bits there. So the edges of the picture, where nothing exists, cost only themselves.
  *
  * One channel of 8 bits goes by tables of whole weights instead, where the tolerance allows: bilateral_bytes.c.
  *
  * Limits. exp is that of kernels/exponential.h: weights are right to 7e-7 of themselves in float, so the mean is to 7e-7
  * of the largest difference in the window, plus rounding. In windows of more than MANY pixels the sums of each pair of
- * rows are collected apart first, which keeps the rounding errors of large windows small. Two samples must not be more
- * than the dtype's largest number apart.
+ * rows are collected separately first, which keeps the rounding errors of large windows small. Two samples must not differ by
+ * more than the dtype's largest number.
  *
  * Tried and dropped: docs/adr/0011-bilateral.md.
  */
@@ -32,6 +32,7 @@
 #include <string.h>
 
 #include "base/gaussian.h"
+#include "base/integers.h"
 #include "base/parallel.h"
 #include "kernels/exponential.h"
 #include "models/bilateral.h"
@@ -52,7 +53,7 @@ typedef struct job {
     double scale;            /* 2 is raised to -|scale (f_i - f(x))|^2 */
     double nowhere;          /* a sample so far from all others that its weight is 0 */
     int64_t tile, left;      /* columns of a tile, and before it */
-    size_t rows, pitch;      /* rows that stand for one row of the picture, and samples of one */
+    size_t rows, pitch;      /* rows per row of the picture, and samples of one */
     char *scratch;           /* on a cache line */
     size_t share;            /* bytes of it, for each thread */
 } job;
@@ -66,22 +67,19 @@ typedef struct run {
 static int64_t vectors(int64_t n) { return n >= 0 ? (n + VECTOR - 1) / VECTOR * VECTOR : -n / VECTOR * -VECTOR; }
 static int64_t whole_vectors(int64_t n) { return -vectors(-n); }
 
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* The columns x, in those of a tile, of the pairs (x, x + dx) that the tile needs: those that begin or end in its columns
  * begin to end of the picture. From one whole vector of x + dx to another, in one run, or in two with a gap between. */
 static int columns_of_pairs(const job *j, int64_t begin, int64_t end, int64_t dx, run columns[2])
 {
     int64_t n = end - begin, shift = j->left - dx, first = -j->radius_x - VECTOR, last = n + j->radius_x + VECTOR;
     if (j->open) { /* both ends exist */
-        first = larger(dx, 0) - begin;
-        last = smaller(dx, 0) + j->frame->width - begin;
+        first = vd_max(dx, 0) - begin;
+        last = vd_min(dx, 0) + j->frame->width - begin;
     }
-    run one = {whole_vectors(larger(smaller(dx, 0), first)), vectors(smaller(n + smaller(dx, 0), last))};
-    run other = {whole_vectors(larger(larger(dx, 0), first)), vectors(smaller(n + larger(dx, 0), last))};
+    run one = {whole_vectors(vd_max(vd_min(dx, 0), first)), vectors(vd_min(n + vd_min(dx, 0), last))};
+    run other = {whole_vectors(vd_max(vd_max(dx, 0), first)), vectors(vd_min(n + vd_max(dx, 0), last))};
     bool separate = one.end < other.begin;
-    columns[0] = (run){one.begin + shift, (separate ? one.end : larger(one.end, other.end)) + shift};
+    columns[0] = (run){one.begin + shift, (separate ? one.end : vd_max(one.end, other.end)) + shift};
     columns[1] = (run){other.begin + shift, other.end + shift};
     return separate && other.begin < other.end ? 2 : 1;
 }
@@ -132,16 +130,16 @@ vd_status vd_bilateral(const vd_model_frame *frame)
     if (vd_bilateral_bytes_try(frame, j.radius_y, j.radius_x, &status))
         return status;
     j.scale = sqrt(0.5 * VD_LOG2_E) / params->range_sigma;
-    double most = frame->dtype == VD_F32 ? (double)FLT_MAX : DBL_MAX;
-    j.scale = j.scale < most ? j.scale : most;
-    j.scale = j.scale > 1e3 / most ? j.scale : 1e3 / most;
-    j.nowhere = most / 4;
-    int64_t most_columns = 8 * j.radius_x > TILE ? 8 * j.radius_x : TILE;
-    int64_t tiles = (frame->width + most_columns - 1) / most_columns;
+    double max = frame->dtype == VD_F32 ? (double)FLT_MAX : DBL_MAX;
+    j.scale = j.scale < max ? j.scale : max;
+    j.scale = j.scale > 1e3 / max ? j.scale : 1e3 / max;
+    j.nowhere = max / 4;
+    int64_t max_columns = 8 * j.radius_x > TILE ? 8 * j.radius_x : TILE;
+    int64_t tiles = (frame->width + max_columns - 1) / max_columns;
     j.tile = vectors((frame->width + tiles - 1) / tiles);
     j.left = vectors(j.radius_x);
     j.pitch = (size_t)(2 * j.left + j.tile + 2 * VECTOR);
-    j.rows = 2 * (size_t)frame->channels + 1 + (frame->masses != NULL);
+    j.rows = 2 * (size_t)frame->channels + 1 + (frame->confidences != NULL);
 
     int64_t bands = frame->height / (j.radius_y + 1);
     int threads = frame->threads < bands ? frame->threads : bands > 1 ? (int)bands : 1;

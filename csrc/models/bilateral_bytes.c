@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/gaussian.h"
+#include "base/integers.h"
 #include "base/parallel.h"
 #include "models/bilateral.h"
 
@@ -47,8 +48,6 @@ typedef struct job {
     char *scratch; /* [threads] */
     size_t share;  /* bytes of it, for each thread */
 } job;
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int by_gain(const void *a, const void *b)
 {
@@ -189,7 +188,7 @@ static void do_rows(void *context, int64_t begin, int64_t end, int thread)
     int64_t left = sides < width ? sides / 2 : width, right = width - (sides - left), above = -1, below = -1;
     workplace w = lay_out(j, thread);
     for (int64_t y = begin; y < end; y++) {
-        int64_t up = j->open ? least(y, j->radius_y) : 0, down = j->open ? least(height - 1 - y, j->radius_y) : 0;
+        int64_t up = j->open ? vd_min(y, j->radius_y) : 0, down = j->open ? vd_min(height - 1 - y, j->radius_y) : 0;
         if (up != above || down != below) {
             make_list(j, w.lists, w.surplus, y, left < width ? left : 0);
             for (int64_t i = 0; i < sides; i++)
@@ -241,13 +240,13 @@ bool vd_bilateral_bytes_try(const vd_model_frame *frame, int64_t radius_y, int64
         free(tables);
         return false;
     }
-    j.lists = 1 + (j.open ? (int)least(frame->width, 2 * radius_x) : 0);
+    j.lists = 1 + (j.open ? (int)vd_min(frame->width, 2 * radius_x) : 0);
     j.share = (size_t)j.lists * (sizeof(vd_bilateral_sources) + list_size(&j) + sizeof(int32_t)) +
               2 * row_room(&j) * sizeof(int32_t);
     j.share = (j.share + 63) / 64 * 64;
     j.pitch = frame->width + 2 * radius_x + BLOCK;
     int64_t rows = frame->height + 2 * radius_y;
-    int threads = (int)least(frame->threads, frame->height);
+    int threads = (int)vd_min(frame->threads, frame->height);
     size_t origin = (size_t)(radius_y * j.pitch + radius_x), area = (size_t)(rows * j.pitch) + 2 * BLOCK;
     int8_t *samples = calloc(area, 1);
     j.scratch = malloc((size_t)threads * j.share);

@@ -3,15 +3,15 @@
  * them. */
 
 /* What a thread works with: columns begin to end of the picture. Each row holds, in rows of j->pitch: the sums W and D
- * of each channel, then a copy of the samples, 0 where they are missing, and of the masses. Column `begin` is at
+ * of each channel, then a copy of the samples, 0 where they are missing, and of the confidences. Column `begin` is at
  * j->left; all rows are long enough for whole vectors. */
 typedef struct NAME(tile) {
     const job *j;
     int64_t begin, end;
-    REAL *ring;    /* radius_y + 1 rows */
-    REAL *apart;   /* the sums of three more */
-    REAL *weights; /* those of some pairs, seen from either side */
-    run *runs;     /* of the rows in the ring: the columns whose masses are all 1 */
+    REAL *ring;     /* radius_y + 1 rows */
+    REAL *separate; /* the sums of three more */
+    REAL *weights;  /* those of some pairs, seen from either side */
+    run *runs;      /* of the rows in the ring: the columns whose confidences are all 1 */
 } NAME(tile);
 
 static size_t NAME(place)(const NAME(tile) * t, int64_t y)
@@ -63,11 +63,11 @@ static void NAME(open_row)(const NAME(tile) * t, int64_t y)
     memset(NAME(row_of)(t, y), 0, NAME(sums_size)(t) * sizeof(REAL));
     for (size_t c = 0; c < channels; c++)
         memcpy(W + (channels + 1 + c) * j->pitch, (const REAL *)frame->planes[c] + at, n * sizeof(REAL));
-    if (frame->masses == NULL)
+    if (frame->confidences == NULL)
         for (size_t i = 0; i < n; i++)
             W[i] = 1;
     else {
-        memcpy(m, (const REAL *)frame->masses + at, n * sizeof(REAL));
+        memcpy(m, (const REAL *)frame->confidences + at, n * sizeof(REAL));
         memcpy(W, m, n * sizeof(REAL));
         int partial = 0;
         for (size_t i = before; i < n - after; i++)
@@ -121,7 +121,7 @@ static void NAME(add_pairs)(const NAME(tile) * t, REAL *one, REAL *other, int64_
     }
 }
 
-/* The same between one channel of row y and rows q and q + 1, without masses. */
+/* The same between one channel of row y and rows q and q + 1, without confidences. */
 static void NAME(add_pairs_two)(const NAME(tile) * t, REAL *one, REAL *const others[2], int64_t y, int64_t q,
                                 int64_t dx, int64_t begin, int64_t end)
 {
@@ -166,21 +166,21 @@ static void NAME(meet)(const NAME(tile) * t, int64_t y, int64_t q, int count)
 {
     const job *j = t->j;
     REAL *one = NAME(row_of)(t, y), *others[2] = {NAME(row_of)(t, q), NAME(row_of)(t, q + count - 1)};
-    bool apart = (2 * j->radius_y + 1) * (2 * j->radius_x + 1) > MANY;
+    bool separate = (2 * j->radius_y + 1) * (2 * j->radius_x + 1) > MANY;
     size_t size = NAME(sums_size)(t);
-    if (apart)
-        one = memset(t->apart, 0, size * sizeof(REAL));
-    for (int k = 0; k < count && (apart || q == y); k++)
-        others[k] = memset(t->apart + (size_t)(k + 1) * size, 0, size * sizeof(REAL));
+    if (separate)
+        one = memset(t->separate, 0, size * sizeof(REAL));
+    for (int k = 0; k < count && (separate || q == y); k++)
+        others[k] = memset(t->separate + (size_t)(k + 1) * size, 0, size * sizeof(REAL));
     for (int64_t dx = q == y ? 1 : -j->radius_x; dx <= j->radius_x; dx++) {
         run columns[2];
         int runs = columns_of_pairs(j, t->begin, t->end, dx, columns);
         for (int i = 0; i < runs; i++)
             NAME(meet_columns)(t, one, others, y, q, count, dx, columns[i].begin, columns[i].end);
     }
-    if (apart)
+    if (separate)
         j->kernels->NAME(add)(NAME(row_of)(t, y), one, size);
-    for (int k = 0; k < count && (apart || q == y); k++)
+    for (int k = 0; k < count && (separate || q == y); k++)
         j->kernels->NAME(add)(NAME(row_of)(t, q + k), others[k], size);
 }
 
@@ -204,8 +204,8 @@ static void NAME(filter_band)(void *context, int64_t begin, int64_t end, int thr
     first = j->open && first < 0 ? 0 : first;
     size_t ring = (size_t)(radius + 1) * j->rows * j->pitch;
     NAME(tile) t = {.j = j, .ring = (REAL *)(void *)(j->scratch + (size_t)thread * j->share)};
-    t.apart = t.ring + ring;
-    t.weights = t.apart + 3 * NAME(sums_size)(&t);
+    t.separate = t.ring + ring;
+    t.weights = t.separate + 3 * NAME(sums_size)(&t);
     t.runs = (run *)(void *)(t.weights + 2 * j->pitch);
     memset(t.ring, 0, ring * sizeof(REAL)); /* what no row of the picture fills is finite */
     for (t.begin = 0; t.begin < width; t.begin = t.end) {

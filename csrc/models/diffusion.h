@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The models that are partial differential equations; models.h says what a frame is. The sums are the samples times their
- * masses, the weights are the masses, both after
+ * confidences, the weights are the confidences, both after
  *
  *     u_s = d/dy (c sigma_y^2 / 2 du/dy) + d/dx (c sigma_x^2 / 2 du/dx),   0 <= s <= 1,
  *
@@ -25,7 +25,7 @@ vd_status vd_diffusivity_check(const vd_image *map);
  * diffusivity  NULL, or a map that multiplies params->diffusivity. Neighbours exchange with the harmonic mean of theirs, so
  *              a pixel of diffusivity 0 keeps its value and lets nothing through.
  * hold         1: pixels of confidence exactly 1 keep their values and are sources for the others. The weights of the
- *              others stay below 1, so that sums / weights and weights can be the samples and the masses of the next
+ *              others stay below 1, so that sums / weights and weights can be the samples and the confidences of the next
  *              call, which then resumes where this one ended; as the weights approach 1 that is harmonic in-filling.
  */
 vd_status vd_laplacian(const vd_model_frame *frame, const vd_image *diffusivity, int hold);

@@ -55,8 +55,8 @@ typedef struct heat {
     const vd_model_frame *frame;
     vd_taps y, x;
     void *weights_y, *weights_x, *zeros; /* of the frame's dtype */
-    void *products;                      /* masses times samples, [channels][height][width]; NULL without masses */
-    char *scratch;                       /* [threads]: the rows under the kernel, then one padded row */
+    void *products; /* confidences times samples, [channels][height][width]; NULL without confidences */
+    char *scratch;  /* [threads]: the rows under the kernel, then one padded row */
     size_t pitch;
 } heat;
 
@@ -79,7 +79,7 @@ vd_status vd_heat_convolve(const vd_model_frame *f)
 {
     double c = f->params->diffusivity, t_y = c * f->params->sigma_y * f->params->sigma_y;
     double t_x = c * f->params->sigma_x * f->params->sigma_x;
-    double min = f->masses != NULL ? MIN_TAP_MASSES : f->dtype == VD_F32 ? MIN_TAP_F32 : MIN_TAP_F64;
+    double min = f->confidences != NULL ? MIN_TAP_MASSES : f->dtype == VD_F32 ? MIN_TAP_F32 : MIN_TAP_F64;
     size_t size = vd_dtype_size(f->dtype), width = (size_t)f->width;
     heat h = {.frame = f};
     vd_status status = kernel(&h.y, t_y, min, f->height);
@@ -91,14 +91,14 @@ vd_status vd_heat_convolve(const vd_model_frame *f)
         h.weights_x = converted(&h.x, f->dtype);
         h.zeros = calloc(width, size);
         h.scratch = vd_diffusion_allocate((size_t)vd_diffusion_threads(f), h.pitch, 1);
-        if (f->masses != NULL)
+        if (f->confidences != NULL)
             h.products = vd_diffusion_allocate((size_t)f->channels * (size_t)f->height, width, size);
         if (h.weights_y == NULL || h.weights_x == NULL || h.zeros == NULL || h.scratch == NULL ||
-            (f->masses != NULL && h.products == NULL))
+            (f->confidences != NULL && h.products == NULL))
             status = VD_ERROR_MEMORY;
     }
     if (status == VD_OK) {
-        if (f->masses != NULL)
+        if (f->confidences != NULL)
             vd_diffusion_run(f, multiply_f32, multiply_f64, &h);
         vd_diffusion_run(f, convolve_f32, convolve_f64, &h);
     }

@@ -32,7 +32,7 @@ typedef struct series {
     double *right, *below; /* coefficients between a pixel and the next; below has a row more, above the first */
     double *free;          /* 1, or 0 for a held pixel */
     double *spectrum;      /* [height], bounds of the rows */
-    int64_t channel;       /* at work; that after the last one is the masses */
+    int64_t channel;       /* at work; that after the last one is the confidences */
     double scale, share;
     int first;
 } series;
@@ -75,7 +75,9 @@ static void couple_block(void *context, int64_t begin, int64_t end, int thread)
             double c = diffusivity_at(s, y, x);
             right[x] = x + 1 < f->width ? half_x * harmonic_mean(c, diffusivity_at(s, y, x + 1)) : 0;
             below[x] = y + 1 < f->height ? half_y * harmonic_mean(c, diffusivity_at(s, y + 1, x)) : 0;
-            free[x] = s->hold && (f->masses == NULL || sample_at(f->masses, f->dtype, y * f->pitch + x) == 1) ? 0 : 1;
+            free[x] = s->hold && (f->confidences == NULL || sample_at(f->confidences, f->dtype, y * f->pitch + x) == 1)
+                          ? 0
+                          : 1;
         }
     }
     if (begin == 0)
@@ -89,12 +91,12 @@ static void bound_block(void *context, int64_t begin, int64_t end, int thread)
     (void)thread;
     for (int64_t y = begin; y < end; y++) {
         const double *right = s->right + y * s->pitch, *above = s->below + y * s->pitch;
-        double most = 0;
+        double max = 0;
         for (int64_t x = 0; x < s->frame->width; x++) {
             double all = right[x - 1] + right[x] + above[x] + above[x + s->pitch];
-            most = most > all ? most : all;
+            max = max > all ? max : all;
         }
-        s->spectrum[y] = 2 * most;
+        s->spectrum[y] = 2 * max;
     }
 }
 
@@ -113,8 +115,9 @@ static void begin_block(void *context, int64_t begin, int64_t end, int thread)
         double *start = s->start + y * s->pitch;
         for (int64_t x = 0; x < f->width; x++) {
             ptrdiff_t at = y * f->pitch + x;
-            double mass = f->masses != NULL ? sample_at(f->masses, f->dtype, at) : 1;
-            start[x] = s->channel < f->channels ? sample_at(f->planes[s->channel], f->dtype, at) * mass : mass;
+            double confidence = f->confidences != NULL ? sample_at(f->confidences, f->dtype, at) : 1;
+            start[x] =
+                s->channel < f->channels ? sample_at(f->planes[s->channel], f->dtype, at) * confidence : confidence;
         }
         close_row(start, f->width);
         size_t bytes = (size_t)(f->width + 2) * sizeof *start;
@@ -145,18 +148,18 @@ static void end_block(void *context, int64_t begin, int64_t end, int thread)
     series *s = context;
     const vd_model_frame *f = s->frame;
     double below_one = f->dtype == VD_F32 ? 1 - 0x1p-24 : 1 - 0x1p-53;
-    bool is_mass = s->channel == f->channels;
-    void *out = is_mass ? f->weights : f->sums[s->channel];
+    bool is_confidence = s->channel == f->channels;
+    void *out = is_confidence ? f->weights : f->sums[s->channel];
     (void)thread;
     for (int64_t y = begin; y < end; y++)
         for (int64_t x = 0; x < f->width; x++) {
             ptrdiff_t at = y * s->pitch + x, to = y * f->width + x;
             double value = s->sum[at];
-            if (is_mass) {
+            if (is_confidence) {
                 value = value < MIN_WEIGHT ? 0 : value;
                 if (s->hold && s->free[at] == 1 && value > below_one)
                     value = below_one;
-            } else if (f->masses != NULL && sample_at(f->weights, f->dtype, to) == 0)
+            } else if (f->confidences != NULL && sample_at(f->weights, f->dtype, to) == 0)
                 value = 0;
             if (f->dtype == VD_F32)
                 ((float *)out)[to] = (float)value;
@@ -207,7 +210,7 @@ vd_status vd_heat_series(const vd_model_frame *f, const vd_image *diffusivity, i
         status = z <= MAX_SPECTRUM ? vd_bessel_taps(&k, z, MIN_TAP) : VD_ERROR_OVERFLOW;
     }
     if (status == VD_OK) {
-        if (f->masses != NULL) {
+        if (f->confidences != NULL) {
             s.channel = f->channels;
             sum_series(&s, &k);
         }

@@ -16,7 +16,7 @@ static void NAME(multiply)(void *context, int64_t begin, int64_t end, int thread
         for (int64_t y = begin; y < end; y++)
             f->kernels->diffusion.NAME(multiply)((REAL *)h->products + (c * f->height + y) * f->width,
                                                  (const REAL *)f->planes[c] + y * f->pitch,
-                                                 (const REAL *)f->masses + y * f->pitch, f->width);
+                                                 (const REAL *)f->confidences + y * f->pitch, f->width);
 }
 
 static void NAME(convolve_row)(const heat *h, const REAL *plane, ptrdiff_t pitch, REAL *out, int64_t y, int thread)
@@ -42,15 +42,15 @@ static void NAME(convolve)(void *context, int64_t begin, int64_t end, int thread
     const heat *h = context;
     const vd_model_frame *f = h->frame;
     for (int64_t c = 0; c < f->channels; c++) {
-        bool masked = f->masses != NULL;
+        bool masked = f->confidences != NULL;
         const REAL *plane = masked ? (const REAL *)h->products + c * f->height * f->width : (const REAL *)f->planes[c];
         for (int64_t y = begin; y < end; y++)
             NAME(convolve_row)(h, plane, masked ? f->width : f->pitch, (REAL *)f->sums[c] + y * f->width, y, thread);
     }
-    if (f->masses == NULL)
+    if (f->confidences == NULL)
         return;
     for (int64_t y = begin; y < end; y++)
-        NAME(convolve_row)(h, f->masses, f->pitch, (REAL *)f->weights + y * f->width, y, thread);
+        NAME(convolve_row)(h, f->confidences, f->pitch, (REAL *)f->weights + y * f->width, y, thread);
     int64_t at = begin * f->width, n = (end - begin) * f->width;
     for (int64_t c = 0; c <= f->channels; c++)
         f->kernels->diffusion.NAME(clear)((REAL *)(c < f->channels ? f->sums[c] : f->weights) + at,

@@ -3,7 +3,7 @@
  * The driver of the models whose coefficients depend on the picture: from rows of any samples to padded planes, through
  * the model, and back to rows of sums and weights.
  *
- * The frame comes less a reference that occurs in it, so that a constant picture is 0 everywhere and stays what it is,
+ * The frame comes less a reference that occurs in it, so that a constant picture is 0 everywhere and stays constant,
  * and float planes keep their accuracy for small differences. The planes are float, or double for double streams.
  *
  * Edges. Reflect, nearest and constant fill the margin as they say. With renormalize no source lies outside: the margin
@@ -26,7 +26,7 @@ typedef struct model {
     /* NULL: none, it reflects at the edges by itself */
     vd_margin (*margin)(const vd_params *params, int64_t height, int64_t width);
     vd_status (*run)(const vd_model_frame *frame);
-    bool averages; /* without masses all weights are 1, and not written */
+    bool averages; /* without confidences all weights are 1, and not written */
 } model;
 
 static vd_status laplacian(const vd_model_frame *frame) { return vd_laplacian(frame, frame->diffusivity, frame->hold); }
@@ -74,12 +74,12 @@ vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tol
     if (!vd_checked_multiply(rows, columns, &m->plane) || m->plane > PTRDIFF_MAX / size / (size_t)(channels + 1))
         return VD_ERROR_OVERFLOW;
     m->samples = malloc(m->plane * (size_t)channels * size);
-    m->masses = malloc(m->plane * size);
+    m->confidences = malloc(m->plane * size);
     m->whole = calloc((size_t)height, sizeof *m->whole);
     m->results = malloc((size_t)(height * width * (channels + 1)) * size);
     m->planes = malloc((size_t)channels * sizeof *m->planes);
     m->sums = malloc((size_t)channels * sizeof *m->sums);
-    if (m->samples == NULL || m->masses == NULL || m->whole == NULL || m->results == NULL || m->planes == NULL ||
+    if (m->samples == NULL || m->confidences == NULL || m->whole == NULL || m->results == NULL || m->planes == NULL ||
         m->sums == NULL) {
         vd_model_free(m);
         return VD_ERROR_MEMORY;
@@ -108,7 +108,7 @@ vd_status vd_model_start(vd_model_planes *m, const vd_params *params, double tol
 void vd_model_free(vd_model_planes *m)
 {
     free(m->samples);
-    free(m->masses);
+    free(m->confidences);
     free(m->whole);
     free(m->results);
     free(m->planes);
@@ -131,74 +131,74 @@ static double get(const void *plane, int32_t dtype, int64_t at)
     return dtype == VD_F32 ? ((const float *)plane)[at] : ((const double *)plane)[at];
 }
 
-static void *mass_origin(const vd_model_planes *m)
+static void *confidence_origin(const vd_model_planes *m)
 {
-    return (char *)m->masses + (size_t)(m->margin.y * m->frame.pitch + m->margin.x) * sample_size(m);
+    return (char *)m->confidences + (size_t)(m->margin.y * m->frame.pitch + m->margin.x) * sample_size(m);
 }
 
 /* NULL: they are all 1. */
 static const void *weights_row(const vd_model_planes *m, int64_t y)
 {
     const vd_model_frame *f = &m->frame;
-    bool ones = models[f->params->model].averages && f->masses == NULL;
+    bool ones = models[f->params->model].averages && f->confidences == NULL;
     return ones ? NULL : (const char *)f->weights + (size_t)(y * f->width) * sample_size(m);
 }
 
-#define PLANE_ROWS(T, S)                                                                                               \
-    /* The confidences of row y: each pixel's least; 0, and the samples 0, where one is NaN. Whether all are 1. */     \
-    static bool mark_row_##S(vd_model_planes *m, int64_t y, const double *confidence)                                  \
-    {                                                                                                                  \
-        const vd_model_frame *f = &m->frame;                                                                           \
-        T *masses = (T *)mass_origin(m) + y * f->pitch, least = 1;                                                     \
-        for (int64_t x = 0; x < f->width; x++)                                                                         \
-            masses[x] = 1;                                                                                             \
-        for (int64_t c = 0; c < f->channels; c++) {                                                                    \
-            T *plane = (T *)f->planes[c] + y * f->pitch;                                                               \
-            for (int64_t x = 0, i = c; confidence != NULL && x < f->width; x++, i += f->channels)                      \
-                masses[x] = (T)confidence[i] < masses[x] ? (T)confidence[i] : masses[x];                               \
-            for (int64_t x = 0; x < f->width; x++) {                                                                   \
-                bool missing = plane[x] != plane[x];                                                                   \
-                masses[x] = missing ? 0 : masses[x];                                                                   \
-                plane[x] = missing ? 0 : plane[x];                                                                     \
-            }                                                                                                          \
-        }                                                                                                              \
-        for (int64_t x = 0; x < f->width; x++)                                                                         \
-            least = masses[x] < least ? masses[x] : least;                                                             \
-        return least == 1;                                                                                             \
-    }                                                                                                                  \
-                                                                                                                       \
-    static void recall_row_##S(vd_model_planes *m, int64_t y, const double *u, const double *mass, double decay,       \
-                               const double *reference)                                                                \
-    {                                                                                                                  \
-        const vd_model_frame *f = &m->frame;                                                                           \
-        T *masses = (T *)mass_origin(m) + y * f->pitch;                                                                \
-        for (int64_t x = 0; x < f->width; x++) {                                                                       \
-            double kept = decay * mass[x * f->channels];                                                               \
-            if (!(masses[x] < 1) || !(kept > (double)masses[x]))                                                       \
-                continue;                                                                                              \
-            masses[x] = (T)(kept < MOST_RECALLED ? kept : MOST_RECALLED);                                              \
-            for (int64_t c = 0; c < f->channels; c++)                                                                  \
-                ((T *)f->planes[c])[y * f->pitch + x] = (T)(u[x * f->channels + c] - reference[c]);                    \
-        }                                                                                                              \
-    }                                                                                                                  \
-                                                                                                                       \
-    static void get_row_##S(const vd_model_planes *m, int64_t y, double *sums, double *weights)                        \
-    {                                                                                                                  \
-        const vd_model_frame *f = &m->frame;                                                                           \
-        const T *weight = weights_row(m, y);                                                                           \
-        for (int64_t c = 0; c < f->channels; c++) {                                                                    \
-            const T *sum = (const T *)f->sums[c] + y * f->width;                                                       \
-            for (int64_t x = 0, i = c; x < f->width; x++, i += f->channels) {                                          \
-                sums[i] = sum[x];                                                                                      \
-                weights[i] = weight != NULL ? weight[x] : 1;                                                           \
-            }                                                                                                          \
-        }                                                                                                              \
-    }                                                                                                                  \
-                                                                                                                       \
-    static void mean_row_##S(const vd_model_planes *m, int64_t y, const double *reference, T *out)                     \
-    {                                                                                                                  \
-        const vd_model_frame *f = &m->frame;                                                                           \
-        f->kernels->planes.join_##S(out, f->sums, y * f->width, weights_row(m, y), reference, f->channels, f->width);  \
+#define PLANE_ROWS(T, S)                                                                                                              \
+    /* The confidences of row y: the minimum over each pixel's samples; 0, and the samples 0, where one is NaN. Whether all are 1. */ \
+    static bool mark_row_##S(vd_model_planes *m, int64_t y, const double *confidence)                                                 \
+    {                                                                                                                                 \
+        const vd_model_frame *f = &m->frame;                                                                                          \
+        T *confidences = (T *)confidence_origin(m) + y * f->pitch, min = 1;                                                           \
+        for (int64_t x = 0; x < f->width; x++)                                                                                        \
+            confidences[x] = 1;                                                                                                       \
+        for (int64_t c = 0; c < f->channels; c++) {                                                                                   \
+            T *plane = (T *)f->planes[c] + y * f->pitch;                                                                              \
+            for (int64_t x = 0, i = c; confidence != NULL && x < f->width; x++, i += f->channels)                                     \
+                confidences[x] = (T)confidence[i] < confidences[x] ? (T)confidence[i] : confidences[x];                               \
+            for (int64_t x = 0; x < f->width; x++) {                                                                                  \
+                bool missing = plane[x] != plane[x];                                                                                  \
+                confidences[x] = missing ? 0 : confidences[x];                                                                        \
+                plane[x] = missing ? 0 : plane[x];                                                                                    \
+            }                                                                                                                         \
+        }                                                                                                                             \
+        for (int64_t x = 0; x < f->width; x++)                                                                                        \
+            min = confidences[x] < min ? confidences[x] : min;                                                                        \
+        return min == 1;                                                                                                              \
+    }                                                                                                                                 \
+                                                                                                                                      \
+    static void recall_row_##S(vd_model_planes *m, int64_t y, const double *u, const double *weight_sum, double decay,                \
+                               const double *reference)                                                                               \
+    {                                                                                                                                 \
+        const vd_model_frame *f = &m->frame;                                                                                          \
+        T *confidences = (T *)confidence_origin(m) + y * f->pitch;                                                                    \
+        for (int64_t x = 0; x < f->width; x++) {                                                                                      \
+            double kept = decay * weight_sum[x * f->channels];                                                                        \
+            if (!(confidences[x] < 1) || !(kept > (double)confidences[x]))                                                            \
+                continue;                                                                                                             \
+            confidences[x] = (T)(kept < MOST_RECALLED ? kept : MOST_RECALLED);                                                        \
+            for (int64_t c = 0; c < f->channels; c++)                                                                                 \
+                ((T *)f->planes[c])[y * f->pitch + x] = (T)(u[x * f->channels + c] - reference[c]);                                   \
+        }                                                                                                                             \
+    }                                                                                                                                 \
+                                                                                                                                      \
+    static void get_row_##S(const vd_model_planes *m, int64_t y, double *sums, double *weights)                                       \
+    {                                                                                                                                 \
+        const vd_model_frame *f = &m->frame;                                                                                          \
+        const T *weight = weights_row(m, y);                                                                                          \
+        for (int64_t c = 0; c < f->channels; c++) {                                                                                   \
+            const T *sum = (const T *)f->sums[c] + y * f->width;                                                                      \
+            for (int64_t x = 0, i = c; x < f->width; x++, i += f->channels) {                                                         \
+                sums[i] = sum[x];                                                                                                     \
+                weights[i] = weight != NULL ? weight[x] : 1;                                                                          \
+            }                                                                                                                         \
+        }                                                                                                                             \
+    }                                                                                                                                 \
+                                                                                                                                      \
+    static void mean_row_##S(const vd_model_planes *m, int64_t y, const double *reference, T *out)                                    \
+    {                                                                                                                                 \
+        const vd_model_frame *f = &m->frame;                                                                                          \
+        f->kernels->planes.join_##S(out, f->sums, y * f->width, weights_row(m, y), reference, f->channels, f->width);                 \
     }
 
 PLANE_ROWS(float, f32)
@@ -225,10 +225,10 @@ bool vd_model_put_row(vd_model_planes *m, int64_t y, const void *row, int32_t dt
     return !m->whole[y];
 }
 
-void vd_model_recall_row(vd_model_planes *m, int64_t y, const double *u, const double *mass, double decay,
+void vd_model_recall_row(vd_model_planes *m, int64_t y, const double *u, const double *weight_sum, double decay,
                          const double *reference)
 {
-    (m->frame.dtype == VD_F32 ? recall_row_f32 : recall_row_f64)(m, y, u, mass, decay, reference);
+    (m->frame.dtype == VD_F32 ? recall_row_f32 : recall_row_f64)(m, y, u, weight_sum, decay, reference);
 }
 
 void vd_model_get_row(const vd_model_planes *m, int64_t y, double *sums, double *weights)
@@ -246,7 +246,7 @@ void vd_model_mean_row(const vd_model_planes *m, int64_t y, const double *refere
 
 /* ---- the margin */
 
-/* Fills the margin of one plane: with what the boundary says stands there, or `outside` where it says nothing does. */
+/* Fills the margin of one plane as the boundary says, with `outside` where it has no samples. */
 static void pad(const vd_model_planes *m, void *origin, int32_t boundary, double outside)
 {
     const vd_model_frame *f = &m->frame;
@@ -280,8 +280,8 @@ vd_status vd_model_run(vd_model_planes *m, const double *reference, bool masked)
         pad(m, (void *)f->planes[c], open ? VD_BOUNDARY_REFLECT : boundary, f->params->cval - reference[c]);
     f->reference = reference;
     f->missing = masked;
-    f->masses = masked || open ? mass_origin(m) : NULL;
-    if (f->masses != NULL)
-        pad(m, mass_origin(m), boundary, open ? 0 : 1);
+    f->confidences = masked || open ? confidence_origin(m) : NULL;
+    if (f->confidences != NULL)
+        pad(m, confidence_origin(m), boundary, open ? 0 : 1);
     return models[f->params->model].run(f);
 }

@@ -29,22 +29,22 @@ typedef struct vd_model_frame {
     int64_t height, width, channels;
 
     /* Samples: planes[c] + y pitch + x for -margin.y <= y < height + margin.y and -margin.x <= x < width + margin.x, where
-     * margin is what vd_<model>_margin said. Finite everywhere; what stands in a missing pixel is any number. */
+     * margin is what vd_<model>_margin said. Finite everywhere; a missing pixel may hold any number. */
     const void *const *planes;
     ptrdiff_t pitch;
 
     /* Confidence of each pixel in [0, 1], in the same layout; 0 = missing, or outside the picture with
      * VD_BOUNDARY_RENORMALIZE. NULL: all 1, margin included. `missing`: whether any is below 1 inside the picture. */
-    const void *masses;
+    const void *confidences;
     bool missing;
 
-    /* Laplacian: what is missing has been put in from the state, with its weights, and pixels of confidence 1 are held. */
+    /* Laplacian: missing pixels come from the state, with its weights, and pixels of confidence 1 are held. */
     bool hold;
     const vd_image *diffusivity; /* Laplacian: NULL or a map of the frame's size */
 
     /* Results: sums[c] + y width + x and weights + y width + x. Where a pixel has nothing to compare with, itself
      * missing (bilateral) or no pair of present pixels in the patches (non-local means), its range weights are 1. The
-     * diffusion equations without masses write no weights: all are 1. */
+     * diffusion equations without confidences write no weights: all are 1. */
     void *const *sums;
     void *weights;
 } vd_model_frame;
@@ -69,8 +69,8 @@ typedef struct vd_model_planes {
     vd_margin margin;
     size_t plane;        /* samples of a plane with its margin */
     void *samples;       /* [channels] such planes */
-    void *masses;        /* one */
-    bool *whole;         /* [height] whether the row of masses holds nothing but 1 */
+    void *confidences;   /* one */
+    bool *whole;         /* [height] whether the row of confidences holds nothing but 1 */
     void *results;       /* [channels + 1] planes of height times width, weights last */
     const void **planes; /* [channels] what frame.planes and frame.sums point to */
     void **sums;
@@ -85,15 +85,15 @@ vd_status vd_model_start(vd_model_planes *model, const vd_params *params, double
 void vd_model_free(vd_model_planes *model);
 
 /* Row y of the frame: plain samples of the stream's dtype, kept less reference, NaN = missing, and NULL or the
- * confidence of each sample. A pixel counts as far as the least of its samples does. Returns whether any is below 1. */
+ * confidence of each sample. A pixel has the minimum confidence of its samples. Returns whether any is below 1. */
 bool vd_model_put_row(vd_model_planes *model, int64_t y, const void *row, int32_t dtype, const double *reference,
                       const double *confidence);
 
 /* Runs the model over the rows put. `masked`: whether any confidence is below 1. VD_OK or VD_ERROR_MEMORY. */
 vd_status vd_model_run(vd_model_planes *model, const double *reference, bool masked);
 
-/* What is missing in row y takes the state's u with the weight decay mass, below 1; both per sample. */
-void vd_model_recall_row(vd_model_planes *model, int64_t y, const double *u, const double *mass, double decay,
+/* What is missing in row y takes the state's u with the weight decay weight_sum, below 1; both per sample. */
+void vd_model_recall_row(vd_model_planes *model, int64_t y, const double *u, const double *weight_sum, double decay,
                          const double *reference);
 
 /* Row y of the sums and, for each sample, the weights. */

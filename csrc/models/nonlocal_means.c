@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Non-local means (Buades, Coll and Morel 2005): a source counts for a pixel as far as the patches around the two are
- * alike,
+ * Non-local means (Buades, Coll and Morel 2005): a source is weighted by how similar the patches around it and the
+ * pixel are,
  *
  *     c_i(x) = exp(-max(0, d2(x, x_i) - 2 noise^2) / strength^2),
  *
@@ -10,7 +10,7 @@
  * is what noise takes off. The pixel itself counts with weight 1. G is the Gaussian of sigma_y and sigma_x within that
  * window; along an axis of sigma 0 it is 1.
  *
- * Missing pixels. d2 is the mean over those j for which both pixels are there; c_i is 1 where there are none. So a
+ * Missing pixels. d2 is the mean over those j for which both pixels are there; c_i is 1 if there are none. So a
  * missing pixel is filled in from where its surroundings are alike. Beyond the edges of the frame there are no sources
  * with VD_BOUNDARY_RENORMALIZE, but patches go on there, in the reflected frame and its missing pixels.
  *
@@ -21,7 +21,7 @@
  * the cache; each is done alone, weights at its edges are found again by its neighbours, and the tiles depend on
  * nothing but the frame's size. So threads share tiles and the bits are the same for any number of them. Within a tile
  * six shifts next to each other go down the rows together, each with a ring of the last rows of differences; they read
- * one row of samples, and their terms enter the sums at one go.
+ * one row of samples, and their terms enter the sums together.
  *
  * Rounding. Box sums only ever add, columns first: a running sum that also subtracts, or a summed-area table, is
  * cheaper for large patches but keeps the rounding error of the edges it has passed, which in single precision is not
@@ -45,6 +45,7 @@
 #include <string.h>
 
 #include "base/gaussian.h"
+#include "base/integers.h"
 #include "base/parallel.h"
 #include "models/models.h"
 
@@ -71,7 +72,7 @@ static int64_t first_of(const shifts *s) { return s->x + s->count - 1 > 0 ? -(s-
 static int64_t extra_of(const shifts *s) { return -first_of(s) + (s->x < 0 ? -s->x : 0); }
 
 /* Of a tile with its margin: all 1; 1 in the frame and none beyond its edges; any. */
-typedef enum masses { FULL, EDGES, MASKED } masses;
+typedef enum confidences { FULL, EDGES, MASKED } confidences;
 
 typedef struct job {
     const vd_model_frame *frame;
@@ -88,8 +89,6 @@ typedef struct job {
     size_t scratch_size;            /* bytes of one of them */
 } job;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t share(int64_t n, int64_t parts) { return (n + parts - 1) / parts; }
 static int64_t whole(int64_t n) { return share(n, STEP) * STEP; }
 
@@ -142,10 +141,10 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame)
     j.factor = scale / (double)j.channels;
     j.offset = 2 * p->noise * p->noise * scale;
 
-    j.tiles_x = share(frame->width, most(TILE_BYTES / real - j.search, j.search));
+    j.tiles_x = share(frame->width, vd_max(TILE_BYTES / real - j.search, j.search));
     j.columns = share(frame->width, j.tiles_x);
     j.tiles_x = share(frame->width, j.columns);
-    int64_t tiles_y = share(frame->height, most(TILE_ROWS, 4 * j.search));
+    int64_t tiles_y = share(frame->height, vd_max(TILE_ROWS, 4 * j.search));
     j.rows = share(frame->height, tiles_y);
     tiles_y = share(frame->height, j.rows);
 
@@ -158,11 +157,11 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame)
     j.ring_pitch = whole(j.columns + j.search + PAIRS + 2 * j.patch) + 2 * STEP;
     j.running = is_whole(frame) && (double)(j.size * j.channels) * 255 * 255 <= 16777216;
     j.coarse = single && frame->tolerance >= VD_NLM_COARSE;
-    int64_t copies = frame->masses != NULL ? 2 * (j.channels + 1) : j.channels;
+    int64_t copies = frame->confidences != NULL ? 2 * (j.channels + 1) : j.channels;
     int64_t reals = (j.channels + 1) * j.sum_area + (PAIRS * (j.size + 3) + 3) * j.ring_pitch + copies * j.area;
     int64_t bytes = reals * real + 2 * (j.rows + 2 * j.margin) * (int64_t)sizeof(int64_t);
     j.scratch_size = (size_t)share(bytes, LINE) * LINE;
-    int threads = (int)least(frame->threads, tiles_y * j.tiles_x);
+    int threads = (int)vd_min(frame->threads, tiles_y * j.tiles_x);
     char *memory = calloc((size_t)threads * j.scratch_size + LINE, 1);
     if (memory == NULL)
         return VD_ERROR_MEMORY;

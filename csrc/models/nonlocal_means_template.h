@@ -12,12 +12,13 @@
  * may go into the margin; the rows of shifts begin at the x that first_of says. */
 typedef struct TILE {
     int64_t top, left, rows, columns;
-    REAL *samples;  /* of the frame, 0 where missing */
-    REAL *values;   /* what enters the sums: the samples, or samples times masses and, in one plane more, masses */
-    REAL *present;  /* 1 where there is a mass, else 0 */
+    REAL *samples; /* of the frame, 0 where missing */
+    REAL *
+        values; /* what enters the sums: the samples, or samples times confidences and, in one plane more, confidences */
+    REAL *present;  /* 1 where the confidence is above 0, else 0 */
     int64_t *kinds; /* of rows: 0 where all is present; where rows have one kind, the same samples are present */
-    int64_t *plain; /* of rows: whether all masses are 1 */
-    masses masses;
+    int64_t *plain; /* of rows: whether all confidences are 1 */
+    confidences confidences;
     REAL *sums, *totals; /* the planes of sums, and the weights */
     REAL *boxes, *zeros, *usual_scales;
     REAL *ring[PAIRS], *column_sums[PAIRS], *weights[PAIRS], *scales[PAIRS];
@@ -46,7 +47,7 @@ static TILE NAME(lay_out)(const job *j, int thread)
     t.usual_scales = t.zeros + j->ring_pitch;
     t.samples = t.usual_scales + j->ring_pitch + j->origin;
     t.values = t.samples;
-    if (j->frame->masses != NULL) {
+    if (j->frame->confidences != NULL) {
         t.values = t.samples + j->channels * j->area;
         t.present = t.values + (j->channels + 1) * j->area;
         t.kinds = (int64_t *)(t.present - j->origin + j->area) + j->margin;
@@ -58,26 +59,26 @@ static TILE NAME(lay_out)(const job *j, int thread)
     return t;
 }
 
-/* What the masses are and, if need be, their plane of values, present and what is known of the rows. */
+/* What the confidences are and, if need be, their plane of values, present and what is known of the rows. */
 static void NAME(take_masses)(const job *j, TILE *t)
 {
     const vd_model_frame *frame = j->frame;
     int64_t begin = -j->margin, bottom = t->rows + j->margin, right = t->columns + j->margin;
-    bool open = frame->masses != NULL && frame->params->boundary == VD_BOUNDARY_RENORMALIZE;
+    bool open = frame->confidences != NULL && frame->params->boundary == VD_BOUNDARY_RENORMALIZE;
     bool inside = is_inside(t->top + begin, frame->height) && is_inside(t->top + bottom - 1, frame->height) &&
                   is_inside(t->left + begin, frame->width) && is_inside(t->left + right - 1, frame->width);
     bool full = true;
     for (int64_t y = begin; y < bottom && frame->missing; y++) {
         int64_t row = open ? reflected(t->top + y, frame->height) : t->top + y;
-        const REAL *from = (const REAL *)frame->masses + row * frame->pitch;
+        const REAL *from = (const REAL *)frame->confidences + row * frame->pitch;
         REAL *present = t->present + y * j->pitch;
         t->plain[y] = true;
         t->kinds[y] = 0;
         for (int64_t x = begin; x < right; x++) {
-            REAL mass = from[open ? reflected(t->left + x, frame->width) : t->left + x];
-            present[x] = mass > 0;
-            t->plain[y] = t->plain[y] && mass == 1;
-            t->kinds[y] = mass > 0 ? t->kinds[y] : 1;
+            REAL confidence = from[open ? reflected(t->left + x, frame->width) : t->left + x];
+            present[x] = confidence > 0;
+            t->plain[y] = t->plain[y] && confidence == 1;
+            t->kinds[y] = confidence > 0 ? t->kinds[y] : 1;
         }
         full = full && t->plain[y];
         size_t size = (size_t)(right - begin) * sizeof(REAL);
@@ -86,12 +87,12 @@ static void NAME(take_masses)(const job *j, TILE *t)
         else if (t->kinds[y] != 0)
             t->kinds[y] = y - begin + 1;
     }
-    t->masses = !full ? MASKED : open && !inside ? EDGES : FULL;
-    if (t->masses != MASKED)
+    t->confidences = !full ? MASKED : open && !inside ? EDGES : FULL;
+    if (t->confidences != MASKED)
         return;
     for (int64_t y = begin; y < bottom; y++) {
         memcpy(t->values + j->channels * j->area + y * j->pitch + begin,
-               (const REAL *)frame->masses + (t->top + y) * frame->pitch + t->left + begin,
+               (const REAL *)frame->confidences + (t->top + y) * frame->pitch + t->left + begin,
                (size_t)(right - begin) * sizeof(REAL));
         t->plain[y] = t->plain[y] && (inside || !open);
     }
@@ -103,7 +104,7 @@ static void NAME(begin)(const job *j, TILE *t)
     const vd_model_frame *frame = j->frame;
     int64_t begin = -j->margin, n = t->columns + 2 * j->margin;
     NAME(take_masses)(j, t);
-    bool masked = t->masses == MASKED;
+    bool masked = t->confidences == MASKED;
     for (int64_t c = 0; c < j->channels; c++)
         for (int64_t y = begin; y < t->rows + j->margin; y++) {
             const REAL *from = (const REAL *)frame->planes[c] + (t->top + y) * frame->pitch + t->left + begin;
@@ -112,11 +113,11 @@ static void NAME(begin)(const job *j, TILE *t)
             if (!masked)
                 continue;
             REAL *value = t->values + c * j->area + y * j->pitch + begin;
-            const REAL *mass = t->values + j->channels * j->area + y * j->pitch + begin;
+            const REAL *confidence = t->values + j->channels * j->area + y * j->pitch + begin;
             const REAL *present = t->present + y * j->pitch + begin;
             for (int64_t x = 0; x < n; x++) {
                 to[x] = present[x] > 0 ? to[x] : 0;
-                value[x] = mass[x] * to[x];
+                value[x] = confidence[x] * to[x];
             }
         }
     for (int64_t c = 0; c < j->channels + masked; c++)
@@ -133,16 +134,16 @@ static void NAME(begin)(const job *j, TILE *t)
 static void NAME(clear_beyond)(const job *j, const TILE *t, const shifts *s, int g)
 {
     int64_t begin = t->left + first_of(s), n = t->columns + extra_of(s), shift = s->x + g;
-    int64_t first = most(0, -shift) - begin, last = j->frame->width - most(0, shift) - begin;
-    for (int64_t i = 0; i < least(first, n); i++)
+    int64_t first = vd_max(0, -shift) - begin, last = j->frame->width - vd_max(0, shift) - begin;
+    for (int64_t i = 0; i < vd_min(first, n); i++)
         t->weights[g][i] = 0;
-    for (int64_t i = most(last, 0); i < n; i++)
+    for (int64_t i = vd_max(last, 0); i < n; i++)
         t->weights[g][i] = 0;
 }
 
 static bool NAME(is_beyond)(const job *j, const TILE *t, int64_t y)
 {
-    return t->masses == EDGES && !is_inside(t->top + y, j->frame->height);
+    return t->confidences == EDGES && !is_inside(t->top + y, j->frame->height);
 }
 
 /* Row y of the squared differences of shifts, into their rings. */
@@ -150,7 +151,7 @@ static void NAME(differences)(const job *j, TILE *t, const shifts *s, int64_t y)
 {
     int64_t x = first_of(s) - j->patch, n = t->columns + extra_of(s) + 2 * j->patch;
     int64_t a = y * j->pitch + x, b = a + s->y * j->pitch + s->x;
-    bool masked = t->masses == MASKED && (t->kinds[y] != 0 || t->kinds[y + s->y] != 0);
+    bool masked = t->confidences == MASKED && (t->kinds[y] != 0 || t->kinds[y + s->y] != 0);
     REAL *out[PAIRS];
     for (int g = 0; g < PAIRS; g++)
         out[g] = t->ring[g] + (y + j->margin) % j->size * j->ring_pitch;
@@ -183,7 +184,7 @@ static bool NAME(changes)(const job *j, const TILE *t, const shifts *s, int64_t 
 static void NAME(weigh)(const job *j, TILE *t, const shifts *s, int64_t y, bool first)
 {
     size_t n = (size_t)(t->columns + extra_of(s)), size = (size_t)j->size;
-    bool masked = t->masses == MASKED, changed = masked && (first || NAME(changes)(j, t, s, y));
+    bool masked = t->confidences == MASKED, changed = masked && (first || NAME(changes)(j, t, s, y));
     for (int g = 0; g < s->count; g++) {
         if (!masked)
             t->scale[g] = t->usual_scales;
@@ -193,7 +194,7 @@ static void NAME(weigh)(const job *j, TILE *t, const shifts *s, int64_t y, bool 
             j->kernels->NAME(sum)(t->column_sums[g], t->ring[g], (size_t)j->ring_pitch, size, n + size - 1);
         j->kernels->NAME(weights)(t->weights[g], t->column_sums[g], size, t->scale[g], !masked,
                                   NAME(limited)(j->offset), (REAL)s->gains[g], j->coarse, t->boxes, n);
-        if (t->masses == EDGES)
+        if (t->confidences == EDGES)
             NAME(clear_beyond)(j, t, s, g);
     }
 }
@@ -202,7 +203,7 @@ static void NAME(weigh)(const job *j, TILE *t, const shifts *s, int64_t y, bool 
 static void NAME(add)(const job *j, TILE *t, const shifts *s, int64_t y, int64_t from, bool back)
 {
     const REAL *weights[PAIRS];
-    bool masked = t->masses == MASKED && !t->plain[from];
+    bool masked = t->confidences == MASKED && !t->plain[from];
     const REAL *values = (masked ? t->values : t->samples) + from * j->pitch + (back ? -s->x : s->x);
     for (int g = 0; g < PAIRS; g++)
         weights[g] = g < s->count ? t->weights[g] - first_of(s) - (back ? s->x + g : 0) : t->zeros;
@@ -242,12 +243,12 @@ static void NAME(tiles)(void *context, int64_t first, int64_t last, int thread)
     for (int64_t i = first; i < last; i++) {
         t.top = i / j->tiles_x * j->rows;
         t.left = i % j->tiles_x * j->columns;
-        t.rows = least(j->rows, frame->height - t.top);
-        t.columns = least(j->columns, frame->width - t.left);
+        t.rows = vd_min(j->rows, frame->height - t.top);
+        t.columns = vd_min(j->columns, frame->width - t.left);
         NAME(begin)(j, &t);
         for (int64_t y = 0; y <= j->search; y++)
             for (int64_t x = y > 0 ? -j->search : 1; x <= j->search; x += PAIRS) {
-                shifts s = {.y = y, .x = x, .count = (int)least(PAIRS, j->search - x + 1)};
+                shifts s = {.y = y, .x = x, .count = (int)vd_min(PAIRS, j->search - x + 1)};
                 for (int g = 0; g < s.count; g++)
                     s.gains[g] =
                         gaussian((double)y, frame->params->sigma_y) * gaussian((double)(x + g), frame->params->sigma_x);

@@ -46,7 +46,7 @@ typedef struct pass {
     const vd_diffusion_kernels *kernels;
     int64_t number, passes;
     int64_t cycles, max_cycles; /* of all passes, of one */
-    int64_t planes;             /* the channels, and the masses if there are any */
+    int64_t planes;             /* the channels, and the confidences if there are any */
     int steps;
     double *tau;                  /* [steps], adds up to 1 */
     double half_y, half_x, scale; /* half the diffusion of a cycle along the axes; 1 / contrast^2 */
@@ -66,7 +66,7 @@ static int64_t cycle_rows(const pass *c)
 static int64_t to_lines(int64_t samples) { return (samples + LINE - 1) / LINE * LINE; }
 
 /* How many cycles go through the picture in one pass, and in strips of how many columns, so that what they work in stays in
- * the cache; what is worked out twice at the ends of strips and bands, LAG columns or rows for each cycle, is to be at most
+ * the cache; what is computed twice at the ends of strips and bands, LAG columns or rows for each cycle, is to be at most
  * an eighth of a strip and a quarter of a band. */
 static void divide(pass *c, size_t size, int threads)
 {
@@ -147,7 +147,7 @@ vd_status vd_perona_malik(const vd_model_frame *frame)
     c.scale = square > 1e-30 ? (square < 1e30 ? 1 / square : 1e-30) : 1e30;
     c.half_y = p->sigma_y * p->sigma_y / 4 / cycles;
     c.half_x = p->sigma_x * p->sigma_x / 4 / cycles;
-    c.planes = frame->channels + (frame->masses != NULL);
+    c.planes = frame->channels + (frame->confidences != NULL);
     divide(&c, size, threads);
     size_t bytes = (size_t)cycle_rows(&c) * (size_t)c.pitch * size; /* for a cycle */
     bytes += sizeof(work_f32) + (size_t)c.planes * (size_t)(c.steps + 2) * sizeof(rows_f32);
@@ -162,7 +162,7 @@ vd_status vd_perona_malik(const vd_model_frame *frame)
         fed_steps(c.tau, c.steps);
         for (c.number = 0; c.number < c.passes; c.number++)
             vd_diffusion_run(frame, pass_f32, pass_f64, &c);
-        if (frame->masses != NULL)
+        if (frame->confidences != NULL)
             vd_diffusion_run(frame, clear_unreached_f32, clear_unreached_f64, &c);
         status = VD_OK;
     }

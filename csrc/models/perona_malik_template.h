@@ -86,15 +86,15 @@ static bool NAME(results)(const pass *c, const NAME(work) * w, REAL *to[2], cons
     return to[0] != w->spare || to[1] != w->spare;
 }
 
-/* Row y of the picture as it came, for the first cycle. */
+/* Row y of the input, for the first cycle. */
 static void NAME(read_row)(const pass *c, const NAME(work) * w, int64_t plane, int64_t y)
 {
     const vd_model_frame *f = c->frame;
-    const REAL *masses = f->masses != NULL ? (const REAL *)f->masses + y * f->pitch + w->left : NULL;
-    const REAL *from = plane < f->channels ? (const REAL *)f->planes[plane] + y * f->pitch + w->left : masses;
+    const REAL *confidences = f->confidences != NULL ? (const REAL *)f->confidences + y * f->pitch + w->left : NULL;
+    const REAL *from = plane < f->channels ? (const REAL *)f->planes[plane] + y * f->pitch + w->left : confidences;
     REAL *row = NAME(row)(c, w->stages + plane, y);
-    if (masses != NULL && plane < f->channels)
-        c->kernels->NAME(multiply)(row, from, masses, w->width);
+    if (confidences != NULL && plane < f->channels)
+        c->kernels->NAME(multiply)(row, from, confidences, w->width);
     else
         memcpy(row, from, (size_t)w->width * sizeof *row);
     NAME(close)(row, w->width);
@@ -103,16 +103,16 @@ static void NAME(read_row)(const pass *c, const NAME(work) * w, int64_t plane, i
 static void NAME(smooth_rows)(const pass *c, const NAME(work) * w, int64_t y)
 {
     const vd_diffusion_kernels *k = c->kernels;
-    int64_t width = w->width, last = c->planes - 1; /* the masses, if any: first, as the others need them */
-    REAL *from[4], *to[2], *masses[2];
+    int64_t width = w->width, last = c->planes - 1; /* the confidences, if any: first, as the others need them */
+    REAL *from[4], *to[2], *confidences[2];
     for (int64_t plane = last; plane >= 0; plane--)
         if (NAME(results)(c, w, to, w->smooth + plane, y, c->steps + 1, c->steps + 1)) {
             NAME(get)(c, from, w->stages + plane, y - 1, 4);
-            NAME(get)(c, masses, w->smooth + last, y, 2);
+            NAME(get)(c, confidences, w->smooth + last, y, 2);
             k->NAME(smooth)(to, w->columns, (const REAL *const *)from, width);
             for (int i = 0; i < 2; i++) {
-                if (c->frame->masses != NULL && plane < last)
-                    k->NAME(divide)(to[i], masses[i], (REAL)MIN_WEIGHT, width);
+                if (c->frame->confidences != NULL && plane < last)
+                    k->NAME(divide)(to[i], confidences[i], (REAL)MIN_WEIGHT, width);
                 NAME(close)(to[i], width);
             }
         }
@@ -122,16 +122,16 @@ static void NAME(diffusivity_rows)(const pass *c, const NAME(work) * w, int64_t 
 {
     const vd_diffusion_kernels *k = c->kernels;
     int64_t width = w->width;
-    REAL *from[4], *to[2], *masses[4];
+    REAL *from[4], *to[2], *confidences[4];
     if (!NAME(results)(c, w, to, &w->diffusivity, y, c->steps, c->steps))
         return;
-    NAME(get)(c, masses, w->smooth + c->planes - 1, y - 1, 4);
+    NAME(get)(c, confidences, w->smooth + c->planes - 1, y - 1, 4);
     for (int64_t plane = 0; plane < c->frame->channels; plane++) {
         NAME(get)(c, from, w->smooth + plane, y - 1, 4);
-        if (c->frame->masses == NULL)
+        if (c->frame->confidences == NULL)
             k->NAME(gradient)(to, (const REAL *const *)from, plane > 0, width);
         else
-            k->NAME(gradient_known)(to, (const REAL *const *)from, (const REAL *const *)masses, (REAL)MIN_WEIGHT,
+            k->NAME(gradient_known)(to, (const REAL *const *)from, (const REAL *const *)confidences, (REAL)MIN_WEIGHT,
                                     plane > 0, width);
     }
     for (int i = 0; i < 2; i++) {

@@ -10,17 +10,17 @@
  * two exponentials make a vector of any length. The last factor, a power, carries a relative error of about i 2^-53, so
  * that of a sample near the source is 2^-53 reach < 2e-13 for sigma <= MAX_SIGMA. Beyond that, for sigma < MIN_SIGMA and eps
  * < MIN_EPS, where the factors leave the range of a double, and for sources with a sigma of their own every sample is
- * an exponential of its own.
+ * a separate exponential.
  *
- * Two at one go. A patch costs its stores, one vector every other cycle. Two that follow each other in the order mostly
- * overlap, so they are added in one window that holds both, with zeros where one of them has nothing.
+ * Pairs. A patch costs its stores, one vector every other cycle. Two consecutive patches mostly overlap, so they are added
+ * in one window that holds both, with zeros where one of them has nothing.
  *
  * Tried and dropped: one exponential per sample for all (they then take most of the time at sigma 4); a recurrence
  * outwards from the centre (serves every sigma, but its chain of products takes twice the time); cutting every patch at
  * the bands (1.7 patches per source); rows that start anywhere in a cache line (a fifth slower); the corners of the
  * square left out (fewer samples, hardly fewer vectors); narrow patches and one blur of the field for all (Gaussians
  * convolve to Gaussians: pays for wide kernels or from 10^5 sources on 1080p, and costs passes over the field that the
- * patches do not). In single precision half of the time is now what a source costs besides its patch.
+ * patches do not). In single precision half of the time is now the overhead of a source.
  */
 #include "sources/sources.h"
 
@@ -64,11 +64,6 @@ static vd_patch united(const vd_patch *a, const vd_patch *b)
     return both;
 }
 
-double vd_patch_area(const vd_patch *p)
-{
-    return (double)(p->rows.end - p->rows.begin) * (double)(p->columns.end - p->columns.begin);
-}
-
 /* One thread's vectors for two sources: g_y, and the samples of a patch's row; and g_x of one. */
 typedef struct vectors {
     void *columns[2], *samples[2];
@@ -89,7 +84,7 @@ size_t vd_source_scratch(const vd_image *field)
 }
 
 /* The samples [begin, end) of the field's rows that the kernels get for a patch: whole vectors, aligned where the rows
- * are, as far as the rows go. */
+ * are, up to the ends of the rows. */
 static vd_span widened(const vd_image *field, vd_span columns, int64_t size)
 {
     int64_t lanes = LINE / size, length = field->width * field->channels;
@@ -129,7 +124,7 @@ static vd_span widened(const vd_image *field, vd_span columns, int64_t size)
         kernel_vector_##S(j->kernels, column + first, k, p->rows, position[0], 1);                                     \
     }                                                                                                                  \
                                                                                                                        \
-    /* One source, or two at one go. */                                                                                \
+    /* One source, or two together. */                                                                                 \
     static void scatter_##S(const vd_source_job *j, const uint32_t *sources, const vd_patch *patches, int count,       \
                             const vectors *v)                                                                          \
     {                                                                                                                  \
@@ -207,7 +202,7 @@ static vd_patch part_of(const vd_source_job *j, size_t i, int64_t band)
     return p;
 }
 
-/* Whether it is less work to add two patches at one go, in a window that holds both. */
+/* Whether it is less work to add two patches together, in a window that holds both. */
 static bool are_close(const vd_patch *a, const vd_patch *b)
 {
     vd_patch window = united(a, b);

@@ -6,14 +6,14 @@
  *     field(y, x) += c_i g_y(y - y_i) g_x(x - x_i),   g(d) = exp(-d^2 / (2 sigma^2)).
  *
  * Cut-off. A pixel is left out when it lies farther than r = sigma sqrt(2 ln(1 / eps)) away along y or x; the kernel
- * there is below exp(-r^2 / (2 sigma^2)) = eps. So |error| <= eps sum |c_i|, and a source beyond the edge by more than r
- * is no work at all. Positions are compared as doubles before anything becomes an integer: none is too far away.
+ * there is below exp(-r^2 / (2 sigma^2)) = eps. So |error| <= eps sum |c_i|, and a source farther than r outside the field
+ * costs nothing. Positions are compared as doubles before anything becomes an integer: none is too far away.
  *
  * Order. Sources are taken in batches and within a batch sorted (a counting sort, stable) by band of VD_BAND rows and by
- * tile of a few columns, so that one patch finds in the cache what the last one left there. The even bands come first,
- * then the odd ones: a patch no taller than a band reaches into the next one, which nobody else then works on; a taller
- * one is cut at the bands. Nothing of this depends on the number of threads, so neither does the order in which a pixel
- * meets its sources, nor the bits.
+ * tile of a few columns, so that consecutive patches share the cache. The even bands come first,
+ * then the odd ones: a patch no taller than a band reaches into the next one, which no other thread works on then; a taller
+ * one is cut at the bands. None of this depends on the number of threads, so neither do the order in which a pixel
+ * meets its sources and the bits.
  */
 #include "sources/sources.h"
 

@@ -39,7 +39,7 @@ static vd_status shorten(vd_axis *shorter, const vd_axis *axis, double spare, in
     return vd_axis_init(shorter, axis->length, axis->sigma, (double)radius, boundary);
 }
 
-static double least(const double *values, int64_t n)
+static double minimum(const double *values, int64_t n)
 {
     double smallest = values[0];
     for (int64_t i = 1; i < n; i++)
@@ -69,7 +69,7 @@ vd_status vd_fixed_init(vd_spatial *s, double spare)
     if (status != VD_OK)
         return status;
     size_t taps_y = (size_t)y->radius + 1, taps_x = (size_t)x->radius + 1;
-    double inside_y = open ? least(y->inside, s->height) : 1, inside_x = open ? least(x->inside, s->width) : 1;
+    double inside_y = open ? minimum(y->inside, s->height) : 1, inside_x = open ? minimum(x->inside, s->width) : 1;
     s->bound = INFINITY;
     if (inside_y < 1 / 2.1 || inside_x < 1 / 2.1 || taps_y + taps_x > 256)
         return VD_OK;
@@ -119,7 +119,7 @@ static uint16_t *fixed_vertical_row(const vd_spatial *s, int64_t y, vd_scratch *
         scratch->ahead_at = y + 1;
         for (size_t begin = 0; begin < n; begin += VD_STRIP) {
             size_t end = vd_strip_end(begin, n);
-            vd_fetch(next, 2, begin, end, n);
+            vd_prefetch(next, 2, begin, end, n);
             s->kernels->fixed_vertical_pair(row, (uint16_t *)scratch->ahead + margin, rows,
                                             s->fixed_y + s->fixed_edge * (radius + 1), radius, bias, begin, end);
         }
@@ -152,7 +152,7 @@ void vd_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out)
     uint16_t bias = (uint16_t)((radius_x + 1) / 2);
     for (size_t begin = 0; begin < n; begin += VD_STRIP) {
         size_t end = vd_strip_end(begin, n);
-        vd_fetch(scratch->soon, 2, begin, end, n);
+        vd_prefetch(scratch->prefetch, 2, begin, end, n);
         s->kernels->fixed_horizontal(out + begin, row + begin, (size_t)channels, s->fixed_x, radius_x, bias,
                                      end - begin);
     }

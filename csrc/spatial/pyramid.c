@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A wide Gaussian by way of a coarser grid. L times: smooth with the binomial b = (1 4 6 4 1) / 16 and keep every
+ * A wide Gaussian on a coarser grid. L times: smooth with the binomial b = (1 4 6 4 1) / 16 and keep every
  * second sample; filter what is left with a short kernel k; L times: put zeros between the samples and smooth with 2 b.
- * (Burt & Adelson 1983; b is the two-scale relation of the cubic B-spline, so the way up reproduces cubic
+ * (Burt & Adelson 1983; b is the two-scale relation of the cubic B-spline, so the synthesis reproduces cubic
  * polynomials whatever the phase, and phase-dependent errors fall as sigma^-4.)
  *
  * The frequency response of the whole chain, aliases aside, is K(2^L w) prod_{l < L} cos(2^l w / 2)^8. It is made to
@@ -15,7 +15,7 @@
  *
  * Error. The chain is linear and periodic in the phase x mod 2^L, so output x is a weighted mean of the input with weights
  * K(x, .), and with G(x, .) the wanted ones the error is at most range / 2 * sum_q |K(x, q) - G(x, q)|. That sum is
- * worked out here for every phase and for every position near an edge (where both are divided by the sum of the weights
+ * computed here for every phase and for every position near an edge (where both are divided by the sum of the weights
  * that exist): the plan carries a proved bound, not an estimate. For sigma / 2^L = 2, 2.25, 2.5, 3, 4 it is
  * 4.1e-4, 2.6e-4, 1.7e-4, 9.3e-5, 4.2e-5 per axis at L = 1 and falls slowly with L; the bounds of two axes add up.
  *

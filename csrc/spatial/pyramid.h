@@ -20,8 +20,8 @@ typedef struct vd_pyramid_axis {
     float *weights; /* [radius + 1] */
     float *inverse; /* [length]: 1 / response to a picture of ones; 1 where nothing is missing */
     int64_t edge;   /* inverse is 1 from here to length - edge */
-    vd_range analysis[VD_PYRAMID_MAX_LEVELS + 1];  /* samples needed on the way down; [0]: of the extended picture */
-    vd_range synthesis[VD_PYRAMID_MAX_LEVELS + 1]; /* samples needed on the way up; [0] = 0 .. length - 1 */
+    vd_range analysis[VD_PYRAMID_MAX_LEVELS + 1];  /* samples needed by the analysis; [0]: of the extended picture */
+    vd_range synthesis[VD_PYRAMID_MAX_LEVELS + 1]; /* samples needed by the synthesis; [0] = 0 .. length - 1 */
     double bound; /* the largest error of any output, as a fraction of the range of the input */
 } vd_pyramid_axis;
 

@@ -5,7 +5,7 @@
  *     frame -> level `step` -> .. -> coarsest level, short kernel, -> .. -> level `step` -> rows of the frame
  *
  * step = 2 where the plan has two levels or more, else 1: the two finest levels are done in one go. Down, a vertical kernel
- * of 13 rows (the binomial convolved with itself, two apart) makes a row of the quarter resolution at once, and only such rows
+ * of 13 rows (the binomial convolved with itself at a distance of two) makes a row of the quarter resolution at once, and only such rows
  * are then reduced horizontally, twice. Up, only these rows are expanded horizontally, and each row of the frame is a
  * weighted sum of at most four of them. That is the same arithmetic as level by level, with the horizontal work of
  * the finest level on a quarter of the rows instead of a half.
@@ -25,7 +25,7 @@
 static const uint16_t ONE_LEVEL[] = {96, 64, 16};
 static const uint16_t TWO_LEVELS[] = {44, 40, 31, 20, 10, 4, 1};
 
-/* Half a unit of fixed point at the end (8 bits), and some 60 roundings in float on the way. */
+/* Half a unit of fixed point at the end (8 bits), and some 60 roundings in float before. */
 static const double PYRAMID_ROUNDING = 0.5 / 65280 + 4e-6;
 
 static const uint16_t *step_weights(const vd_spatial *s) { return s->step == 1 ? ONE_LEVEL : TWO_LEVELS; }
@@ -102,7 +102,7 @@ static float *image_row(const vd_spatial *s, float *image, vd_range range_y, vd_
     return image + (y - range_y.low) * vd_range_size(range_x) * s->channels;
 }
 
-/* Row k of level l of the way down, and of the way up. */
+/* Row k of level l of the analysis, and of the synthesis. */
 static float *analysis_row(const vd_spatial *s, int l, int64_t k)
 {
     return image_row(s, s->analysis[l], s->pyramid_y.analysis[l], s->pyramid_x.analysis[l], k);
@@ -146,7 +146,7 @@ static void split_pixels(float *even, float *odd, const float *row, int64_t pair
     }
 }
 
-/* The other way round. */
+/* Reversed. */
 static void merge_pixels(float *row, const float *even, const float *odd, int64_t pairs, int64_t channels)
 {
     char *to = (char *)row;
@@ -289,7 +289,7 @@ static void expand_row(const vd_spatial *s, int l, const float *coarse, vd_scrat
 }
 
 /* What the rows first, first + 1, .. of level l + steps weigh in row y of level l: (1 6 1) / 8 of the coarser rows around an
- * even row, (1 1) / 2 of those beside an odd one; twice for two steps. At most 4; the rest of the weights is 0. */
+ * even row, (1 1) / 2 of those next to an odd one; twice for two steps. At most 4; the rest of the weights is 0. */
 static int64_t expansion_weights(int64_t y, int steps, float weights[4])
 {
     int64_t middle = y >= 0 ? y / 2 : -((1 - y) / 2);
@@ -392,7 +392,7 @@ void vd_pyramid_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *
     for (size_t begin = 0; begin < n; begin += VD_STRIP) {
         size_t end = vd_strip_end(begin, n);
         const float *strip[4] = {rows[0] + begin, rows[1] + begin, rows[2] + begin, rows[3] + begin};
-        vd_fetch(scratch->soon, 2, begin, end, n);
+        vd_prefetch(scratch->prefetch, 2, begin, end, n);
         s->kernels->expand_vertical_fixed(out + begin, strip, weights, end - begin);
     }
 }
@@ -407,7 +407,7 @@ void vd_pyramid_row(const vd_spatial *s, int64_t y, int thread, float *out)
     for (size_t begin = 0; begin < n; begin += VD_STRIP) {
         size_t end = vd_strip_end(begin, n);
         const float *strip[4] = {rows[0] + begin, rows[1] + begin, rows[2] + begin, rows[3] + begin};
-        vd_fetch(scratch->soon, 2, begin, end, n);
+        vd_prefetch(scratch->prefetch, 2, begin, end, n);
         s->kernels->expand_vertical(out + begin, strip, weights, end - begin);
         for (size_t i = begin; i < end; i++)
             out[i] += reference[i];

@@ -4,7 +4,7 @@
  *
  * Direct methods. u(y, x) = sum_dx w(dx) sum_dy w(dy) f(y + dy, x + dx), each sum divided at the edges by the share of
  * the weights that lies inside (VD_BOUNDARY_RENORMALIZE). In float, what the kernels make of a constant picture differs
- * from the constant by a few units in the last place; that difference is worked out once per frame for a value that
+ * from the constant by a few units in the last place; that difference is computed once per frame for a value that
  * occurs in it and taken away everywhere, which makes constants exact and costs one subtraction a pass.
  *
  * The pyramid's error is proved in pyramid.c; its arithmetic adds what PYRAMID_ROUNDING says. Where float is not enough for
@@ -70,7 +70,7 @@ static vd_status init_rows(vd_spatial *s)
         scratch->padded = malloc(padded);
         scratch->ahead = malloc(padded);
         scratch->weights = malloc(((size_t)s->y.radius + 1) * sizeof(double));
-        void **own[] = {&scratch->correction, &scratch->samples, &scratch->value, &scratch->second, &scratch->output};
+        void **own[] = {&scratch->correction, &scratch->samples, &scratch->value, &scratch->spare, &scratch->output};
         bool complete =
             scratch->rows != NULL && scratch->padded != NULL && scratch->ahead != NULL && scratch->weights != NULL;
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -124,7 +124,7 @@ vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_rows_
                            (params->cval >= 0 && params->cval <= 255 && params->cval == floor(params->cval)));
     bool pyramid = false;
     s->method = dtype == VD_F64 ? VD_METHOD_DOUBLE : VD_METHOD_FLOAT;
-    /* At tighter tolerances the pyramid's bias, up to 1e-6 of the range beside strong edges, shows in 16 bits; on pictures a few
+    /* At tighter tolerances the pyramid's bias, up to 1e-6 of the range next to strong edges, shows in 16 bits; on pictures a few
      * pixels wide there is nothing to gain, and one far smaller than the kernel would be extended by the kernel's radius. */
     bool worthwhile = tolerance >= 1e-4 && s->y.radius >= 8 && s->x.radius >= 8 &&
                       params->truncate * s->y.sigma <= 2 * (double)s->y.length &&
@@ -165,7 +165,7 @@ void vd_spatial_free(vd_spatial *s)
     for (int t = 0; s->scratch != NULL && t < s->threads; t++) {
         vd_scratch *scratch = s->scratch + t;
         void *own[] = {(void *)scratch->rows, scratch->padded,      scratch->weights,     scratch->correction,
-                       scratch->samples,      scratch->value,       scratch->second,      scratch->output,
+                       scratch->samples,      scratch->value,       scratch->spare,       scratch->output,
                        scratch->even,         scratch->odd,         scratch->coarse,      scratch->expanded[0],
                        scratch->ahead,        scratch->expanded[1], scratch->expanded[2], scratch->expanded[3]};
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -237,7 +237,7 @@ void vd_spatial_begin(vd_spatial *s, const void *data, int64_t stride, const dou
     memcpy(s->reference, reference, (size_t)s->channels * sizeof *reference);
     for (int t = 0; t < s->threads; t++) {
         s->scratch[t].ahead_at = -1;
-        s->scratch[t].soon[0].data = s->scratch[t].soon[1].data = NULL;
+        s->scratch[t].prefetch[0].data = s->scratch[t].prefetch[1].data = NULL;
     }
     switch (s->method) {
     case VD_METHOD_DOUBLE:

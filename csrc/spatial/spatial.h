@@ -8,7 +8,7 @@
  *     float     8- and 16-bit and float frames, direct
  *     double    double frames, and whatever float is not accurate enough for, direct
  *
- * and beside them, always in double, the direct sums that masks and raw mode need.
+ * and, always in double, the direct sums that masks and raw mode need.
  */
 #ifndef VD_SPATIAL_H
 #define VD_SPATIAL_H
@@ -37,16 +37,16 @@ typedef struct vd_span {
 
 /* Rows that belong to one thread. All hold any sample type. */
 typedef struct vd_scratch {
-    const void **rows; /* pointers to the rows under the vertical kernel */
-    void *padded;      /* a row with a margin of the kernel's radius on both sides */
-    void *ahead;       /* the same for the next row, done in one go with the last */
-    int64_t ahead_at;  /* which row that is */
-    vd_span soon[2];   /* the caller's rows (state, output), fetched strip by strip while a row is filtered */
-    void *weights;     /* vertical weights scaled for a row near the edge */
+    const void **rows;   /* pointers to the rows under the vertical kernel */
+    void *padded;        /* a row with a margin of the kernel's radius on both sides */
+    void *ahead;         /* the same for the next row, done in one go with the last */
+    int64_t ahead_at;    /* which row that is */
+    vd_span prefetch[2]; /* the caller's rows (state, output), fetched strip by strip while a row is filtered */
+    void *weights;       /* vertical weights scaled for a row near the edge */
     void *correction;
     void *samples; /* [samples] each from here on: a row of the frame */
     void *value;   /* what the spatial filter gives */
-    void *second;  /* the filtered confidence */
+    void *spare;   /* the filtered confidence */
     void *output;
     float *expanded[4];     /* the pyramid's last rows at full width */
     int64_t expanded_at[4]; /* which rows these are */
@@ -107,12 +107,12 @@ void vd_spatial_sum_row(const vd_spatial *spatial, const vd_plane *plane, int64_
 
 /* ---- between the files of the spatial filter ---- */
 
-/* Rows are filtered in strips of this many samples. Before each strip, the part of the memory wanted next that lies beside it
+/* Rows are filtered in strips of this many samples. Before each strip, the part of the memory needed next that lies next to it
  * is asked for: the loads then overlap with arithmetic, a few at a time. (All of it at once, or none, is slower.) */
 enum { VD_STRIP = 1024 };
 
 /* Asks for the part of `count` spans that belongs to the samples [begin, end) of n. */
-static inline void vd_fetch(const vd_span *spans, int count, size_t begin, size_t end, size_t n)
+static inline void vd_prefetch(const vd_span *spans, int count, size_t begin, size_t end, size_t n)
 {
 #if defined(__GNUC__) || defined(__clang__)
     for (int k = 0; k < count; k++)
@@ -126,7 +126,7 @@ static inline void vd_fetch(const vd_span *spans, int count, size_t begin, size_
 
 static inline size_t vd_strip_end(size_t begin, size_t n) { return n - begin < VD_STRIP ? n : begin + VD_STRIP; }
 
-/* The `count` rows of the plane from y on, as far as there are any. */
+/* The `count` rows of the plane from y on, those that exist. */
 static inline void vd_rows_span(const vd_spatial *s, int64_t y, int count, size_t size, vd_span *spans)
 {
     for (int k = 0; k < count; k++) {
@@ -157,13 +157,13 @@ static inline void vd_extend_row(const vd_spatial *s, void *row, size_t size, co
     }
 }
 
-/* spatial_fixed.c. Fills the tables of the fixed-point method, leaving out taps that weigh at most `spare` along an axis.
+/* fixed_point.c. Fills the tables of the fixed-point method, leaving out taps that weigh at most `spare` along an axis.
  * s->bound is the bound of its error, infinite for a picture so small that the edges' factors exceed 2.1. */
 vd_status vd_fixed_init(vd_spatial *s, double spare);
 void vd_fixed_free(vd_spatial *s);
 void vd_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out);
 
-/* spatial_pyramid.c. Plans the pyramid with the most levels whose bound is at most `allowed`, if there is any. */
+/* pyramid_rows.c. Plans the pyramid with the most levels whose bound is at most `allowed`, if there is any. */
 vd_status vd_pyramid_plan(vd_spatial *s, double truncate, double allowed, bool *found);
 void vd_pyramid_free(vd_spatial *s);
 /* Filters the frame of vd_spatial_begin down to the finest stored level; then rows can be had. */

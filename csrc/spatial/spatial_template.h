@@ -63,7 +63,7 @@ static REAL *NAME(filter_vertically)(const vd_spatial *s, const vd_plane *plane,
         scratch->ahead_at = y + 1;
         for (size_t begin = 0; begin < n; begin += VD_STRIP) {
             size_t end = vd_strip_end(begin, n);
-            vd_fetch(next, 2, begin, end, n);
+            vd_prefetch(next, 2, begin, end, n);
             s->kernels->NAME(vertical_pair)(row, (REAL *)scratch->ahead + margin, rows, weights, radius, correction,
                                             begin, end);
         }
@@ -86,7 +86,7 @@ static void NAME(filter_horizontally)(const vd_spatial *s, int thread, REAL *row
     size_t n = (size_t)s->samples;
     for (size_t begin = 0; begin < n; begin += VD_STRIP) {
         size_t end = vd_strip_end(begin, n);
-        vd_fetch(s->scratch[thread].soon, 2, begin, end, n);
+        vd_prefetch(s->scratch[thread].prefetch, 2, begin, end, n);
         s->kernels->NAME(horizontal)(out + begin, row + begin, (size_t)s->channels, weights, (int)s->x.radius,
                                      correction + begin, end - begin);
     }

@@ -56,6 +56,13 @@ def short_citations(app: Sphinx, doctree: nodes.document, page: str) -> None:
             text.parent.replace(text, nodes.Text(f"[{short[1]}]"))
 
 
+def keep_options_whole(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Mark code of short words, so that an option such as --json does not break after its hyphens."""
+    for code in doctree.findall(nodes.literal):
+        if max(map(len, code.astext().split()), default=0) <= 24:
+            code["classes"].append("short")
+
+
 def command_help(app: Sphinx, context: click.Context, lines: list[str]) -> None:
     """Turn the line blocks that sphinx-click makes of examples into literal blocks."""
     result: list[str] = []
@@ -81,5 +88,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", protect_initials, priority=900)  # after numpydoc
     app.connect("doctree-resolved", short_citations)
+    app.connect("doctree-resolved", keep_options_whole)
     app.connect("sphinx-click-process-description", command_help)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

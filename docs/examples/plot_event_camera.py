@@ -3,8 +3,9 @@
 Event camera: time surface
 ==========================
 
-An event camera sends no frames but events (time, y, x, polarity), millions per second; each says
-that one pixel has become brighter or darker. `SourceDiffuser` keeps their time surface up to date.
+An event camera sends no frames but events (time, y, x, polarity), millions per second;
+each says that one pixel has become brighter or darker. `SourceDiffuser` keeps their time
+surface up to date.
 """
 
 from time import perf_counter
@@ -18,8 +19,8 @@ import vdcore
 # Events of a ball in front of a striped wall
 # -------------------------------------------
 #
-# A pixel fires when its logarithmic brightness has changed by 0.1 since it last fired. A few pixels
-# fire at random. One packet of events per millisecond.
+# A pixel fires when its logarithmic brightness has changed by 0.1 since it last fired. A
+# few pixels fire at random. One packet of events per millisecond.
 
 WIDTH, HEIGHT, FRAMES, FPS, THRESHOLD = 320, 180, 60, 1000.0, 0.1
 y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
@@ -49,7 +50,8 @@ for index in range(1, FRAMES):
 # The time surface
 # ----------------
 #
-# With ``sigma=0`` every event counts for its own pixel and fades with a time constant of 10 ms.
+# With ``sigma=0`` every event counts for its own pixel and fades with a time constant of
+# 10 ms.
 
 surface = vdcore.SourceDiffuser((HEIGHT, WIDTH), sigma=0, tau=0.01, dtype=np.float32)
 start = perf_counter()
@@ -62,10 +64,13 @@ print(f"{surface.count} events, {surface.count / seconds / 1e6:.1f} million per 
 # Mean polarity, and what supports it
 # -----------------------------------
 #
-# With ``sigma=1.5`` and ``normalize=True``, events support each other: `field` returns the mean
-# polarity around each pixel and the weight behind it. Pixels that fired alone have little weight.
+# With ``sigma=1.5`` and ``normalize=True``, events support each other: `field` returns
+# the mean polarity around each pixel and the weight behind it. Pixels that fired alone
+# have little weight.
 
-smooth = vdcore.SourceDiffuser((HEIGHT, WIDTH), sigma=1.5, tau=0.01, normalize=True, fill=0)
+smooth = vdcore.SourceDiffuser(
+    (HEIGHT, WIDTH), sigma=1.5, tau=0.01, normalize=True, fill=0
+)
 for positions, times, polarities in packets:
     smooth.add(positions, times, polarities)
 mean, weight = smooth.field()
@@ -76,9 +81,14 @@ supported = np.where(weight > 1, mean, 0)
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
 for axis, field, title in zip(
-    axes, (surface.field(), supported), ("time surface", "supported mean polarity"), strict=True
+    axes,
+    (surface.field(), supported),
+    ("time surface", "supported mean polarity"),
+    strict=True,
 ):
-    strength = np.sqrt(np.abs(field) / np.percentile(np.abs(field), 99.5)) * np.sign(field)
+    strength = np.sqrt(np.abs(field) / np.percentile(np.abs(field), 99.5)) * np.sign(
+        field
+    )
     axis.imshow(strength, cmap="gray", vmin=-1, vmax=1)
     axis.set_title(title)
     axis.set_axis_off()

@@ -3,8 +3,8 @@
 Choose sigma and tau from the video
 ===================================
 
-`fit` finds the parameters of `diffuse` with the smallest squared error: against a clean reference,
-or from the noisy video alone.
+`fit` finds the parameters of `diffuse` with the smallest squared error: against a clean
+reference, or from the noisy video alone.
 """
 
 import matplotlib.pyplot as plt
@@ -28,8 +28,8 @@ noisy = np.clip(clean + rng.normal(0, 20, clean.shape), 0, 255).round().astype(n
 # With the reference, and without
 # -------------------------------
 #
-# The second fit has only the noisy video: it estimates the noise, and from it the error (Stein's
-# unbiased risk estimate).
+# The second fit has only the noisy video: it estimates the noise, and from it the error
+# (Stein's unbiased risk estimate).
 
 with_reference = vdcore.fit(noisy, clean, max_evaluations=25)
 alone = vdcore.fit(noisy, max_evaluations=25)
@@ -53,7 +53,9 @@ tau = np.maximum([trial.tau for trial in trials], 0.1)
 level = 10 * np.log10(255**2 / np.maximum([trial.error for trial in trials], 1e-9))
 
 figure, axes = plt.subplots(figsize=(6.5, 4), layout="constrained")
-points = axes.scatter(sigma, tau, c=level, cmap="viridis", edgecolors="black", linewidths=0.5, s=60)
+points = axes.scatter(
+    sigma, tau, c=level, cmap="viridis", edgecolors="black", linewidths=0.5, s=60
+)
 axes.plot(max(alone.sigma, 0.15), max(alone.tau, 0.1), "r*", markersize=16)
 axes.set(xscale="log", yscale="log", xlabel="sigma (pixels)", ylabel="tau (frames)")
 axes.set_xticks([0.15, 0.5, 1, 2], ["0", "0.5", "1", "2"])

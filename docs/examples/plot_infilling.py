@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
+r"""
 Remove burnt-in text
 ====================
 
-A date stamp in an old recording: the pixels under it are missing, and the pixels around them, in
-space and in time, fill them in. `confidence` says which pixels count, `region` where the result is
-wanted.
+A date stamp in an old recording: the pixels under it are missing, and the pixels around
+them, in space and in time, fill them in. `confidence` says which pixels count, `region`
+where the result is wanted.
 
 On the command line, with two pictures as masks::
 
-    vdcore run marked.mkv filled.mkv --sigma 2 --tau 4 --confidence known.png --region hole.png
+    vdcore run marked.mkv filled.mkv --sigma 2 --tau 4 \
+        --confidence known.png --region hole.png
 """
 
 import cv2
@@ -32,14 +33,17 @@ hole = text > 0
 marked = np.where(hole[..., None], np.uint8(255), clean)
 
 # %%
-# The mask is one pixel wider than the letters, since resampling and compression smear them.
+# The mask is one pixel wider than the letters, since resampling and compression smear
+# them.
 
 hole = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3))) > 0
 filled = vdcore.diffuse(marked, sigma=2, tau=4, confidence=~hole, region=hole)
 
 
 def psnr(frames):
-    return 10 * np.log10(255**2 / np.mean((frames[-1].astype(float) - clean[-1])[hole] ** 2))
+    return 10 * np.log10(
+        255**2 / np.mean((frames[-1].astype(float) - clean[-1])[hole] ** 2)
+    )
 
 
 print(f"under the text: {psnr(marked):.1f} dB before, {psnr(filled):.1f} dB after")

@@ -3,8 +3,8 @@
 Phone clip at night
 ===================
 
-A handheld clip in poor light: the camera shakes, and the sensor's noise is strong, grainy and
-stronger in bright areas than in dark ones. `denoise` needs no settings.
+A handheld clip in poor light: the camera shakes, and the sensor's noise is strong, grainy
+and stronger in bright areas than in dark ones. `denoise` needs no settings.
 
 For a file, this whole recipe is one line::
 
@@ -22,8 +22,8 @@ import vdcore
 # A synthetic clip, so that the clean original is known
 # -----------------------------------------------------
 #
-# A photograph seen by a hand that trembles, then photon and read noise, smoothed a little as a
-# camera's processing does.
+# A photograph seen by a hand that trembles, then photon and read noise, smoothed a little
+# as a camera's processing does.
 
 rng = np.random.default_rng(1)
 photo = data.coffee().astype(np.float32) * 0.6

@@ -3,8 +3,8 @@
 Webcam
 ======
 
-A stream is filtered frame by frame, as it arrives. `Denoiser` answers at once, and improves over
-the first frames while it learns the noise and collects a past.
+A stream is filtered frame by frame, as it arrives. `Denoiser` answers at once, and
+improves over the first frames while it learns the noise and collects a past.
 
 With a real camera the loop is::
 
@@ -24,9 +24,12 @@ from skimage import data
 import vdcore
 
 # %%
-# A stand-in for the camera: a portrait that sways gently, with the noise of a small sensor.
+# A stand-in for the camera: a portrait that sways gently, with the noise of a small
+# sensor.
 
-portrait = cv2.resize(data.astronaut(), (320, 320), interpolation=cv2.INTER_AREA)[:240].astype(np.float32)
+portrait = cv2.resize(data.astronaut(), (320, 320), interpolation=cv2.INTER_AREA)[
+    :240
+].astype(np.float32)
 rng = np.random.default_rng(1)
 
 
@@ -34,7 +37,9 @@ def camera(frames=30):
     for index in range(frames):
         matrix = cv2.getRotationMatrix2D((160, 120), 0.8 * np.sin(index / 7), 1.05)
         matrix[:, 2] += 2.5 * np.sin(index / 5), 1.5 * np.cos(index / 9)
-        clean = cv2.warpAffine(portrait, matrix, (320, 240), borderMode=cv2.BORDER_REFLECT)
+        clean = cv2.warpAffine(
+            portrait, matrix, (320, 240), borderMode=cv2.BORDER_REFLECT
+        )
         noisy = clean + rng.normal(0, 18, clean.shape)
         yield clean, np.clip(noisy, 0, 255).round().astype(np.uint8)
 
@@ -49,14 +54,21 @@ for clean, frame in camera():
     result = denoiser(frame)
     levels.append(10 * np.log10(255**2 / np.mean((result - clean) ** 2)))
 
-print(f"noise found: {denoiser.info.noise.sigma.round(1)}, memory: {denoiser.info.state_bytes / 1e6:.1f} MB")
+info = denoiser.info
+print(
+    f"noise found: {info.noise.sigma.round(1)}, memory: {info.state_bytes / 1e6:.1f} MB"
+)
 
 # %%
 # The picture
 # -----------
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained", width_ratios=(1, 1, 1.1))
-for axis, picture, title in zip(axes[:2], (frame, result), ("camera", "denoised"), strict=True):
+figure, axes = plt.subplots(
+    1, 3, figsize=(11, 3.2), layout="constrained", width_ratios=(1, 1, 1.1)
+)
+for axis, picture, title in zip(
+    axes[:2], (frame, result), ("camera", "denoised"), strict=True
+):
     axis.imshow(picture[16:216, 48:288])
     axis.set_title(title)
     axis.set_axis_off()

@@ -14,7 +14,7 @@
 enum { HEIGHT = 23, WIDTH = 41, PIXELS = HEIGHT * WIDTH, CHANNELS = 5, PITCH = WIDTH + 3 };
 
 static uint64_t seed = 1;
-static double samples[CHANNELS][PIXELS], masses[PIXELS], map[PIXELS];
+static double samples[CHANNELS][PIXELS], confidences[PIXELS], map[PIXELS];
 
 typedef struct result {
     double sums[CHANNELS][PIXELS], weights[PIXELS];
@@ -23,7 +23,7 @@ typedef struct result {
 typedef struct setting {
     vd_params params;
     int perona_malik, hold, threads;
-    const double *masses, *map;
+    const double *confidences, *map;
     int64_t channels;
     int32_t dtype;
     vd_kernels kernels;
@@ -36,7 +36,7 @@ static inline void draw(void)
     for (int i = 0; i < PIXELS; i++) {
         for (int c = 0; c < CHANNELS; c++)
             samples[c][i] = (float)(uniform() + (i % WIDTH > 20 ? 1 : 0));
-        masses[i] = i % 3 ? (float)uniform() : i % 2;
+        confidences[i] = i % 3 ? (float)uniform() : i % 2;
         map[i] = i / WIDTH == 9 ? 0 : (float)(2 * uniform());
     }
 }
@@ -100,8 +100,8 @@ static inline vd_status run(const setting *s, result *out)
                             .channels = s->channels,
                             .planes = planes,
                             .pitch = PITCH,
-                            .masses = s->masses != NULL ? in[CHANNELS] : NULL,
-                            .missing = s->masses != NULL,
+                            .confidences = s->confidences != NULL ? in[CHANNELS] : NULL,
+                            .missing = s->confidences != NULL,
                             .sums = sums,
                             .weights = to[CHANNELS]};
     for (int c = 0; c < CHANNELS; c++) {
@@ -112,7 +112,7 @@ static inline vd_status run(const setting *s, result *out)
         int at = i / WIDTH * PITCH + i % WIDTH;
         for (int c = 0; c < CHANNELS; c++)
             put(in[c], s->dtype, at, samples[c][i]);
-        put(in[CHANNELS], s->dtype, at, s->masses != NULL ? s->masses[i] : 1);
+        put(in[CHANNELS], s->dtype, at, s->confidences != NULL ? s->confidences[i] : 1);
     }
     vd_status status =
         s->perona_malik ? vd_perona_malik(&frame) : vd_laplacian(&frame, s->map != NULL ? &diffusivity : NULL, s->hold);
@@ -120,7 +120,7 @@ static inline vd_status run(const setting *s, result *out)
     for (int i = 0; i < PIXELS && status == VD_OK; i++) {
         for (int c = 0; c < s->channels; c++)
             out->sums[c][i] = get(to[c], s->dtype, i);
-        out->weights[i] = s->masses != NULL ? get(to[CHANNELS], s->dtype, i) : 1; /* which is not written */
+        out->weights[i] = s->confidences != NULL ? get(to[CHANNELS], s->dtype, i) : 1; /* which is not written */
     }
     return status;
 }
@@ -195,12 +195,12 @@ static inline void expected(const setting *s, result *out, int steps)
 {
     static double c[PIXELS];
     for (int i = 0; i < PIXELS; i++) {
-        out->weights[i] = s->masses != NULL ? s->masses[i] : 1;
+        out->weights[i] = s->confidences != NULL ? s->confidences[i] : 1;
         for (int channel = 0; channel < s->channels; channel++)
             out->sums[channel][i] = samples[channel][i] * out->weights[i];
         c[i] = s->params.diffusivity * (s->map != NULL ? s->map[i] : 1);
     }
-    const double *held = s->hold ? s->masses : NULL;
+    const double *held = s->hold ? s->confidences : NULL;
     for (int step = 0; step < steps; step++) {
         if (s->perona_malik)
             gradient_diffusivity(out, s, c);

@@ -17,7 +17,7 @@
 enum { CHANNELS = 5, PLANE = 48000, NONE = 0, ONES = 1, SOME = 2 };
 
 static uint64_t seed = 1;
-static double planes[CHANNELS][PLANE], masses[PLANE];
+static double planes[CHANNELS][PLANE], confidences[PLANE];
 
 static double uniform(void) { return (double)(check_random(&seed) >> 11) / 9007199254740992.0; }
 
@@ -66,7 +66,7 @@ static int margin_of(const setting *s)
     return (int)(s->truncate * (s->sigma_y > s->sigma_x ? s->sigma_y : s->sigma_x) + 0.5);
 }
 
-/* Random samples with edges, and masses as the driver hands them over, margin and all. */
+/* Random samples with edges, and confidences as the driver hands them over, margin and all. */
 static int draw(const setting *s, int margin)
 {
     int pitch = s->width + 2 * margin, rows = s->height + 2 * margin;
@@ -74,11 +74,11 @@ static int draw(const setting *s, int margin)
     for (int i = 0; i < pitch * rows; i++) {
         int y = i / pitch - margin, x = i % pitch - margin;
         int outside = y < 0 || y >= s->height || x < 0 || x >= s->width;
-        masses[i] = s->mask != SOME || y == s->height / 2 || check_random(&seed) % 4 ? 1 : 0;
+        confidences[i] = s->mask != SOME || y == s->height / 2 || check_random(&seed) % 4 ? 1 : 0;
         if (s->mask == SOME && x < s->width / 3)
-            masses[i] *= uniform();
+            confidences[i] *= uniform();
         if (outside && s->boundary == VD_BOUNDARY_RENORMALIZE)
-            masses[i] = 0;
+            confidences[i] = 0;
         for (int c = 0; c < s->channels; c++)
             planes[c][i] = (double)(float)((x / 7 % 2 ? 0.2 : 0.7) + 0.1 * uniform());
     }
@@ -99,7 +99,7 @@ static vd_status filter(const setting *s, int32_t dtype, const char *set, int th
     void *sums[CHANNELS];
     for (int c = 0; c <= s->channels; c++)
         for (int i = 0; i < pitch * (s->height + 2 * margin); i++) {
-            twice[c][i] = c == s->channels ? masses[i] : masses[i] == 0 ? lost : planes[c][i];
+            twice[c][i] = c == s->channels ? confidences[i] : confidences[i] == 0 ? lost : planes[c][i];
             single[c][i] = (float)twice[c][i];
         }
     for (int c = 0; c < s->channels; c++) {
@@ -118,7 +118,8 @@ static vd_status filter(const setting *s, int32_t dtype, const char *set, int th
                             .sums = sums,
                             .weights = (char *)out + (size_t)(s->channels * s->height * s->width) * size};
     if (s->mask != NONE || s->boundary == VD_BOUNDARY_RENORMALIZE)
-        frame.masses = dtype == VD_F32 ? (void *)(single[s->channels] + start) : (void *)(twice[s->channels] + start);
+        frame.confidences =
+            dtype == VD_F32 ? (void *)(single[s->channels] + start) : (void *)(twice[s->channels] + start);
     return vd_bilateral(&frame);
 }
 
@@ -135,10 +136,10 @@ static double error_of(const setting *s, int32_t dtype, const void *out)
             for (int dy = -radius_y; dy <= radius_y; dy++)
                 for (int dx = -radius_x; dx <= radius_x; dx++) {
                     int i = at + dy * pitch + dx;
-                    double z = 0, w = dtype == VD_F32 ? (double)(float)masses[i] : masses[i];
+                    double z = 0, w = dtype == VD_F32 ? (double)(float)confidences[i] : confidences[i];
                     for (int c = 0; c < s->channels; c++)
                         z += pow((planes[c][i] - planes[c][at]) / s->range_sigma, 2);
-                    w *= masses[at] > 0 ? exp(-0.5 * z) : 1;
+                    w *= confidences[at] > 0 ? exp(-0.5 * z) : 1;
                     w *= exp(-0.5 * (dy ? pow(dy / s->sigma_y, 2) : 0) - 0.5 * (dx ? pow(dx / s->sigma_x, 2) : 0));
                     for (int c = 0; c <= s->channels; c++)
                         sums[c] += c == s->channels ? w : w * planes[c][i];
@@ -187,7 +188,7 @@ static void check_constant(void)
         planes[0][i] = (double)0.1f;
     CHECK_STATUS(filter(&s, VD_F32, "scalar", 1, 0.1, out), VD_OK);
     for (int i = 0; i < 600; i++)
-        if (masses[(i / 30 + 4) * 38 + i % 30 + 4] > 0)
+        if (confidences[(i / 30 + 4) * 38 + i % 30 + 4] > 0)
             CHECK(out[i] == out[600 + i] * 0.1f);
 }
 

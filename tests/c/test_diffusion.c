@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The diffusion equations below the diffuser: against dense loops in double, in both dtypes, with masses, maps and held
+ * The diffusion equations below the diffuser: against dense loops in double, in both dtypes, with confidences, maps and held
  * pixels; one, two, three and five channels; the same bits on every instruction set and for any number of threads; every
  * status.
  */
@@ -21,7 +21,7 @@ static void check_heat(void)
             setting s = usual(0, sigmas[i][0], sigmas[i][1]);
             s.channels = 1 + kind % 3;
             s.params.diffusivity = kind == 0 ? 1 : 0.7;
-            s.masses = kind % 2 ? masses : NULL;
+            s.confidences = kind % 2 ? confidences : NULL;
             s.map = kind & 2 ? map : NULL;
             s.hold = kind >> 2 && kind & 1;
             expected(&s, &wanted, 1 + (int)(6 * (sigmas[i][0] * sigmas[i][0] + sigmas[i][1] * sigmas[i][1])));
@@ -60,7 +60,7 @@ static void check_held(void)
         known[i] = i % 37 == 0;
     setting s = usual(0, 60, 60);
     s.hold = 1;
-    s.masses = known;
+    s.confidences = known;
     CHECK_STATUS(run(&s, &one), VD_OK);
     for (int i = 0; i < PIXELS; i++) {
         CHECK(known[i] == 1 ? one.weights[i] == 1 && one.sums[0][i] == samples[0][i] : one.weights[i] < 1);
@@ -96,14 +96,14 @@ static void check_perona_malik(void)
     for (int kind = 0; kind < 12; kind++) {
         setting s = usual(1, kind % 3 ? 1.5 : 0, kind % 3 == 1 ? 0.5 : 1.5);
         s.params.diffusivity_function = kind / 6;
-        s.masses = kind / 3 % 2 ? masses : NULL;
+        s.confidences = kind / 3 % 2 ? confidences : NULL;
         s.channels = kind % 2 ? 3 : 1;
         expected(&s, &wanted, 100);
         CHECK_STATUS(run(&s, &got), VD_OK);
         CHECK(distance(&s, &got, &wanted) <= 0.1);
         double total = 0;
         for (int i = 0; i < PIXELS; i++)
-            total += got.sums[0][i] - samples[0][i] * (s.masses != NULL ? masses[i] : 1);
+            total += got.sums[0][i] - samples[0][i] * (s.confidences != NULL ? confidences[i] : 1);
         CHECK(fabs(total) <= 1e-10 * PIXELS);
         s.dtype = VD_F32;
         CHECK_STATUS(run(&s, &wanted), VD_OK);
@@ -133,7 +133,7 @@ static void check_bits(void)
     for (int kind = 0; kind < 12; kind++) {
         setting s = usual(kind / 4 == 2, 3, 2);
         s.params.diffusivity_function = kind % 2;
-        s.masses = kind % 2 ? masses : NULL;
+        s.confidences = kind % 2 ? confidences : NULL;
         s.map = kind / 4 == 1 ? map : NULL;
         s.dtype = kind & 2 ? VD_F32 : VD_F64;
         s.channels = CHANNELS;
@@ -164,7 +164,7 @@ static void check_threads(void)
         for (int threads = 1; threads <= 7; threads++) {
             s.threads = threads;
             vd_model_frame frame = plain_frame(&s, TALL, WIDE, planes, sums, to[1]);
-            frame.masses = kind < 4 ? NULL : mass;
+            frame.confidences = kind < 4 ? NULL : mass;
             frame.missing = kind >= 4;
             CHECK_STATUS(s.perona_malik ? vd_perona_malik(&frame)
                                         : vd_laplacian(&frame, kind % 4 == 1 ? &diffusivity : NULL, kind % 4 == 2),
@@ -249,7 +249,7 @@ static void check_allocation(void)
     static result out;
     for (int kind = 0; kind < 3 && CAN_FAIL; kind++) {
         setting s = usual(kind == 2, kind == 2 ? 40 : 2, 2); /* Perona-Malik: in several passes */
-        s.masses = masses;
+        s.confidences = confidences;
         s.map = kind == 1 ? map : NULL;
         int failures = 0;
         for (vd_status status = VD_ERROR_MEMORY; status == VD_ERROR_MEMORY; failures++) {

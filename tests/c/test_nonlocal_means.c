@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the masses are: none given; 1 in the frame, said to be so or not; some missing in a corner; random ones; random
+/* What the confidences are: none given; 1 in the frame, said to be so or not; some missing in a corner; random ones; random
  * ones that are reflected at the edges. There are none beyond the edges but in the last. */
 enum { NONE, EDGES, ONES, CORNER, RANDOM, REFLECTED, MASKS };
 
@@ -24,7 +24,7 @@ typedef struct scene {
     vd_model_frame frame;
     vd_params params;
     int64_t margin, area, origin;
-    void *samples, *masses, *results;
+    void *samples, *confidences, *results;
     char *present; /* with the margin, reflected */
     const void *planes[8];
     void *sums[8];
@@ -72,14 +72,14 @@ static scene make_scene(int32_t dtype, int64_t height, int64_t width, int64_t ch
     s.area = pitch * (height + 2 * s.margin);
     size_t size = size_of(dtype);
     s.samples = calloc((size_t)(s.area * channels), size);
-    s.masses = calloc((size_t)s.area, size);
+    s.confidences = calloc((size_t)s.area, size);
     s.present = calloc((size_t)s.area, 1);
     s.results = calloc((size_t)(height * width * (channels + 1)), size);
     for (int64_t y = 0; y < height; y++)
         for (int64_t x = 0; x < width; x++) {
             int64_t i = origin + y * pitch + x;
             double mass = mass_of(mask, y, x, width);
-            put(s.masses, dtype, i, mass);
+            put(s.confidences, dtype, i, mass);
             s.present[i] = mass > 0;
             for (int64_t c = 0; c < channels; c++) {
                 double f = 0.3 + 0.1 * sin((double)(x + c) / 5) + (x + 2 * y > width ? 0.4 : 0) + uniform(-0.1, 0.1);
@@ -92,7 +92,7 @@ static scene make_scene(int32_t dtype, int64_t height, int64_t width, int64_t ch
             int64_t from = origin + from_y * pitch + vd_boundary_index(x, width, VD_BOUNDARY_REFLECT);
             s.present[i] = s.present[from];
             if (i != from)
-                put(s.masses, dtype, i, mask == REFLECTED ? get(s.masses, dtype, from) : 0);
+                put(s.confidences, dtype, i, mask == REFLECTED ? get(s.confidences, dtype, from) : 0);
             for (int64_t c = 0; c < channels; c++)
                 put(s.samples, dtype, c * s.area + i, get(s.samples, dtype, c * s.area + from));
         }
@@ -104,7 +104,7 @@ static scene make_scene(int32_t dtype, int64_t height, int64_t width, int64_t ch
     s.frame.width = width;
     s.frame.channels = channels;
     s.frame.pitch = pitch;
-    s.frame.masses = mask == NONE ? NULL : (char *)s.masses + (size_t)origin * size;
+    s.frame.confidences = mask == NONE ? NULL : (char *)s.confidences + (size_t)origin * size;
     s.frame.weights = (char *)s.results + (size_t)(channels * height * width) * size;
     for (int64_t c = 0; c < channels; c++) {
         s.planes[c] = (char *)s.samples + (size_t)(c * s.area + origin) * size;
@@ -128,7 +128,7 @@ static vd_status run(scene *s, const char *set, int threads)
 static void free_scene(scene *s)
 {
     free(s->samples);
-    free(s->masses);
+    free(s->confidences);
     free(s->results);
     free(s->present);
 }
@@ -163,7 +163,7 @@ static void check_pixel(const scene *s, int64_t y, int64_t x)
     for (int64_t dy = -s->params.search; dy <= s->params.search; dy++)
         for (int64_t dx = -s->params.search; dx <= s->params.search; dx++) {
             int64_t a = y * f->pitch + x, b = a + dy * f->pitch + dx;
-            double m = f->masses != NULL ? get(f->masses, f->dtype, b) : 1;
+            double m = f->confidences != NULL ? get(f->confidences, f->dtype, b) : 1;
             double w = gaussian((double)dy, s->params.sigma_y) * gaussian((double)dx, s->params.sigma_x);
             if (m == 0)
                 continue;

@@ -46,7 +46,7 @@ static inline bool takes_long(const vd_params *p, double pixels)
         return p->model == VD_MODEL_NONLOCAL_MEANS || p->lookahead > 8;
     switch (p->model) {
     case VD_MODEL_GAUSSIAN: return !open && ((y > 150 && y <= most) || (x > 150 && x <= most));
-    case VD_MODEL_BILATERAL: return !open && ((2 * y + 1) * (2 * x + 1) * pixels > 1e6);
+    case VD_MODEL_BILATERAL: return !open && ((2 * y + 1) * (2 * x + 1) * pixels > 1e5);
     case VD_MODEL_LAPLACIAN: return sigma * sigma * p->diffusivity > 1e4;
     case VD_MODEL_PERONA_MALIK: return sigma > 16;
     default: return false;

@@ -4,20 +4,20 @@
  *
  * Nothing is linked: the functions of vdcore.h come as a table of pointers in the capsule
  * "vdcore._core._C_API". Include this file in place of vdcore.h, call vdcore_import() once in every source
- * file that uses vdcore (its module init is the place) and use the functions by their usual names:
+ * file that uses vdcore (in its module init) and use the functions by their usual names:
  *
  *     #include <Python.h>
  *     #include <vdcore/vdcore_capi.h>
  *
  *     if (vdcore_import() < 0)
- *         return NULL;                  // an ImportError says what does not fit
+ *         return NULL;                  // an ImportError says why
  *     vd_params params;
  *     vd_params_init(&params, sizeof params);
  *
  * The compiler finds the folder through `python -c "import vdcore; print(vdcore.get_include())"`.
  *
- * No function of the table touches Python: call them with the GIL released, on pointers and strides that
- * you keep alive. Only vdcore_import() needs the GIL. Works under Py_LIMITED_API (3.2 and later).
+ * No function of the table touches Python: call them with the GIL released, on memory that you keep
+ * alive. Only vdcore_import() needs the GIL. Works under Py_LIMITED_API (3.2 and later).
  *
  * Versions: an extension runs with every vdcore whose ABI has the same major number and the same minor
  * number or a greater one; any other is refused by vdcore_import(). Within a major number members are only
@@ -36,7 +36,7 @@ extern "C" {
 
 #define VDCORE_CAPSULE_NAME "vdcore._core._C_API"
 
-/* The functions of vdcore.h, without the prefix vd_; abi_version stands first in every version. */
+/* The functions of vdcore.h, without the prefix vd_; abi_version comes first in every version. */
 typedef struct vd_api {
     uint32_t abi_version; /* VD_ABI_MAJOR << 16 | VD_ABI_MINOR of the installed library */
     uint32_t reserved;

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Samples to spectra, comparison with the priors, and the Kalman filter over them; sweep.c says what is computed. */
+#include "denoiser/sweep.h"
+
+#include <math.h>
+#include <string.h>
+
+void vd_transform_row(const vd_denoiser *d, vd_transformed_rows *rows, int64_t y, const float *phases)
+{
+    int step = d->method.step;
+    for (int64_t c = 0; c < d->channels; c++) {
+        const float *in[VD_PATCH];
+        for (int x = 0; x < VD_PATCH; x++)
+            in[x] = phases + (c * step + x % step) * d->phase_pitch + x / step;
+        float *out = vd_slot_of(d, rows->data, c, y);
+        d->kernels->forward(out, d->pitch, in, d->lanes);
+        for (int k = 0; k < VD_PATCH; k++) /* the lane behind the last patch has seen its samples */
+            memset(out + k * d->pitch + d->columns, 0, (size_t)(d->lanes - d->columns) * sizeof *out);
+    }
+    rows->ready = y + 1;
+}
+
+/* Computes the rows of patches j that are missing. */
+void vd_transform_rows(const vd_denoiser *d, vd_transformed_rows *rows, const float *picture, int64_t j)
+{
+    int64_t end = j * d->method.step + VD_PATCH;
+    for (int64_t y = vd_max(rows->ready, end - VD_PATCH); y < end; y++)
+        vd_transform_row(d, rows, y, picture + d->source_row[y] * vd_phase_row(d));
+}
+
+/* The spectra of patches j at one channel and kx: VD_PATCH rows. */
+void vd_transform_patches(const vd_denoiser *d, const vd_transformed_rows *rows, int64_t j, int64_t c, int kx,
+                          float *out)
+{
+    const float *in[VD_PATCH];
+    for (int y = 0; y < VD_PATCH; y++)
+        in[y] = vd_slot_of(d, rows->data, c, j * d->method.step + y) + kx * d->pitch;
+    d->kernels->forward(out, d->pitch, in, d->lanes);
+}
+
+/* ---- the Kalman filter ---- */
+
+/* Frequencies fall into zones of which every test of `judge` is over some. */
+static int zone_of(int kx, int ky)
+{
+    int larger = kx > ky ? kx : ky;
+    if (larger == 0)
+        return 0;
+    return 1 + 3 * (larger < 2 ? 0 : larger < 4 ? 1 : 2) + (kx == 0 ? 0 : ky == 0 ? 1 : 2);
+}
+
+/* Whether prior l of patches j fits: keep is 1, or 0. */
+static void judge(const vd_sweep_state *s, int l, int64_t j, float *keep)
+{
+    const vd_denoiser *d = s->d;
+    const float *brightness = s->brightness[j % 2], *fresh = d->priors[l].fresh + j * d->lanes;
+    const float *zones = s->zones + (ptrdiff_t)l * VD_ZONES * d->pitch;
+    enum { TESTS = 5 };
+    static const int coefficients[TESTS] = {4, 16, 64, 8, 8}, deviations[TESTS] = {10, 10, 10, 6, 6};
+    float limit[TESTS], variance = vd_noise_variance(d);
+    for (int z = 0; z < TESTS; z++) {
+        float terms = (float)(d->channels * coefficients[z]);
+        limit[z] = (1 + d->priors[l].noise) * (1 + (float)deviations[z] * sqrtf(2 / terms)) * terms * variance;
+    }
+    const float *zone[VD_ZONES];
+    for (int z = 0; z < VD_ZONES; z++)
+        zone[z] = zones + z * d->pitch;
+    for (ptrdiff_t i = 0; i < d->lanes; i++) {
+        float low = (zone[0][i] + zone[1][i]) + (zone[2][i] + zone[3][i]);
+        float middle = low + ((zone[4][i] + zone[5][i]) + zone[6][i]);
+        float all = middle + ((zone[7][i] + zone[8][i]) + zone[9][i]);
+        float column = (zone[0][i] + zone[1][i]) + (zone[4][i] + zone[7][i]);
+        float row = (zone[0][i] + zone[2][i]) + (zone[5][i] + zone[8][i]);
+        float fits = low <= limit[0] * brightness[i] ? 1 - fresh[i] : 0;
+        fits = middle <= limit[1] * brightness[i] ? fits : 0;
+        fits = all <= limit[2] * brightness[i] ? fits : 0;
+        fits = column <= limit[3] * brightness[i] ? fits : 0;
+        keep[i] = row <= limit[4] * brightness[i] ? fits : 0;
+    }
+}
+
+/* r of patches j from their means. */
+static void find_brightness(const vd_sweep_state *s, int64_t j, float *brightness)
+{
+    const vd_denoiser *d = s->d;
+    const float *q = s->q[j % 2];
+    double variance = d->params.noise * d->params.noise;
+    /* a mean coefficient is VD_PATCH times the mean of the samples */
+    double scale = d->params.gain / variance / VD_PATCH / (d->opponent ? sqrt(3) : (double)d->channels);
+    float gain = (float)scale, offset = (float)(d->params.offset / variance);
+    int64_t channels = d->opponent ? 1 : d->channels;
+    for (ptrdiff_t i = 0; i < d->lanes; i++) {
+        float sum = 0;
+        for (int64_t c = 0; c < channels; c++)
+            sum += q[c * VD_COEFFICIENTS * d->pitch + i];
+        float r = gain * sum + offset;
+        brightness[i] = d->params.gain == 0 ? 1 : r > 0.05f ? r : 0.05f;
+    }
+}
+
+/* The spectra of frame and priors, and their innovations. */
+void vd_sweep_compare(vd_sweep_state *s, int64_t j)
+{
+    vd_denoiser *d = s->d;
+    ptrdiff_t pitch = d->pitch;
+    memset(s->zones, 0, (size_t)(s->count * VD_ZONES * pitch) * sizeof(float));
+    vd_transform_rows(d, &s->frame, d->frame, j);
+    for (int l = 0; l < s->count; l++)
+        if (!d->priors[l].absent)
+            vd_transform_rows(d, &s->priors[l], d->priors[l].planes, j);
+    for (int64_t c = 0; c < d->channels; c++)
+        for (int kx = 0; kx < VD_PATCH; kx++) {
+            int64_t number = (c * VD_PATCH + kx) * VD_PATCH;
+            float *q = s->q[j % 2] + number * pitch;
+            vd_transform_patches(d, &s->frame, j, c, kx, q);
+            for (int l = 0; l < s->count; l++) {
+                const float *p = q;
+                if (!d->priors[l].absent) {
+                    vd_transform_patches(d, &s->priors[l], j, c, kx, s->eight);
+                    p = s->eight;
+                }
+                float *e = s->e[2 * l + j % 2] + number * pitch, *near = s->near[3 * l + j % 3] + number * pitch;
+                for (int ky = 0; ky < VD_PATCH; ky++) {
+                    ptrdiff_t at = ky * pitch;
+                    float *zone = s->zones + (ptrdiff_t)(l * VD_ZONES + zone_of(kx, ky)) * pitch;
+                    d->kernels->innovation(e + at, zone, q + at, p + at, 1 / d->spectrum[number + ky], d->lanes);
+                    d->kernels->squares_3(near + at, e + at, d->lanes);
+                }
+            }
+        }
+    find_brightness(s, j, s->brightness[j % 2]);
+    for (int l = 0; l < s->count; l++)
+        judge(s, l, j, s->keep[2 * l + j % 2]);
+}
+
+/* Keeps what the spectrum of the noise is learnt from; the prior is number 0. */
+static void sample(const vd_sweep_state *s, int64_t j)
+{
+    vd_spectrum_samples *samples = &s->d->samples;
+    const vd_denoiser *d = s->d;
+    const float *e = s->e[j % 2], *q = s->q[j % 2], *brightness = s->brightness[j % 2];
+    int64_t first = j * d->columns, number = (first + samples->every - 1) / samples->every;
+    for (; number < samples->count; number++) {
+        int64_t i = number * samples->every - first;
+        if (i >= d->columns)
+            break;
+        float *squares = samples->squares + number * d->coefficients, energy = 0, scale = 1 / brightness[i];
+        for (int64_t k = 0; k < d->coefficients; k++) {
+            float innovation = e[k * d->pitch + i], prior = q[k * d->pitch + i] - innovation;
+            squares[k] = innovation * innovation * scale;
+            if (k % VD_COEFFICIENTS != 0)
+                energy += prior * prior;
+        }
+        samples->energy[number] = energy;
+    }
+}
+
+/* X and V of patches j; E, where the row is this band's. */
+void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
+{
+    vd_denoiser *d = s->d;
+    ptrdiff_t pitch = d->pitch, lanes = d->lanes;
+    bool own = j >= s->begin && j < s->end;
+    int existing = 1 + (j > 0) + (j + 1 < d->rows);
+    float *weights = s->line[0], *moments = s->line[1], *last = s->line[2], *unused = s->line[3];
+    for (int64_t k = 0; k < d->coefficients; k++) {
+        float noise = vd_noise_variance(d) * d->spectrum[k];
+        ptrdiff_t at = k * pitch;
+        memset(weights, 0, (size_t)lanes * sizeof *weights);
+        memset(moments, 0, (size_t)lanes * sizeof *moments);
+        for (int l = 0; l < s->count; l++) {
+            vd_prior_state *prior = &d->priors[l];
+            const float *rows[3];
+            for (int i = -1; i <= 1; i++)
+                rows[i + 1] = j + i >= 0 && j + i < d->rows ? s->near[3 * l + (j + i) % 3] + at : s->zero;
+            vd_patch_rows patches = {s->brightness[j % 2], s->keep[2 * l + j % 2], d->share_3 + (existing - 1) * lanes,
+                                     fmaxf(prior->noise, 1 / VD_LARGEST_WEIGHT)};
+            d->kernels->take(last, prior->variance[0] + k * lanes, prior->place + j * lanes,
+                             prior->whole + j * lanes / VD_LANE_STEP, lanes);
+            float *variance = own ? prior->variance[1] + (j * d->coefficients + k) * lanes : unused;
+            d->kernels->weigh(variance, weights, moments, last, s->e[2 * l + j % 2] + at, rows, &patches,
+                              prior->fresh + j * lanes, noise, lanes);
+        }
+        float *x = s->x[j % VD_KEPT] + at;
+        d->kernels->combine(x, s->v[j % VD_KEPT] + at, s->q[j % 2] + at, weights, moments, s->brightness[j % 2], noise,
+                            lanes);
+        d->kernels->squares_5(s->squares[j % VD_POOLED] + at, x, lanes);
+    }
+    if (own && s->count > 0)
+        sample(s, j);
+}
+
+/* ---- the Wiener filter, and back to samples ---- */

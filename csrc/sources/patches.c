@@ -64,11 +64,6 @@ static vd_patch united(const vd_patch *a, const vd_patch *b)
     return both;
 }
 
-double vd_patch_area(const vd_patch *p)
-{
-    return (double)(p->rows.end - p->rows.begin) * (double)(p->columns.end - p->columns.begin);
-}
-
 /* One thread's vectors for two sources: g_y, and the samples of a patch's row; and g_x of one. */
 typedef struct vectors {
     void *columns[2], *samples[2];

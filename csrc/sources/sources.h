@@ -70,6 +70,11 @@ static inline const vd_source_kernel *vd_source_kernels(const vd_source_job *j, 
 
 static inline bool vd_patch_is_tall(const vd_patch *p) { return p->rows.end - p->rows.begin > VD_BAND; }
 
+static inline double vd_patch_area(const vd_patch *p)
+{
+    return (double)(p->rows.end - p->rows.begin) * (double)(p->columns.end - p->columns.begin);
+}
+
 /* ---- sources.c */
 
 /* Where the entries of a band begin, for band = bands where the last end. */
@@ -79,8 +84,6 @@ size_t vd_source_first_entry(const vd_source_job *job, int64_t band);
 
 /* Bytes of scratch memory for each thread. */
 size_t vd_source_scratch(const vd_image *field);
-
-double vd_patch_area(const vd_patch *patch);
 
 /* Entries [begin, end) of the order. */
 void vd_source_gather(void *job, int64_t begin, int64_t end, int thread);

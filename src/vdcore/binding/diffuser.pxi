@@ -135,7 +135,8 @@ cdef class Diffuser:
             raise ValueError(f"a flow must be float32 of shape {(flow.height, flow.width, 2)}")
         for y in range(flow.height):
             row = <char *>flow.data + y * flow.row_stride
-            if (view.image.column_stride, view.image.channel_stride) == (flow.column_stride, flow.channel_stride):
+            if (view.image.column_stride == flow.column_stride
+                    and view.image.channel_stride == flow.channel_stride):
                 memcpy(row, <char *>view.image.data + y * view.image.row_stride, flow.row_stride)
             else:
                 vd_image_gather_row(&view.image, y, row)

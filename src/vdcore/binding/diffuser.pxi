@@ -256,7 +256,7 @@ cdef class Diffuser:
 
     @staticmethod
     def load(bytes state not None, threads=None):
-        """A diffuser that goes on where the saved one stood."""
+        """A diffuser that resumes from a saved state."""
         cdef Diffuser diffuser = Diffuser.__new__(Diffuser)
         cdef const char *buffer = PyBytes_AsString(state)
         cdef size_t size = len(state)

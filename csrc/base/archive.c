@@ -134,8 +134,8 @@ vd_status vd_archive_save(const vd_archive_kind *kind, vd_archive_function *memb
 vd_status vd_archive_open(vd_archive *archive, const vd_archive_kind *kind, const void *buffer, size_t size)
 {
     vd_archive_kind found;
-    uint32_t order;
-    uint64_t whole, checksum;
+    uint32_t order = 0;
+    uint64_t whole = 0, checksum = 0;
     if (size < HEADER_SIZE)
         return VD_ERROR_STATE;
     *archive = (vd_archive){.bytes = (char *)buffer, .size = size, .reading = true};

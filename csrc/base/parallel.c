@@ -136,10 +136,10 @@ static bool can_start(int count)
 /* Whether this thread can have a team of so many, itself included. */
 static bool can_have(int threads)
 {
-    static _Thread_local int most; /* that it was known to have: each thread has a team of its own */
-    if (threads > most && can_start(threads - 1))
-        most = threads;
-    return threads <= most;
+    static _Thread_local int largest_team; /* that could be started: each thread has its own */
+    if (threads > largest_team && can_start(threads - 1))
+        largest_team = threads;
+    return threads <= largest_team;
 }
 #else
 static bool can_have(int threads)

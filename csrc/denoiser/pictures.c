@@ -24,20 +24,10 @@
 /* Samples further than this many standard deviations from black and white are as good as not clipped. */
 static const double CERTAIN = 4; /* 7e-6 of a standard deviation */
 
-/* The sample that stands for position i of n: d c b | a b c d | c b a */
-static int64_t mirrored(int64_t i, int64_t n)
-{
-    if (n == 1)
-        return 0;
-    int64_t period = 2 * (n - 1), at = i % period;
-    at = at < 0 ? at + period : at;
-    return at < n ? at : period - at;
-}
-
 /* The sample that stands for sample x of a padded row or column of n, or -1 where no patch is. */
 static int64_t padded(int64_t x, int64_t n, int64_t patches, int step)
 {
-    return x < (patches - 1) * step + VD_PATCH ? mirrored(x - VD_PATCH, n) : -1;
+    return x < (patches - 1) * step + VD_PATCH ? vd_mirror(x - VD_PATCH, n) : -1;
 }
 
 static double normal(double x) { return 0.5 * erfc(-x * sqrt(0.5)); }

@@ -376,24 +376,3 @@ vd_status vd_estimator_flush(vd_diffuser *d, const vd_image *out)
     }
     return status;
 }
-
-/* ---- report ---- */
-
-void vd_estimator_info(vd_diffuser *d, vd_info *info)
-{
-    vd_estimator *e = d->estimator;
-    vd_info spatial = {.struct_size = sizeof spatial};
-    if (d->core.dtype == 0 || vd_diffuser_info(e->spatial, &spatial) != VD_OK)
-        return;
-    double variance;
-    info->method = spatial.method;
-    info->threads = spatial.threads;
-    info->levels = spatial.levels;
-    info->masked = spatial.masked;
-    info->spatial_bound = spatial.spatial_bound;
-    size_t picture = d->samples * vd_dtype_size(d->core.dtype), estimate = vd_estimate_size(&e->estimates);
-    size_t queued = (size_t)d->core.count * (2 * estimate + (e->moving ? picture : 0));
-    bool kept = d->core.count == 0; /* else the newest is in the queue */
-    info->state_bytes = queued + (kept ? estimate : 0) + (e->moving ? picture : 0);
-    vd_estimate_means(&e->estimates, &e->slots[e->newest].forward, &info->weight, &variance);
-}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gate and the flow of a diffuser. An estimator exists while there is either. */
+/* The settings and the report of an estimator, which exists while a diffuser has a gate or a flow. */
 #include "diffuser/estimator.h"
 
 #include <math.h>
@@ -110,4 +110,25 @@ vd_status vd_diffuser_set_flow(vd_diffuser *d, vd_flow_function *flow, void *con
     vd_status status = set_flow(d, flow, context);
     drop_flag(&d->busy);
     return status;
+}
+
+/* ---- report ---- */
+
+void vd_estimator_info(vd_diffuser *d, vd_info *info)
+{
+    vd_estimator *e = d->estimator;
+    vd_info spatial = {.struct_size = sizeof spatial};
+    if (d->core.dtype == 0 || vd_diffuser_info(e->spatial, &spatial) != VD_OK)
+        return;
+    double variance;
+    info->method = spatial.method;
+    info->threads = spatial.threads;
+    info->levels = spatial.levels;
+    info->masked = spatial.masked;
+    info->spatial_bound = spatial.spatial_bound;
+    size_t picture = d->samples * vd_dtype_size(d->core.dtype), estimate = vd_estimate_size(&e->estimates);
+    size_t queued = (size_t)d->core.count * (2 * estimate + (e->moving ? picture : 0));
+    bool kept = d->core.count == 0; /* else the newest is in the queue */
+    info->state_bytes = queued + (kept ? estimate : 0) + (e->moving ? picture : 0);
+    vd_estimate_means(&e->estimates, &e->slots[e->newest].forward, &info->weight, &variance);
 }

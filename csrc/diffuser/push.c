@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static vd_status check_map(const vd_diffuser *d, const vd_image *map, const vd_image *frame, bool bytes)
+static vd_status check_map(const vd_image *map, const vd_image *frame, bool bytes)
 {
-    (void)d;
     vd_status status = vd_image_check(map);
     if (status != VD_OK)
         return status;
@@ -56,9 +55,9 @@ static vd_status check_frame(const vd_diffuser *d, const vd_frame *frame)
             status = VD_ERROR_TIME;
     }
     if (status == VD_OK && frame->confidence != NULL)
-        status = check_map(d, frame->confidence, image, true);
+        status = check_map(frame->confidence, image, true);
     if (status == VD_OK && frame->coefficients != NULL)
-        status = is_raw(d) ? check_map(d, frame->coefficients, image, false) : VD_ERROR_COEFFICIENT;
+        status = is_raw(d) ? check_map(frame->coefficients, image, false) : VD_ERROR_COEFFICIENT;
     return status;
 }
 

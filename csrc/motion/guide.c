@@ -17,6 +17,7 @@
 
 #include "base/gaussian.h"
 #include "base/image.h"
+#include "base/integers.h"
 #include "base/parallel.h"
 
 /* A range shorter than this, relative to its size, is rounding and not stretched. */
@@ -43,16 +44,6 @@ static size_t blur_room(int64_t width) { return (size_t)width + 2 * VD_MAX_BLUR 
 
 size_t vd_blur_scratch(int64_t width) { return 3 * blur_room(width); }
 
-/* The sample that stands for position i of n: d c b | a b c d | c b a */
-static int64_t mirrored(int64_t i, int64_t n)
-{
-    if (n == 1)
-        return 0;
-    int64_t period = 2 * (n - 1), at = i % period;
-    at = at < 0 ? at + period : at;
-    return at < n ? at : period - at;
-}
-
 float *vd_blur_row(const vd_blur *blur, const vd_rows_kernels *kernels, const float *plane, int64_t height,
                    int64_t width, int64_t y, float *scratch)
 {
@@ -62,11 +53,11 @@ float *vd_blur_row(const vd_blur *blur, const vd_rows_kernels *kernels, const fl
     const float *rows[2 * VD_MAX_BLUR + 1];
     memset(none, 0, (size_t)width * sizeof *none);
     for (int64_t i = -radius; i <= radius; i++)
-        rows[radius + i] = plane + mirrored(y + i, height) * width;
+        rows[radius + i] = plane + vd_mirror(y + i, height) * width;
     kernels->vertical_f32(inner, rows, blur->weights, blur->radius, none, 0, (size_t)width);
     for (int64_t i = 1; i <= radius; i++) {
-        inner[-i] = inner[mirrored(-i, width)];
-        inner[width - 1 + i] = inner[mirrored(width - 1 + i, width)];
+        inner[-i] = inner[vd_mirror(-i, width)];
+        inner[width - 1 + i] = inner[vd_mirror(width - 1 + i, width)];
     }
     kernels->horizontal_f32(out, inner, 1, blur->weights, blur->radius, none, (size_t)width);
     return out;

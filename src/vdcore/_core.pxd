@@ -21,10 +21,10 @@ cdef extern from "vdcore/vdcore.h" nogil:
         VD_ERROR_OVERFLOW
         VD_ERROR_MEMORY
         VD_ERROR_BUSY
-        VD_ERROR_FORKED
         VD_ERROR_STATE
         VD_ERROR_TIME
         VD_ERROR_MISSING
+        VD_ERROR_FORKED
         VD_ERROR_FLOW
 
     ctypedef enum vd_dtype:

@@ -8,7 +8,9 @@ endian), the JSON, and the bytes of the C library, which have a checksum of thei
 import json
 import struct
 import zlib
-from typing import Any
+from abc import ABC, abstractmethod
+from functools import partial
+from typing import Any, Self
 
 _HEAD = struct.Struct("<8sII")
 _CHECKED_FROM = 12  # what the checksum covers
@@ -40,3 +42,31 @@ def unpack(magic: bytes, state: object, source: str) -> tuple[dict[str, Any], by
     if not isinstance(values, dict):
         raise ValueError(f"state holds what {source} does not write: {type(values).__name__} for values")
     return values, data[_HEAD.size + length :]
+
+
+class Resumable(ABC):
+    """A stream that can be copied, and pickled through its saved state.
+
+    A subclass has ``parameters`` with `threads` and `motion`, and a class method ``from_state``.
+    """
+
+    parameters: Any
+    from_state: Any
+
+    @abstractmethod
+    def state(self) -> bytes: ...
+
+    @abstractmethod
+    def copy(self) -> Self: ...
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        resume = partial(
+            type(self).from_state, threads=self.parameters.threads, motion=self.parameters.motion
+        )
+        return resume, (self.state(),)

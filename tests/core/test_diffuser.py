@@ -151,6 +151,14 @@ def test_float_frames_of_any_magnitude(dtype, magnitude):
     assert error <= oracles.TOLERANCE[dtype]
 
 
+def test_an_outlier_costs_no_accuracy_elsewhere():
+    frames = noise("float32", (1, 40, 50))
+    marked = frames.copy()
+    marked[0, 0, 0] = 1e6
+    one, two = (stream(f, 1.5, 2.0) for f in (frames, marked))
+    np.testing.assert_allclose(two[0, 10:], one[0, 10:], rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("extent", [0.0, 1.0])
 def test_no_memory_of_large_samples(dtype, extent):

@@ -283,3 +283,13 @@ def test_a_region_spreads_through_the_video():
     distance = np.nanmax(np.abs(got - wanted), axis=(1, 2))
     assert distance[-1] < 1e-3 and distance[-1] < distance[10] < distance[2]
     np.testing.assert_array_equal(got[:, known], video[:, known])
+
+
+def test_what_was_known_once_is_not_held():
+    """A region that goes missing diffuses from what it was, however long the memory."""
+    video = noise("float64", (2, 20, 30))
+    confidence = np.ones(video.shape, np.float32)
+    confidence[1, 5:15, 5:20] = 0
+    forever, long = (vdcore.diffuse(video, 3.0, tau, model="laplacian", confidence=confidence)
+                     for tau in (np.inf, 1e4))  # fmt: skip
+    np.testing.assert_allclose(forever, long, rtol=0, atol=1e-3)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What most tests share: frames, streams through one Diffuser, and the two ways to judge a result."""
 
+import re
+
 import numpy as np
 
 import oracles
@@ -82,6 +84,11 @@ def assert_near(got, expected, frames, tolerance=None, gain=1.0):
     np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
     error = np.nanmax(np.abs(got.astype(float) - expected), initial=0.0)
     assert error <= bound, f"error {error:.3g} above {bound:.3g}"
+
+
+def label(value):
+    """Return the text of a parameter as an id that is the same in every process: without addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 def assert_same_bits(got, expected):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import vdcore
+from helpers.support import label
 from helpers.videos import read_video, write_video
 from vdcore._regions import frame_range
 from vdcore.cli import main
@@ -51,7 +52,7 @@ def psnr(frames, truth):
 @pytest.mark.parametrize(
     "keywords",
     [{}, {"preset": "fast"}, {"lookahead": 2}, {"motion": None}, {"threads": 1}, {"lookahead": 31}],
-    ids=str,
+    ids=label,
 )
 def test_file_equals_array(tmp_path, clip, scene, backend, keywords):
     report = denoised(clip, tmp_path / "out.mkv", 15, **keywords)
@@ -240,7 +241,7 @@ def test_chroma_follows_the_flow_of_luma(scene, lookahead):
         ({"threads": 0}, ValueError, "threads must be"),
         ({"motion": lambda frame, other: other}, (TypeError, ValueError), "what motion returns"),
     ],
-    ids=str,
+    ids=label,
 )
 def test_errors_leave_nothing(tmp_path, clip, keywords, error, match):
     (tmp_path / "out.mkv").write_bytes(b"old")
@@ -294,7 +295,7 @@ def run(capsys, *arguments):
         (["--start", "0.1", "--time-unit", "seconds", "--threads", "1"],
          {"start": 0.1, "time_unit": "seconds"}),
     ],
-    ids=str,
+    ids=label,
 )  # fmt: skip
 def test_command_equals_the_function(tmp_path, capsys, clip, backend, options, keywords):
     code, out, _ = run(capsys, "denoise", clip, tmp_path / "out.mkv", "--no-progress", *options)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import vdcore
+from helpers.support import label
 from helpers.videos import (
     diffuse_quietly,
     each_backend,
@@ -59,7 +60,7 @@ HALF[:, 20:] = 255
         {"time_unit": "seconds"},
         {"time_unit": "seconds", "start": 0.08, "stop": 0.2},
     ],
-    ids=str,
+    ids=label,
 )
 def test_lossless_file_equals_array(tmp_path, backend, shape, keywords):
     frames = make_frames(8, shape)

@@ -9,7 +9,7 @@ import pytest
 import vdcore
 from helpers.arrays import diffuse, filtered
 from helpers.media import decoded, samples, smooth_frames, stacks, write
-from helpers.support import noise
+from helpers.support import label, noise
 from vdcore import video
 
 SHAPES = [(24, 32), (24, 32, 3), (23, 37, 3), (24, 32, 4)]
@@ -18,7 +18,7 @@ SHAPES = [(24, 32), (24, 32, 3), (23, 37, 3), (24, 32, 4)]
 DTYPES = ["uint8", "uint16", "float32"]
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=label)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", ["list", "array", "generator", "npy", "tif"])
 @pytest.mark.parametrize("out", ["out.npy", "out.tif"])
@@ -60,7 +60,7 @@ def test_numbers_count_in_samples_of_8_bits(tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=label)
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_arrays_to_video_and_back(tmp_path, shape, dtype):
     frames = noise(dtype, (4, *shape))
@@ -145,7 +145,7 @@ def test_denoiser_of_arrays(tmp_path):
         (True, TypeError, "^path must be"),
         (None, TypeError, "^path must be"),
     ],
-    ids=str,
+    ids=label,
 )
 @pytest.mark.parametrize("out", ["out.npy", "out.mkv"])
 def test_arrays_that_are_refused(tmp_path, frames, error, match, out):
@@ -225,7 +225,7 @@ def test_a_full_disk(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("suffix", [".npy", ".tif"])
 @pytest.mark.parametrize(
-    "options", [{"codec": "h264"}, {"quality": 20}, {"encoder_preset": "slow"}, {"bitrate": 10**6}], ids=str
+    "options", [{"codec": "h264"}, {"quality": 20}, {"encoder_preset": "slow"}, {"bitrate": 10**6}], ids=label
 )
 def test_encoder_options_are_refused_for_arrays(tmp_path, suffix, options):
     (name,) = options

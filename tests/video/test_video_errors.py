@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import vdcore
+from helpers.support import label
 from helpers.videos import diffuse_quietly, make_frames, write_video
 from vdcore.video.backends import opencv
 from vdcore.video.opening import open_reader
@@ -172,7 +173,7 @@ def test_quality_out_of_range_is_refused(tmp_path, clip, keywords, match):
         ),
         ({"encoder_preset": "leisurely", "codec": "h264"}, "leisurely"),
     ],
-    ids=str,
+    ids=label,
 )
 def test_quality_of_pyav(tmp_path, clip, backend, keywords, match):
     refused(tmp_path, ValueError, match, clip, **keywords)
@@ -259,7 +260,7 @@ def test_unknown_backend(tmp_path, clip):
         ({"confidence": [(0, 0, 5, 5)]}, "confidence gives 1 regions, but there are more frames"),
         ({"region": lambda index, seconds: np.ones((3, 3))}, "region"),
     ],
-    ids=str,
+    ids=label,
 )
 def test_parameters(tmp_path, clip, keywords, match):
     refused(tmp_path, (ValueError, TypeError), match, clip, **keywords)

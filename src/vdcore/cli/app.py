@@ -21,7 +21,14 @@ from .run import run
 INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Commands in the order in which people need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(vdcore.__version__, prog_name="vdcore")
 def commands() -> None:
     """Remove noise from videos, or filter them by spatio-temporal diffusion."""

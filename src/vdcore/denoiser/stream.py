@@ -3,7 +3,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from threading import Lock
 from typing import Any, Generic, Literal, Self, cast, overload
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore._arrays import Array, Result, as_frame, as_output
+from vdcore._states import Resumable
 from vdcore.flow import Flow, Motion, checked_flow
 from vdcore.noise import NoiseEstimate
 
@@ -27,7 +27,7 @@ from .samples import check_samples, colour_count
 from .states import read_state, write_state
 
 
-class Denoiser(Generic[Result]):
+class Denoiser(Resumable, Generic[Result]):
     """Denoise a stream frame by frame, with bounded memory.
 
     A Kalman filter [1]_ follows the spectrum of every small patch along the optical flow [3]_, so that what
@@ -329,18 +329,6 @@ class Denoiser(Generic[Result]):
         denoiser = object.__new__(cls)
         denoiser.parameters, denoiser._process, denoiser._busy = process.parameters, process, Lock()
         return denoiser
-
-    def __copy__(self) -> Self:
-        return self.copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.copy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        resume = partial(
-            type(self).from_state, threads=self.parameters.threads, motion=self.parameters.motion
-        )
-        return resume, (self.state(),)
 
     @property
     def info(self) -> DenoiserInfo:

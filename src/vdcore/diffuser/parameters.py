@@ -2,6 +2,7 @@
 """Parameters of the diffusion filter, checked."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -130,7 +131,9 @@ def filter_parameters(
 def _gate(gate: object) -> float | NoiseEstimate:
     if isinstance(gate, NoiseEstimate):
         return gate
-    return number(gate, "gate, unless a NoiseEstimate,", 0, MAX_NOISE, strict=True)
+    if not isinstance(gate, Real):
+        raise TypeError(f"gate must be a number > 0 or a NoiseEstimate, got {gate!r}")
+    return number(gate, "gate", 0, MAX_NOISE, strict=True)
 
 
 def _fill(value: float) -> float:

@@ -3,7 +3,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
 
 import numpy as np
@@ -24,6 +23,7 @@ from vdcore._arrays import (
 )
 from vdcore._checks import number
 from vdcore._options import accepts
+from vdcore._states import Resumable
 from vdcore.flow import Motion
 
 from .core import check_gate, new_core, resumed_core
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     pass
 
 
-class Diffuser(Generic[Result]):
+class Diffuser(Resumable, Generic[Result]):
     r"""Spatio-temporal diffusion filter of a stream of frames.
 
     Frame after frame, the diffuser returns
@@ -402,18 +402,6 @@ class Diffuser(Generic[Result]):
         diffuser = object.__new__(cls)
         diffuser._adopt(*resumed_core(state, threads, motion))
         return diffuser
-
-    def __copy__(self) -> Self:
-        return self.copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.copy()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        resume = partial(
-            type(self).from_state, threads=self.parameters.threads, motion=self.parameters.motion
-        )
-        return resume, (self.state(),)
 
     def __repr__(self) -> str:
         values = asdict(self.parameters) | {"model": self.parameters.model}

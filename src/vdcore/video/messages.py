@@ -2,6 +2,7 @@
 """Warnings about a video: what the output cannot keep, what was damaged, whether it ended early."""
 
 import math
+import sys
 import warnings
 
 from .files.truncation import is_cut_short
@@ -30,13 +31,21 @@ def warn_of_losses(
     if not parts:
         return []
     message = f"{info.path.name}: {'. '.join(parts)}"
-    warnings.warn(message, UserWarning, stacklevel=4)
+    warnings.warn(message, UserWarning, stacklevel=_caller_level())
     return [message]
 
 
 def has_ended_early(info: VideoInfo, frames: int) -> bool:
     """Whether the file is cut off, or clearly has fewer frames than it announces."""
     return info.path.is_file() and is_cut_short(info.path) or _is_short(frames, info.frames)
+
+
+def _caller_level() -> int:
+    """Return the `stacklevel` with which the function above warns at the first caller outside the package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "vdcore":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _is_short(frames: int, announced: int | None) -> bool:

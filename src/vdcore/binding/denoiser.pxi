@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+# Streams of the denoiser.
+
+@cython.final
+cdef class Denoiser:
+    """A vd_denoiser. The pointer stays the same from construction to deallocation."""
+    cdef vd_denoiser *handle
+    cdef int32_t priors
+
+    def __cinit__(self, noise=None, *, double gain=0, double offset=0, str preset="balanced",
+                  int32_t priors=1, threads=None):
+        cdef vd_denoiser_params params
+        if noise is None:  # copy and load bring a handle of their own
+            return
+        _check(vd_denoiser_params_init(&params, sizeof(vd_denoiser_params)))
+        params.noise = noise
+        params.gain = gain
+        params.offset = offset
+        params.preset = DENOISERS[preset]
+        params.priors = priors
+        params.threads = _threads(threads)
+        self.priors = priors
+        _check(vd_denoiser_create(&self.handle, &params))
+
+    def __dealloc__(self):
+        vd_denoiser_destroy(self.handle)
+
+    def push(self, frame, out, priors=((None, None),)):
+        """Take one frame and write its result; priors are (picture or None, flow or None[, noise])."""
+        cdef View frame_view = View(frame)
+        cdef View out_view = View(out, True)
+        cdef View picture, flow
+        cdef Py_ssize_t count = len(priors)
+        cdef Py_ssize_t i
+        cdef vd_status status
+        if count > self.priors:
+            raise ValueError(f"{count} priors, at most {self.priors} are allowed")
+        cdef list views = []
+        cdef vd_prior *items = <vd_prior *>PyMem_Calloc(max(count, 1), sizeof(vd_prior))
+        if items == NULL:
+            raise MemoryError
+        try:
+            for i in range(count):
+                picture = _optional(priors[i][0])
+                flow = _optional(priors[i][1])
+                views.append((picture, flow))
+                items[i].picture = NULL if picture is None else &picture.image
+                items[i].flow = NULL if flow is None else &flow.image
+                items[i].noise = priors[i][2] if len(priors[i]) > 2 else 0
+            with nogil:
+                status = vd_denoiser_push(self.handle, &frame_view.image, items, count, &out_view.image)
+        finally:
+            PyMem_Free(items)
+        if status in (VD_ERROR_INFINITE, VD_ERROR_MISSING):
+            place = tuple(np.argwhere(~np.isfinite(frame))[0].tolist())
+            _check(status, f"; frame{list(place)} is {frame[place]}")
+        _check(status, f"; frame is {frame.shape} {frame.dtype}, out {out.shape} {out.dtype}")
+
+    def result(self, out):
+        """The last result as the next frame will be compared with it, float32 or float64."""
+        cdef View out_view = View(out, True)
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_result(self.handle, &out_view.image)
+        _check(status, f"; out is {out.shape} {out.dtype}")
+
+    def guide(self, picture, double low, double high, out):
+        """The picture to estimate motion from, uint8; of the last result where picture is None."""
+        cdef View picture_view = _optional(picture)
+        cdef View out_view = View(out, True)
+        cdef const vd_image *image = NULL if picture_view is None else &picture_view.image
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_guide(self.handle, image, low, high, &out_view.image)
+        _check(status, f"; out is {out.shape} {out.dtype}, low {low}, high {high}")
+
+    def reset(self):
+        """Forget every frame, the shape and the dtype."""
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_reset(self.handle)
+        _check(status)
+
+    def copy(self):
+        """An independent denoiser with the same state."""
+        cdef Denoiser twin = Denoiser.__new__(Denoiser)
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_copy(&twin.handle, self.handle)
+        _check(status)
+        twin.priors = self.priors
+        return twin
+
+    def save(self):
+        """The state as bytes."""
+        cdef size_t size = 0
+        cdef vd_status status
+        _check(vd_denoiser_save(self.handle, NULL, &size))
+        cdef bytes state = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>size)
+        cdef char *buffer = PyBytes_AsString(state)
+        with nogil:
+            status = vd_denoiser_save(self.handle, buffer, &size)
+        _check(status)
+        return state[:size]
+
+    @staticmethod
+    def load(bytes state not None, threads=None):
+        """A denoiser that resumes from a saved state."""
+        cdef Denoiser denoiser = Denoiser.__new__(Denoiser)
+        cdef const char *buffer = PyBytes_AsString(state)
+        cdef size_t size = len(state)
+        cdef int32_t thread_count = _threads(threads)
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_load(&denoiser.handle, buffer, size, thread_count)
+        _check(status)
+        denoiser.priors = denoiser.info()["priors"]
+        return denoiser
+
+    def info(self):
+        """vd_denoiser_info as a dict."""
+        cdef vd_denoiser_info info
+        info.struct_size = sizeof(vd_denoiser_info)
+        _check(vd_denoiser_get_info(self.handle, &info))
+        return {
+            "instruction_set": info.instruction_set.decode(),
+            "threads": info.threads,
+            "priors": info.priors,
+            "frames": info.frames,
+            "state_bytes": info.state_bytes,
+            "height": info.height,
+            "width": info.width,
+            "channels": info.channels,
+            "dtype": _DTYPES.get(info.dtype),
+        }

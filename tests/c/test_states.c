@@ -330,7 +330,10 @@ static void test_forged_members(void)
     FORGE(SETTINGS_AT + 16, double, NAN, false); /* the smallest variance */
     FORGE(SETTINGS_AT + 24, double, 3, true);    /* a gain */
     FORGE(SETTINGS_AT + 24, double, INFINITY, false);
-    size_t time_at = SETTINGS_AT + 24 + 4 * 8, row = 2 * (WIDTH + 8) * 4; /* two channels, then weight and variance */
+    size_t met_masks_at = SETTINGS_AT + 24 + 4 * 8, time_at = met_masks_at + 4;
+    size_t row = 2 * (WIDTH + 8) * 4; /* two channels, then weight and variance */
+    FORGE(met_masks_at, int32_t, 2, false);
+    FORGE(met_masks_at, int32_t, -1, false);
     FORGE(time_at, double, -1, false);
     FORGE(time_at + 8 + 8 * 4, float, 5, true);       /* a value */
     FORGE(time_at + 8 + row + 8 * 4, float, 2, true); /* a weight */

@@ -317,6 +317,23 @@ def test_plot(tmp_path, keywords, label):
         assert len(points.get_offsets()) == len(result.trials)
 
 
+def test_files_of_any_depth_are_fitted_in_8_bit_units(tmp_path):
+    """Noise, error, peak and the model's parameters of a 16-bit file are a 256th of those of its array."""
+    noisy = degraded(scene(), 20)[1].astype(np.uint16) * 256
+    np.save(tmp_path / "noisy.npy", noisy)
+    model, options = models.Bilateral(40.0), {"sigma": 1.0, "tau": 1.0, "max_evaluations": 4}
+    file = fit(tmp_path / "noisy.npy", model=model, noise=20, **options)
+    array = fit(noisy, model=models.scaled(model, 256), noise=20 * 256, **options)
+    assert file.noise.sigma == pytest.approx(array.noise.sigma / 256)
+    assert (file.error, file.peak) == pytest.approx((array.error / 256**2, array.peak / 256))
+    assert file.psnr == pytest.approx(array.psnr)
+    assert file.model == models.scaled(array.model, 1 / 256)
+    assert [t.error * 256**2 for t in file.trials] == pytest.approx([t.error for t in array.trials])
+    assert vdcore.estimate_noise(tmp_path / "noisy.npy").sigma == pytest.approx(
+        vdcore.estimate_noise(noisy).sigma / 256
+    )
+
+
 @pytest.mark.clips
 @pytest.mark.parametrize("noise", [10, 40])
 def test_real_clip(clips, noise):

@@ -23,7 +23,7 @@ PARTS = ("noise", "estimate", "cases")
 AUTO = "balanced"
 TARGETS = {  # over what: names, mean gain, least gain in dB
     "the best fixed strength": ((BY_HAND,), 0.5, -0.2),
-    "nlmeans and hqdn3d, tuned on the clean clip": (tuple(PEERS), 1.5, 0.0),
+    "nlmeans and hqdn3d, tuned on the clean clip": (PEERS, 1.5, 0.0),
 }
 
 

@@ -52,21 +52,25 @@ def hqdn3d(frames: np.ndarray, setting: Setting) -> np.ndarray:
 
 
 Denoiser = Callable[[np.ndarray, Setting], np.ndarray]
-OURS: tuple[Denoiser, Iterable[Setting]] = (by_hand, [(strength,) for strength in STRENGTHS])
-PEERS: dict[str, tuple[Denoiser, Iterable[Setting]]] = {
+OTHERS: dict[str, tuple[Denoiser, Iterable[Setting]]] = {
+    BY_HAND: (by_hand, [(strength,) for strength in STRENGTHS]),
     "nlmeans": (nlmeans, NLMEANS),
     "hqdn3d": (hqdn3d, HQDN3D),
 }
+PEERS = ("nlmeans", "hqdn3d")
 
 
-def compute(clean: np.ndarray, noisy: np.ndarray, *, tiny: bool) -> dict[str, Best]:
-    """Return the best of every grid: ours, and FFmpeg's where the program is installed."""
-    best = {}
-    for name, (denoise, settings) in {BY_HAND: OURS, **(PEERS if which("ffmpeg") else {})}.items():
-        tried = list(settings)[: TRIED if tiny else None]
-        results = [Best(psnr(clean, denoise(noisy, setting)), setting) for setting in tried]
-        best[name] = max(results, key=lambda result: result.psnr)
-    return best
+def installed() -> list[str]:
+    """Return the names of what can be computed: FFmpeg's filters need its program."""
+    return list(OTHERS) if which("ffmpeg") else [BY_HAND]
+
+
+def compute(name: str, clean: np.ndarray, noisy: np.ndarray, *, tiny: bool) -> Best:
+    """Return the best of the grid of settings, of its first ones if tiny."""
+    denoise, settings = OTHERS[name]
+    tried = list(settings)[: TRIED if tiny else None]
+    results = [Best(psnr(clean, denoise(noisy, setting)), setting) for setting in tried]
+    return max(results, key=lambda result: result.psnr)
 
 
 def key(clip: Clip, noisy: np.ndarray) -> str:
@@ -82,8 +86,7 @@ class Reference:
     Parameters
     ----------
     read, write : Path, optional
-        With `read`, cases that the file lacks have no result. With `write`, those that the file lacks are
-        computed and added to it.
+        With `read`, what the file lacks is unknown. With `write`, it is computed and added to the file.
     tiny : bool
         Try few settings.
     """
@@ -96,11 +99,11 @@ class Reference:
 
     def best(self, kind: str, clip: Clip, noisy: np.ndarray) -> dict[str, Best]:
         """Return the best results by name, none if they are not known."""
-        results = self._results.setdefault(kind, {})
-        name = key(clip, noisy)
-        if name not in results and self._compute:
-            best = compute(clip.frames, noisy, tiny=self._tiny)
-            results[name] = {each: [round(b.psnr, 3), list(b.setting)] for each, b in best.items()}
-            if self._write is not None:
-                self._write.write_text(json.dumps(self._results, indent=1) + "\n", "utf-8")
-        return {each: Best(level, tuple(setting)) for each, (level, setting) in results.get(name, {}).items()}
+        results = self._results.setdefault(kind, {}).setdefault(key(clip, noisy), {})
+        missing = [name for name in installed() if name not in results] if self._compute else []
+        for name in missing:
+            best = compute(name, clip.frames, noisy, tiny=self._tiny)
+            results[name] = [round(best.psnr, 3), list(best.setting)]
+        if missing and self._write is not None:
+            self._write.write_text(json.dumps(self._results, indent=1) + "\n", "utf-8")
+        return {name: Best(level, tuple(setting)) for name, (level, setting) in results.items()}

@@ -98,9 +98,7 @@ static void read_row(const vd_denoiser *d, const vd_image *image, int64_t y, flo
     case VD_U8: d->set.rows.u8_to_f32(out, row, n); break;
     case VD_U16: d->set.rows.u16_to_f32(out, row, n); break;
     case VD_F32: memcpy(out, row, n * sizeof *out); break;
-    default:
-        for (size_t i = 0; i < n; i++)
-            out[i] = (float)((const double *)row)[i];
+    default: vd_row_from_f64(out, VD_F32, row, (int64_t)n);
     }
 }
 
@@ -115,9 +113,7 @@ static void read_planes(const vd_denoiser *d, const vd_image *image, int64_t y, 
     if (d->opponent)
         d->kernels->opponents(plane, samples, d->width);
     else if (d->channels > 1)
-        for (int64_t x = 0; x < d->width; x++)
-            for (int64_t c = 0; c < d->channels; c++)
-                plane[c][x] = samples[x * d->channels + c];
+        d->set.motion_f32.split(planes, (ptrdiff_t)room, samples, d->width, d->channels, d->channels);
     for (int64_t c = 0; c < d->channels; c++)
         plane[c][d->width] = 0;
 }
@@ -175,19 +171,7 @@ static void put_picture_row(const vd_denoiser *d, const vd_picture *picture, int
                             size_t room)
 {
     float *row = picture->first + y * picture->pitch;
-    if (d->channels == 1)
-        memcpy(row, planes, (size_t)d->width * sizeof *row);
-    else if (d->channels == 3)
-        for (int64_t x = 0; x < d->width; x++) {
-            row[4 * x] = planes[x];
-            row[4 * x + 1] = planes[room + (size_t)x];
-            row[4 * x + 2] = planes[2 * room + (size_t)x];
-            row[4 * x + 3] = 0;
-        }
-    else
-        for (int64_t x = 0; x < d->width; x++)
-            for (int64_t c = 0; c < d->channels; c++)
-                row[x * d->step + c] = planes[(size_t)c * room + (size_t)x];
+    d->set.motion_f32.join(row, planes, (ptrdiff_t)room, d->width, d->step, d->channels);
     vd_pad_picture_row(d, picture, y);
 }
 
@@ -236,17 +220,17 @@ static void load_prior_rows(void *context, int64_t begin, int64_t end, int threa
     d->found[thread] = found;
 }
 
-/* Whether the flow was lost somewhere in the patch. */
-static bool is_lost(const vd_denoiser *d, int64_t row, int64_t column)
+/* fresh = 1 for the patches of a row in which the flow was lost somewhere. */
+static void mark_lost(const vd_denoiser *d, float *fresh, int64_t row)
 {
-    for (int y = 0; y < VD_PATCH; y++)
-        for (int x = 0; x < VD_PATCH; x++) {
-            int64_t from_y = d->source_row[row * d->method.step + y];
-            int64_t from_x = padded(column * d->method.step + x, d->width, d->columns, d->method.step);
-            if (d->lost[from_y * d->width + from_x])
-                return true;
-        }
-    return false;
+    int step = d->method.step;
+    const uint8_t *lost[VD_PATCH];
+    const int32_t *places[VD_PATCH];
+    for (int i = 0; i < VD_PATCH; i++) {
+        lost[i] = d->lost + d->source_row[row * step + i] * d->width;
+        places[i] = d->plane_place + i % step * d->phase_pitch + i / step;
+    }
+    d->kernels->mark_lost(fresh, lost, places, d->columns);
 }
 
 /* dx and dy at a pixel, 0 where they are not finite. */
@@ -284,8 +268,10 @@ static void place_patches(vd_denoiser *d, vd_prior_state *prior, const vd_image 
                 from = nearest(i, vector[0], step, d->columns);
             }
             place[i] = (int32_t)(from_row * d->coefficients * d->lanes + from);
-            fresh[i] = prior->absent || (lost && i < d->columns && is_lost(d, row, i));
+            fresh[i] = prior->absent;
         }
+        if (lost)
+            mark_lost(d, fresh, row);
         for (ptrdiff_t i = 0; i < d->lanes; i += VD_LANE_STEP) {
             bool whole = true;
             for (int k = 1; k < VD_LANE_STEP; k++) /* what lanes without a patch hold does not matter */
@@ -318,9 +304,7 @@ static void write_row(const vd_denoiser *d, const vd_image *out, int64_t y, cons
     case VD_U8: d->set.rows.f32_to_u8(row, samples, n); break;
     case VD_U16: d->set.rows.f32_to_u16(row, samples, n); break;
     case VD_F32: memcpy(row, samples, n * sizeof *samples); break;
-    default:
-        for (size_t i = 0; i < n; i++)
-            ((double *)row)[i] = samples[i];
+    default: vd_row_to_f64(row, samples, VD_F32, (int64_t)n);
     }
     if (!plain)
         vd_image_scatter_row(out, y, row);
@@ -333,9 +317,7 @@ static void join_planes(const vd_denoiser *d, float *samples, const float *plane
     if (d->opponent)
         d->kernels->colours(samples, plane, d->width);
     else
-        for (int64_t x = 0; x < d->width; x++)
-            for (int64_t c = 0; c < d->channels; c++)
-                samples[x * d->channels + c] = planes[(size_t)c * room + (size_t)x];
+        d->set.motion_f32.join(samples, planes, (ptrdiff_t)room, d->width, d->channels, d->channels);
 }
 
 void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *phases, float *scratch)
@@ -366,9 +348,7 @@ static void read_result_rows(void *context, int64_t begin, int64_t end, int thre
     float *free_part = samples + VD_MOST_CHANNELS * room;
     for (int64_t y = begin; y < end; y++) {
         const float *row = d->result.first + y * d->result.pitch;
-        for (int64_t x = 0; x < d->width; x++)
-            for (int64_t c = 0; c < d->channels; c++)
-                planes[(size_t)c * room + (size_t)x] = row[x * d->step + c];
+        d->set.motion_f32.split(planes, (ptrdiff_t)room, row, d->width, d->step, d->channels);
         join_planes(d, samples, planes, room);
         write_row(d, j->image, y, samples, free_part);
     }
@@ -382,29 +362,24 @@ void vd_read_result(vd_denoiser *d, const vd_image *out)
 
 /* ---- pictures for the optical flow ---- */
 
-/* The mean of the channels of row y. */
-static void luma_row(const vd_denoiser *d, const vd_image *image, int64_t y, float *luma, float *planes)
+/* The mean of the channels of row y of the image, or of the result where that is NULL. scratch: 12 planes. */
+static void mean_row(const vd_denoiser *d, const vd_image *image, int64_t y, float *mean, float *scratch)
 {
-    float scale = d->opponent ? (float)sqrt(1.0 / 3) : 1 / (float)d->channels;
-    int64_t used = d->opponent ? 1 : d->channels;
-    if (image == NULL) {
-        const float *row = d->result.first + y * d->result.pitch;
-        for (int64_t x = 0; x < d->width; x++) {
-            float sum = 0;
-            for (int64_t c = 0; c < used; c++)
-                sum += row[x * d->step + c];
-            luma[x] = sum * scale;
-        }
-        return;
+    const float *row = d->result.first + y * d->result.pitch;
+    ptrdiff_t step = d->step;
+    if (image != NULL && d->opponent) {
+        size_t room = plane_room(d);
+        read_planes(d, image, y, scratch, room, scratch + VD_MOST_CHANNELS * room);
+        step = 1;
+        row = scratch;
+    } else if (image != NULL) {
+        read_row(d, image, y, scratch, scratch + VD_MOST_CHANNELS * plane_room(d));
+        row = scratch;
     }
-    size_t room = plane_room(d);
-    read_planes(d, image, y, planes, room, planes + VD_MOST_CHANNELS * room);
-    for (int64_t x = 0; x < d->width; x++) {
-        float sum = 0;
-        for (int64_t c = 0; c < used; c++)
-            sum += planes[(size_t)c * room + (size_t)x];
-        luma[x] = sum * scale;
-    }
+    if (d->opponent)
+        d->kernels->mean_of_opponents(mean, row, step, d->width);
+    else
+        d->set.motion_f32.mean(mean, row, d->width, d->channels);
 }
 
 static void guide_rows(void *context, int64_t begin, int64_t end, int thread)
@@ -412,23 +387,18 @@ static void guide_rows(void *context, int64_t begin, int64_t end, int thread)
     const job *j = context;
     vd_denoiser *d = j->d;
     size_t room = plane_room(d);
-    float *luma = vd_scratch(d, thread), *below = luma + room, *planes = below + room;
+    float *mean = vd_scratch(d, thread), *below = mean + room, *planes = below + room;
     float scale = (float)(255 / (j->high - j->low)), low = (float)j->low;
     int64_t width = d->method.half_guide ? (d->width + 1) / 2 : d->width;
     for (int64_t y = begin; y < end; y++) {
         float *out = d->guide + y * width;
-        if (!d->method.half_guide) {
-            luma_row(d, j->image, y, luma, planes);
-            for (int64_t x = 0; x < width; x++)
-                out[x] = (luma[x] - low) * scale;
-            continue;
-        }
-        luma_row(d, j->image, 2 * y, luma, planes);
-        luma_row(d, j->image, vd_min(2 * y + 1, d->height - 1), below, planes);
-        for (int64_t x = 0; x < width; x++) {
-            int64_t right = vd_min(2 * x + 1, d->width - 1);
-            out[x] = (((luma[2 * x] + below[2 * x]) + (luma[right] + below[right])) * 0.25f - low) * scale;
-        }
+        if (d->method.half_guide) {
+            mean_row(d, j->image, 2 * y, mean, planes);
+            mean_row(d, j->image, vd_min(2 * y + 1, d->height - 1), below, planes);
+            d->kernels->halve(out, mean, below, d->width);
+        } else
+            mean_row(d, j->image, y, out, planes);
+        d->set.motion_f32.stretch(out, low, scale, width);
     }
 }
 

@@ -68,6 +68,12 @@ typedef struct vd_denoiser_kernels {
      * (1, 1, 1) / sqrt 3, (1, 0, -1) / sqrt 2, (1, -2, 1) / sqrt 6. */
     void (*opponents)(float *const *planes, const float *samples, ptrdiff_t pixels);
     void (*colours)(float *samples, const float *const *planes, ptrdiff_t pixels);
+    /* The mean of the channels from the first opponent colour, row[step i] / sqrt 3. */
+    void (*mean_of_opponents)(float *out, const float *row, ptrdiff_t step, ptrdiff_t pixels);
+    /* Means over two by two samples of two rows of `samples`; the last one counts twice if their number is odd. */
+    void (*halve)(float *out, const float *above, const float *below, ptrdiff_t samples);
+    /* fresh[i] = 1 where any lost[y][places[x][i]], y and x < VD_PATCH, is not 0, for any n */
+    void (*mark_lost)(float *fresh, const uint8_t *const *lost, const int32_t *const *places, ptrdiff_t n);
     /* row[i] through the table of values at 0, 1 / scale, 2 / scale .. (last), linear between, held at the ends; blocks of
      * samples wholly within [low, high] stay as they are */
     void (*look_up)(float *row, const float *table, float last, float scale, float low, float high, ptrdiff_t samples);

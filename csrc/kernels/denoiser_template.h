@@ -264,6 +264,42 @@ static VD_TARGET void colours(float *restrict samples, const float *const *plane
     }
 }
 
+static VD_TARGET void mean_of_opponents(float *restrict out, const float *restrict row, ptrdiff_t step,
+                                        ptrdiff_t pixels)
+{
+    const float third = 0.577350269189625765f;
+    if (step == 1)
+        for (ptrdiff_t i = 0; i < pixels; i++)
+            out[i] = row[i] * third;
+    else
+        for (ptrdiff_t i = 0; i < pixels; i++)
+            out[i] = row[i * step] * third;
+}
+
+static VD_TARGET void halve(float *restrict out, const float *restrict above, const float *restrict below,
+                            ptrdiff_t samples)
+{
+    ptrdiff_t pairs = samples / 2;
+    for (ptrdiff_t i = 0; i < pairs; i++)
+        out[i] = ((above[2 * i] + below[2 * i]) + (above[2 * i + 1] + below[2 * i + 1])) * 0.25f;
+    if (samples % 2 != 0) {
+        float last = above[samples - 1] + below[samples - 1];
+        out[pairs] = (last + last) * 0.25f;
+    }
+}
+
+static VD_TARGET void mark_lost(float *restrict fresh, const uint8_t *const *lost, const int32_t *const *places,
+                                ptrdiff_t n)
+{
+    for (int y = 0; y < VD_PATCH; y++)
+        for (int x = 0; x < VD_PATCH; x++) {
+            const uint8_t *restrict row = lost[y];
+            const int32_t *restrict place = places[x];
+            for (ptrdiff_t i = 0; i < n; i++)
+                fresh[i] = row[place[i]] != 0 ? 1 : fresh[i];
+        }
+}
+
 INLINE void look_up_some(float *restrict row, const float *restrict table, float last, float scale, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -310,6 +346,9 @@ static void fill_denoiser(vd_denoiser_kernels *k)
     k->pick = pick;
     k->opponents = opponents;
     k->colours = colours;
+    k->mean_of_opponents = mean_of_opponents;
+    k->halve = halve;
+    k->mark_lost = mark_lost;
     k->look_up = look_up;
 }
 

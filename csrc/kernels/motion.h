@@ -98,6 +98,8 @@ typedef struct vd_motion_kernels {
 
     /* out = the mean of the channels */
     void (*mean)(void *out, const void *row, int64_t pixels, int64_t channels);
+    /* row = (row - low) scale */
+    void (*stretch)(void *row, double low, double scale, int64_t n);
     /* out = min(weights, 1); returns whether any is below 1 */
     int (*cap)(void *out, const void *weights, int64_t n);
 

@@ -353,6 +353,14 @@ static VD_TARGET void NAME(mean)(void *out_, const void *row_, int64_t pixels, i
     }
 }
 
+static VD_TARGET void NAME(stretch)(void *row_, double low, double scale, int64_t n)
+{
+    REAL *restrict row = row_;
+    const REAL base = (REAL)low, factor = (REAL)scale;
+    for (int64_t i = 0; i < n; i++)
+        row[i] = (row[i] - base) * factor;
+}
+
 static VD_TARGET int NAME(cap)(void *out_, const void *weights_, int64_t n)
 {
     REAL *restrict out = out_;
@@ -411,6 +419,7 @@ static void PASTE(fill_motion, SUFFIX)(vd_motion_kernels *k)
     k->split = NAME(split);
     k->join = NAME(join);
     k->mean = NAME(mean);
+    k->stretch = NAME(stretch);
     k->cap = NAME(cap);
     k->measure = NAME(measure);
     k->differ = NAME(differ);

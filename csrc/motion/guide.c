@@ -170,8 +170,7 @@ static void stretch_rows(void *context, int64_t begin, int64_t end, int thread)
     float *scratch = scratch_of(j, thread);
     for (int64_t y = begin; y < end; y++) {
         float *row = j->smooth + y * j->width;
-        for (int64_t x = 0; x < j->width; x++)
-            row[x] = (row[x] - j->low) * j->scale;
+        j->kernels.motion_f32.stretch(row, j->low, j->scale, j->width);
         write_bytes(j, y, row, scratch);
     }
 }

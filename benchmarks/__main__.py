@@ -34,6 +34,7 @@ QUESTIONS = (
     "denoise.real_noise",
     "denoise.speed",
     "denoise.memory",
+    "denoise.realistic",
     "sources",
     "estimation.fitting",
     "estimation.noise",

@@ -28,6 +28,10 @@ class Options:
         Of the denoiser: standard deviations of the noise that is added.
     quick : bool
         Of the denoiser: try only two settings of each peer.
+    kinds, parts : tuple of str
+        Of `denoise.realistic`: kinds of noise, and parts of the answer; empty means all.
+    reference, write_reference : Path or None
+        Of `denoise.realistic`: the file to read or write; see `denoise.reference`.
     """
 
     tiny: bool = False
@@ -36,6 +40,10 @@ class Options:
     real: list[str] = field(default_factory=list)
     noises: tuple[int, ...] = (10, 20, 40)
     quick: bool = False
+    kinds: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    reference: Path | None = None
+    write_reference: Path | None = None
 
 
 @dataclass(frozen=True)

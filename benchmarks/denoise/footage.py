@@ -19,6 +19,12 @@ CLEAN = (  # noise is added to these
     "flower_720p_300f.264[frames=20,rows=180:540,columns=320:960]",
     "vtest_200f.avi[frames=16,rows=100:460,columns=64:704]",
 )
+CROPS = (  # small ones, for what takes long
+    "foreman_cif_10f.y4m[rows=72:216,columns=88:264]",
+    "mobile_cif_30f.ffv1.mkv[frames=16,rows=72:216,columns=88:264]",
+    "flower_720p_300f.264[frames=16,rows=288:432,columns=552:728]",
+    "vtest_200f.avi[frames=16,rows=216:360,columns=296:472]",
+)
 REAL = ("visp_mire2_120f_gray.ffv1.mkv[frames=60]", "nasa_13013.mp4[frames=100]")  # noisy ones
 MIN_FRAMES = 4  # that the peers need
 
@@ -88,12 +94,12 @@ def camera_clip(size: tuple[int, int], count: int) -> Clip:
     return Clip("camera", np.rint(frames).clip(0, 255).astype(np.uint8))
 
 
-def clean_clips(given: list[str], *, tiny: bool) -> list[Clip]:
+def clean_clips(given: list[str], *, tiny: bool, usual: tuple[str, ...] = CLEAN) -> list[Clip]:
     """Return clips in colour: those given, else the usual ones where they exist, else two synthetic ones."""
     if tiny or not (given or CLIPS.is_dir()):
         size, count = (TINY, 4) if tiny else ((144, 176), 12)
         return [synthetic_clip(size, count, seed=seed) for seed in (1, 2)]
-    return [read_clip(what).in_colour() for what in given or [str(CLIPS / name) for name in CLEAN]]
+    return [read_clip(what).in_colour() for what in given or [str(CLIPS / name) for name in usual]]
 
 
 def real_clips(given: list[str], *, tiny: bool) -> list[Clip]:

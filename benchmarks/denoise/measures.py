@@ -40,11 +40,11 @@ def error_ratio(clean: np.ndarray, one: np.ndarray, other: np.ndarray, where: np
     return float(ours / theirs) if theirs else float("nan")
 
 
-def in_blocks(pictures: np.ndarray) -> np.ndarray:
-    """Return pictures (T, H, W) as whole blocks, shape (T, rows, columns, BLOCK, BLOCK)."""
+def in_blocks(pictures: np.ndarray, side: int = BLOCK) -> np.ndarray:
+    """Return pictures (T, H, W) as whole blocks, shape (T, rows, columns, side, side)."""
     count, height, width = pictures.shape
-    rows, columns = height // BLOCK, width // BLOCK
-    cut = pictures[:, : rows * BLOCK, : columns * BLOCK].reshape(count, rows, BLOCK, columns, BLOCK)
+    rows, columns = height // side, width // side
+    cut = pictures[:, : rows * side, : columns * side].reshape(count, rows, side, columns, side)
     return cut.swapaxes(2, 3)
 
 

@@ -11,7 +11,7 @@ from vdcore import NoiseEstimate
 PRESETS = ("fast", "balanced")
 
 
-def denoised(frames: np.ndarray, preset: str, strength: str | NoiseEstimate = "auto") -> np.ndarray:
+def denoised(frames: np.ndarray, preset: str, strength: str | float | NoiseEstimate = "auto") -> np.ndarray:
     """Return the clip denoised, by default with the automatic setting."""
     return vdcore.denoise(frames, strength, preset=preset)
 

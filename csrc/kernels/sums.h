@@ -35,7 +35,7 @@ typedef struct vd_sums_kernels {
     void (*scale)(double *out, const double *row, double by, int64_t n);
 
     /* Normalized convolution. With N = G * (m (f - reference)) and d = G * m of the frame:
-     * D <- a D + d,  u <- u + (N + d (reference - u)) / D;  u stands still where d = 0. */
+     * D <- a D + d,  u <- u + (N + d (reference - u)) / D;  u keeps its value where d = 0. */
     void (*update)(double *u, double *weight_sum, const double *value, const double *confidence,
                    const double *reference, int64_t channels, double decay, int64_t samples);
     /* out = the mean of u (weight weight_sum) and the future frames; present[i] = 0 where no weight ever arrived. */

@@ -5,9 +5,9 @@
  *     0   8  name of the kind          8  4  0x01020304 in the byte order of the machine
  *    12   4  version of the layout    16  8  size of everything         24  8  checksum of everything else
  *
- * The checksum is XXH64: four accumulators over words of 8 bytes, each a <- rotl(a + P2 w, 31) P1, then a mix of the four.
- * It runs at the speed of memory, so that saving stays a copy, and 64 bits leave no damage unseen in practice. It is no
- * protection against forgery. Rejected: CRC-32, which is slower without tables or special instructions, and misses one
+ * The checksum is XXH64: four accumulators over words of 8 bytes, each a <- rotl(a + P2 w, 31) P1, then a mix of the
+ * four. It runs at the speed of memory, so that saving stays a copy, and 64 bits detect all damage in practice. It does
+ * not protect against forgery. Rejected: CRC-32, which is slower without tables or special instructions, and misses one
  * damaged state in 4e9.
  */
 #include "base/archive.h"

@@ -5,8 +5,8 @@
  * An object has one function that passes each of its members to vd_archive_move. The same function counts the bytes,
  * writes them and reads them back, so the layout exists in one place. Members are packed, without padding.
  *
- * Bytes to read are hostile: the checksum finds damage, but anybody can compute it. A reader must check each value as if
- * a caller had passed it, before it allocates memory or indexes with it.
+ * Bytes to read are untrusted: the checksum detects damage, but anybody can compute it. A reader must check each value
+ * as if a caller had passed it, before it allocates memory or indexes with it.
  */
 #ifndef VD_ARCHIVE_H
 #define VD_ARCHIVE_H
@@ -24,7 +24,7 @@ typedef struct vd_archive {
     bool failed; /* reading went past the end */
 } vd_archive;
 
-/* What a state is of: eight characters and the version of its layout. */
+/* The kind of a state: eight characters and the version of its layout. */
 typedef struct vd_archive_kind {
     char name[8];
     uint32_t version;
@@ -42,11 +42,11 @@ void vd_archive_move(vd_archive *archive, void *data, size_t size);
 vd_status vd_archive_save(const vd_archive_kind *kind, vd_archive_function *members, void *object, void *buffer,
                           size_t *size);
 
-/* Starts reading at the first member. VD_ERROR_STATE unless the bytes are a whole, undamaged state of this kind, version
- * and byte order. The buffer may have any alignment and must outlive the archive. */
+/* Starts reading at the first member. VD_ERROR_STATE unless the bytes are a whole, undamaged state of this kind,
+ * version and byte order. The buffer may have any alignment and must outlive the archive. */
 vd_status vd_archive_open(vd_archive *archive, const vd_archive_kind *kind, const void *buffer, size_t size);
 
-/* Bytes that are not read yet. */
+/* Bytes not read yet. */
 size_t vd_archive_remaining(const vd_archive *archive);
 
 /* XXH64 (Collet 2012), words in the byte order of the machine. */

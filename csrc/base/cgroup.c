@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A quota q per period p leaves q / p processors. Quotas of nested cgroups all hold, so the tightest counts, from the
- * process's own cgroup (/proc/self/cgroup) up to the root of the hierarchy. In a container the path may name directories
- * that only exist outside of it, or lie beyond its root (..): what cannot be read sets no limit, and the root is always read.
+ * process's own cgroup (/proc/self/cgroup) up to the root of the hierarchy. In a container the path may name
+ * directories that exist only outside it, or lie beyond its root (..): what cannot be read sets no limit, and the root
+ * is always read.
  *
  * Version 2 has one hierarchy and cpu.max; version 1 one for the controller cpu, with two files.
  */
@@ -17,7 +18,7 @@ enum { LONGEST_PATH = 4096, NO_QUOTA = 1 << 16 };
 static const char *const MOUNTS_2[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
 static const char *const MOUNTS_1[] = {"/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct"};
 
-/* Reads up to two numbers from a file in a directory; returns how many there are. */
+/* Reads up to two numbers from a file in a directory; returns their count. */
 static int read_numbers(const char *directory, const char *name, double *first, double *second)
 {
     char path[LONGEST_PATH + 32];

@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* Processors that the tightest CPU quota of the process's cgroup and of all above it amounts to, rounded up; 0 if there is
- * none. `root` is put before every path: "", but for tests. */
+/* Processors that the tightest CPU quota of the process's cgroup and of all above it amounts to, rounded up; 0 if there
+ * is none. `root` is prepended to every path: "" except in tests. */
 int32_t vd_cgroup_processors(const char *root);
 
 #endif

@@ -5,7 +5,7 @@
 
 enum { VD_CPU_AVX2 = 1, VD_CPU_AVX512 = 2, VD_CPU_NEON = 4, VD_CPU_AVX512_BYTES = 8 };
 
-/* The flags this machine can run; asks the processor each time (nothing is kept). */
+/* The flags that this machine supports; queries the processor on every call. */
 unsigned vd_cpu_flags(void);
 
 #endif

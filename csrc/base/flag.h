@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A flag that one caller at a time can take: how objects refuse a second call while one is running. It holds the number
- * of the process of that call, so that a child made by fork in the middle of a call, in which nobody will ever drop the
- * flag, can tell.
+ * A flag that one caller at a time can take: objects use it to refuse a second call while one is running. It holds the
+ * id of the calling process, so that a child forked in the middle of a call, where nobody will ever drop the flag, can
+ * detect that.
  */
 #ifndef VD_FLAG_H
 #define VD_FLAG_H
@@ -34,8 +34,8 @@ static inline void drop_flag(vd_flag *flag) { atomic_store_explicit(flag, 0, mem
 
 static inline bool take_flag(vd_flag *flag) { return vd_flag_exchange(flag, 0, vd_process()); }
 
-/* Why take_flag failed: VD_ERROR_BUSY, or VD_ERROR_FORKED if the call was running in the process that this one was forked
- * from. Then the object may be half changed: its memory must neither be read nor freed. */
+/* Why take_flag failed: VD_ERROR_BUSY, or VD_ERROR_FORKED if the call was running in the process that this one was
+ * forked from. The object may then be half updated: its memory must be neither read nor freed. */
 static inline vd_status flag_refusal(vd_flag *flag)
 {
     int holder = vd_flag_holder(flag);

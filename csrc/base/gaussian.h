@@ -11,7 +11,7 @@
 typedef struct vd_axis {
     int64_t length; /* samples along the axis */
     double sigma;
-    int64_t radius;  /* of the kernel as used: never beyond the samples that exist, if none are made up outside */
+    int64_t radius;  /* of the kernel as used; limited to the samples that exist if the boundary adds none */
     double total;    /* sum of exp(-d^2 / 2 sigma^2) over |d| <= radius */
     double *weights; /* [radius + 1], exp(-d^2 / 2 sigma^2) / total */
     double *inside;  /* [length], sum of the weights of the samples that exist around each position */
@@ -21,10 +21,10 @@ typedef struct vd_axis {
  * VD_BOUNDARY_RENORMALIZE and VD_BOUNDARY_CONSTANT. */
 int64_t vd_boundary_index(int64_t i, int64_t n, int32_t boundary);
 
-/* int(truncate sigma + 0.5), as SciPy has it. */
+/* int(truncate sigma + 0.5), as in SciPy. */
 double vd_gaussian_radius(double sigma, double truncate);
 
-/* The kernel up to the radius. VD_ERROR_OVERFLOW if that is beyond 2^24 samples and samples outside are to be made up. */
+/* The kernel up to the radius. VD_ERROR_OVERFLOW if that exceeds 2^24 samples and the boundary adds samples outside. */
 vd_status vd_axis_init(vd_axis *axis, int64_t length, double sigma, double radius, int32_t boundary);
 void vd_axis_free(vd_axis *axis);
 

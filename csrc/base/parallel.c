@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads. A loop is cut into one contiguous block per thread, so that neighbouring rows stay in one core's cache, and
- * what a block computes never depends on how many there are.
+ * Threads. A loop is cut into one contiguous block per thread, so that neighbouring rows stay in one core's cache. What
+ * a block computes never depends on the number of blocks.
  *
- * Fork. libgomp's worker threads do not exist in a forked child, and a parallel region there waits for them for ever, no matter
- * which library of the parent had started them. A process is taken as forked if its number is not the one noted when this
- * library was loaded or if, as Linux tells, it had been forked without exec before that; it then works serially.
+ * Fork. libgomp's worker threads do not exist in a forked child, and a parallel region there waits for them for ever,
+ * no matter which library of the parent started them. A process is considered forked if its id is not the one noted
+ * when this library was loaded or if, according to Linux, it had been forked without exec before that; it then works
+ * serially.
  *
- * Limits. libgomp ends the program if it cannot start a thread. So a thread that asks for more than it ever had starts as many
- * first, all at once, and works serially if that fails. (A runtime's threads stay, so this costs some 20 us per thread once.)
+ * Limits. libgomp ends the program if it cannot start a thread. So a thread that asks for a larger team than before
+ * first starts as many threads at once, and works serially if that fails. (The runtime keeps its threads, so this costs
+ * about 20 us per thread, once.)
  */
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
@@ -62,7 +64,7 @@ static bool was_forked(void)
     FILE *file = fopen("/proc/self/stat", "r");
     size_t length = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
     text[length] = 0;
-    const char *rest = strrchr(text, ')'); /* behind the program's name, which may hold anything */
+    const char *rest = strrchr(text, ')'); /* after the program's name, which may contain anything */
     forked = rest != NULL && sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) == 1 && (flags & PF_FORKNOEXEC);
     if (file != NULL)
         fclose(file);
@@ -101,8 +103,8 @@ static void *wait_at_gate(void *context)
     return NULL;
 }
 
-/* Waits for the end of a thread and, on Linux, until it no longer counts against limits, which is a little later. */
-static void see_off(const vd_probe *probe)
+/* Waits for a thread to end and, on Linux, until it no longer counts against limits, which is slightly later. */
+static void wait_for_exit(const vd_probe *probe)
 {
     pthread_join(probe->thread, NULL);
 #ifdef __linux__
@@ -111,7 +113,7 @@ static void see_off(const vd_probe *probe)
 #endif
 }
 
-/* Whether `count` threads can run at the same time, beside those there are. */
+/* Whether `count` more threads can run at the same time. */
 static bool can_start(int count)
 {
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -127,13 +129,13 @@ static bool can_start(int count)
     }
     pthread_mutex_unlock(&gate);
     for (int i = 0; i < started; i++)
-        see_off(probes + i);
+        wait_for_exit(probes + i);
     pthread_mutex_destroy(&gate);
     free(probes);
     return started == count;
 }
 
-/* Whether this thread can have a team of so many, itself included. */
+/* Whether this thread can have a team of this size, itself included. */
 static bool can_have(int threads)
 {
     static _Thread_local int largest_team; /* that could be started: each thread has its own */

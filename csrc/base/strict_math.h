@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every file that computes includes this, directly or through a header of its folder. Missing samples are NaN, and the
- * promises on bits need the operations in the order that the source has: with "fast" arithmetic every result may be NaN
- * without an error. Contraction is a matter of bits alone: -ffp-contract=off.
+ * Every file that computes includes this, directly or through a header of its folder. Missing samples are NaN, and
+ * reproducible bits need the operations in source order: with "fast" arithmetic every result may be NaN without an
+ * error. Contraction only changes bits: -ffp-contract=off.
  */
 #ifndef VD_STRICT_MATH_H
 #define VD_STRICT_MATH_H

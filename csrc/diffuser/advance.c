@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state moved on by a frame, row by row: filter in space, update the recursion in time (recursion.c has that with a
- * weight per sample), write the output. Each row belongs to one thread from its first sample to its last, and no row needs
- * another's result, so any number of threads gives the same bits.
+ * Advances the state by one frame, row by row: filter in space, update the recursion in time (recursion.c has that with
+ * a weight per sample), write the output. Each row belongs to one thread from its first sample to its last, and no row
+ * needs another's result, so any number of threads gives the same bits.
  */
 #include "diffuser/diffuser.h"
 

@@ -8,12 +8,13 @@
  *
  *     D <- a D + 1,   u <- u + (G * f - u) / D
  *
- * keeps the mean itself: a still picture stands still to the last bit, and a running mean (tau = inf) loses nothing.
+ * keeps the mean itself: a constant picture stays constant to the last bit, and a running mean (tau = inf) loses
+ * nothing.
  *
  * Width of the state. Rounding u to a half unit h each frame adds up to at most h D. 8-bit streams keep 16-bit fixed
  * point, h = 1/512 grey level, while D <= 8 (0.016 levels); float, h = 2^-25 of the range, while
- * D <= 0.1 tolerance 2^25; double beyond. The choice is made from tau and vd_params.dt at the first frame, and made anew, once,
- * if time steps far below that let D grow past it.
+ * D <= 0.1 tolerance 2^25; double beyond. The choice is made from tau and vd_params.dt at the first frame, and once
+ * more if much shorter time steps let D outgrow it.
  *
  * Tried and rejected: a 32-bit fixed-point state for 8-bit streams (as many bytes as float, and the update needs
  * conversions to float and back).
@@ -171,7 +172,7 @@ void vd_diffuser_destroy(vd_diffuser *d)
     if (d == NULL)
         return;
     if (seize_flag(&d->busy))
-        forget(d); /* torn, see vd_diffuser_reset */
+        forget(d); /* half updated, see vd_diffuser_reset */
     else
         vd_clear_stream(d);
     vd_estimator_free(d->estimator);
@@ -223,7 +224,7 @@ vd_status vd_diffuser_reset(vd_diffuser *d)
     if (d == NULL)
         return VD_ERROR_NULL;
     if (seize_flag(&d->busy))
-        forget(d); /* torn by a fork: its pointers may lead anywhere, and the memory is lost */
+        forget(d); /* half updated by a fork: its pointers may be invalid, and the memory is lost */
     else if (take_flag(&d->busy))
         vd_clear_stream(d);
     else

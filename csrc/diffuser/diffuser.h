@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the diffuser share: diffuser.c (parameters, life), push.c (the order of a push), read.c, advance.c and
- * write.c (all loops over the rows of a frame), state.c (saved states).
+ * What the files of the diffuser share: diffuser.c (parameters, life), push.c (the order of a push), read.c, advance.c
+ * and write.c (all loops over the rows of a frame), state.c (saved states).
  */
 #ifndef VD_DIFFUSER_H
 #define VD_DIFFUSER_H
@@ -45,7 +45,7 @@ struct vd_diffuser {
     vd_flag busy;
     vd_kernels kernels;
     vd_image *diffusivity;   /* Laplacian: the diffuser's own map of doubles, in one piece with them; NULL = none */
-    vd_estimator *estimator; /* with a gate or motion: it does all the work; see estimator.h */
+    vd_estimator *estimator; /* with a gate or motion: does all the work, see estimator.h */
     vd_core core;            /* a reset forgets all after core.params, see vd_diffuser_reset */
     double tolerance;
     vd_spatial spatial;
@@ -139,7 +139,7 @@ typedef struct vd_job {
 
 vd_status vd_check_params(const vd_params *params);
 
-/* Whether pushes can lead a started stream to a state of this width with this accumulated weight. */
+/* Whether pushes can bring a started stream to a state of this width and accumulated weight. */
 bool vd_width_can_be(const vd_diffuser *d, int32_t width, double weight);
 
 /* The widest D that a state of this width carries within its share of the tolerance. */
@@ -167,8 +167,8 @@ void vd_for_rows(vd_diffuser *d, vd_block_function *function, vd_job *job);
 /* Checks the samples of a frame of the right shape; *missing says whether masks are needed. */
 vd_status vd_inspect_frame(vd_diffuser *d, const vd_frame *frame, bool *missing);
 
-/* Gives job->frame to the spatial filter. `overlaps`: job->out shares memory with it. Nothing but memory can fail, and the
- * state has not changed then. */
+/* Gives job->frame to the spatial filter. `overlaps`: job->out shares memory with it. Nothing but memory can fail, and
+ * the state has not changed then. */
 vd_status vd_begin_frame(vd_job *job, bool overlaps);
 
 /* The rows of job->frame as they are, to job->destination. */
@@ -176,16 +176,16 @@ void vd_keep_original(void *job, int64_t begin, int64_t end, int thread);
 
 /* ---- advance.c ---- */
 
-/* Filters the frame at hand into job->slot, to wait for its future. */
+/* Filters the current frame into job->slot, where it waits for later ones. */
 void vd_queue_frame(vd_job *job);
 
-/* Moves the state on by one frame (the one at hand, or job->slot) and writes the output. */
+/* Advances the state by one frame (the current one, or job->slot) and writes the output. */
 void vd_advance(vd_job *job, double dt);
 
 /* ---- write.c ---- */
 
-/* Where row y of the output may be written: the output's own row if it is plain, else scratch memory; vd_finish_row then
- * brings it to the output. */
+/* Where row y of the output may be written: the output's own row if it is plain, else scratch memory; vd_finish_row
+ * then brings it to the output. */
 void *vd_output_row(const vd_diffuser *d, const vd_image *out, int64_t y, int thread);
 void vd_finish_row(const vd_image *out, int64_t y, const void *row);
 

@@ -2,13 +2,13 @@
 /*
  * The stream with a gate or with motion.
  *
- * The estimate of frame t is that of the frame merged with the last one, moved along the flow from the frame to the last
- * result. With lookahead the estimates of single later frames are merged into it when it is answered, each along the flow
- * from its picture to that frame. Then the spatial model runs, without memory, on the values with the confidence
- * min(W, 1): with W itself, well-known neighbours would spread over pixels that have just been uncovered.
+ * The estimate at frame t merges that of the frame alone with the last one, moved along the flow from the frame to the
+ * last result. With lookahead the estimates of single later frames are merged into it before it is returned, each along
+ * the flow from its picture to that frame. Then the spatial model runs, without memory, on the values with the
+ * confidence min(W, 1): with W itself, well-known neighbours would spread over pixels that have just been uncovered.
  *
- * A push writes to slots and buffers that no state refers to, and moves the ring on at its end: whatever fails before,
- * the flow included, changes nothing.
+ * A push writes to slots and buffers that no state refers to, and advances the ring last: a failure before that, of the
+ * flow for instance, changes nothing.
  */
 #include "diffuser/estimator.h"
 
@@ -234,8 +234,8 @@ static bool takes_noise_left(const vd_diffuser *d)
     return d->estimator->gated && d->core.params.model == VD_MODEL_NONLOCAL_MEANS && d->core.params.noise == 0;
 }
 
-/* Runs the spatial model on e->values and writes the result. `whole`: all shares are 1; with motion the model is then not
- * told, and takes the path for frames without masks. */
+/* Runs the spatial model on e->values and writes the result. `whole`: all shares are 1; with motion they are then not
+ * passed on, and the model takes the path for frames without masks. */
 static vd_status finish(vd_diffuser *d, const vd_estimate *estimate, bool whole, const vd_image *out, char *picture)
 {
     vd_estimator *e = d->estimator;
@@ -259,7 +259,7 @@ static vd_status finish(vd_diffuser *d, const vd_estimate *estimate, bool whole,
     return status;
 }
 
-/* Writes the result for the estimate in the first slot, with what later frames say. */
+/* Writes the result for the estimate in the first slot, merged with later frames. */
 static vd_status answer(vd_diffuser *d, vd_estimator_slot *const *slots, int count, const vd_image *out)
 {
     vd_estimator *e = d->estimator;

@@ -32,13 +32,13 @@ struct vd_estimator {
     /* the stream; all zero before the first frame */
     vd_estimates estimates;
     vd_diffuser *spatial;
-    vd_estimator_slot *slots;  /* a ring: the queue, the frame before it and the one that comes */
-    vd_estimator_slot **order; /* [lookahead + 1] the queue, while it is answered */
+    vd_estimator_slot *slots;  /* a ring: the queue, the frame before it and the next one */
+    vd_estimator_slot **order; /* [lookahead + 1], the queue in order, while results are computed */
     int slot_count, newest;
     vd_estimate chain[2];  /* with lookahead: merges on the way to a result */
     double *gains;         /* [2][channels] */
     char *values, *shares; /* reals: what the spatial model gets */
-    char *output;          /* and gives */
+    char *output;          /* its result */
     char *picture;         /* with lookahead and motion */
     float *vectors;        /* the flow */
 };
@@ -51,15 +51,15 @@ vd_status vd_estimator_flush(vd_diffuser *d, const vd_image *out);
 vd_status vd_estimator_start(vd_diffuser *d, int32_t dtype, int64_t height, int64_t width, int64_t channels);
 /* Back to the state before the first frame. */
 void vd_estimator_clear(vd_estimator *e);
-/* The same without freeing anything, for an estimator that a fork has torn. */
+/* The same without freeing anything, for an estimator that a fork left half updated. */
 void vd_estimator_forget(vd_estimator *e);
 void vd_estimator_free(vd_estimator *e);
-/* What differs from other streams. */
+/* The members of the report that differ from other streams. */
 void vd_estimator_info(vd_diffuser *d, vd_info *info);
 
 /* Passes the settings to vd_archive_move; estimator may be NULL. */
 void vd_estimator_write_settings(vd_archive *archive, vd_estimator *e);
-/* Reads them into a new diffuser. VD_ERROR_STATE if they cannot be. */
+/* Reads them into a new diffuser. VD_ERROR_STATE if they are invalid. */
 vd_status vd_estimator_read_settings(vd_archive *archive, vd_diffuser *d);
 /* The same for the planes of a running stream; reading starts it first, with the shape and the counters of `core`. */
 void vd_estimator_write_stream(vd_archive *archive, vd_diffuser *d);

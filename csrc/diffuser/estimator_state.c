@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states of streams with a gate or with motion: the settings, then the slots of the queue, or the newest one alone
- * where the queue is empty. The flow function is the caller's and not saved.
+ * Saved states of streams with a gate or with motion: the settings, then the slots of the queue, or the newest one
+ * alone where the queue is empty. The flow function is the caller's and not saved.
  *
- * Loading trusts nothing: weights must be ones that pushes can lead to. Values, variances and pictures may hold anything:
- * they only enter arithmetic.
+ * Loading trusts nothing: weights must be ones that pushes can produce. Values, variances and pictures may be
+ * arbitrary, since they only enter arithmetic.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ void vd_estimator_write_settings(vd_archive *archive, vd_estimator *e)
         vd_archive_move(archive, e->noise, 2 * (size_t)own.channels * sizeof *e->noise);
 }
 
-/* In place of the function that a loaded stream has not been given yet. */
+/* Stands in until a loaded stream is given its function. */
 static vd_status no_flow(void *context, const vd_image *frame, const vd_image *other, const vd_image *flow)
 {
     (void)context, (void)frame, (void)other, (void)flow;
@@ -101,7 +101,8 @@ static void move_stream(vd_archive *archive, vd_diffuser *d)
     }
 }
 
-/* Frames without masks are filtered in another way, to the last bits, once a frame had one: that is part of the state. */
+/* Once a frame has had a mask, frames without one are filtered differently in the last bits: that is part of the state.
+ * */
 void vd_estimator_write_stream(vd_archive *archive, vd_diffuser *d)
 {
     int32_t masked = d->estimator->spatial->core.masked;

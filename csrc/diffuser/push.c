@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A push: check everything, reserve memory, filter in space, then update the state, so that a refused frame leaves no
- * trace. With lookahead frames wait in a queue, filtered, until their future has come.
+ * A push: check everything, reserve memory, filter in space, then update the state, so that a refused frame
+ * changes nothing. With lookahead, filtered frames wait in a queue until the later ones have arrived.
  */
 #include "diffuser/diffuser.h"
 #include "diffuser/estimator.h"

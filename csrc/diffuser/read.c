@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Input of a frame: its samples are checked, weighted by confidence and coefficients, and passed to the spatial filter or
- * the model.
+ * Input of a frame: its samples are checked, weighted by confidence and coefficients, and passed to the spatial filter
+ * or the model.
  */
 #include "diffuser/diffuser.h"
 
@@ -17,7 +17,7 @@ void vd_for_rows(vd_diffuser *d, vd_block_function *function, vd_job *job)
     vd_parallel_blocks(d->spatial.threads, d->core.height, function, job);
 }
 
-/* What the threads found, or-ed together. */
+/* The findings of all threads, OR-ed. */
 static int found_by(vd_diffuser *d, vd_block_function *function, vd_job *job)
 {
     int found = 0;
@@ -81,8 +81,9 @@ static void scan_confidence(void *context, int64_t begin, int64_t end, int threa
     }
 }
 
-/* A value that occurs in the frame for each channel: the smallest in magnitude of the first row with a sample that counts,
- * so that no outlier costs accuracy. Raw sums need none, nor does a filter that does nothing, which is exact without. */
+/* A value that occurs in the frame for each channel: the smallest in magnitude of the first row with a sample that
+ * counts, so that no outlier costs accuracy. Raw sums need none, nor does a filter that does nothing, which is exact
+ * without one. */
 static void find_reference(const vd_diffuser *d, const vd_frame *frame, double *reference)
 {
     const vd_spatial *s = &d->spatial;
@@ -174,7 +175,7 @@ static void weigh_rows(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
-/* The same for a model: into its planes; found says whether any confidence is below 1. */
+/* The same into the planes of a model; found is set if any confidence is below 1. */
 static void put_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const vd_job *job = context;

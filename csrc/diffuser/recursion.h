@@ -19,7 +19,7 @@ typedef struct vd_future {
 double vd_decay(double dt, double tau);
 
 /* Normalized convolution. With N = G * (m (f - reference)) and d = G * m of the frame:
- * D <- a D + d,  u <- u + (N + d (reference - u)) / D;  u stands still where d = 0. */
+ * D <- a D + d,  u <- u + (N + d (reference - u)) / D;  u keeps its value where d = 0. */
 void vd_masked_update(double *u, double *weight_sum, const double *value, const double *confidence,
                       const double *reference, int64_t channels, double decay, int64_t samples);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states: the parameters, the scalars of the stream, then the map of diffusivity, the settings of gate and motion,
- * the mean, its weights and the queue (with an estimator: its slots), as they lie in memory; base/archive.h frames them. `members` is the layout: a change of it needs another version in KIND.
+ * Saved states: the parameters, the scalars of the stream, then the map of diffusivity, the settings of gate and
+ * motion, the mean, its weights and the queue (with an estimator: its slots), as they lie in memory, in the format of
+ * base/archive.h. `members` is the layout: changing it requires a new version in KIND.
  *
- * Loading trusts nothing. Parameters pass the checks of vd_diffuser_create, shapes those of a frame. The sizes of all planes
- * follow from these and must add up to the bytes that are there before anything is reserved for them. Scalars and
- * weights must be ones that pushes can lead to. Means and queued frames may hold anything: they only enter arithmetic.
+ * Loading trusts nothing. Parameters pass the checks of vd_diffuser_create, shapes those of a frame. The sizes of all
+ * planes follow from these and must add up to the bytes present before memory is reserved for them. Scalars and weights
+ * must be ones that pushes can produce. Means and queued frames may be arbitrary, since they only enter arithmetic.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -131,7 +132,7 @@ static bool are_weights(const double *weights, size_t count)
     return true;
 }
 
-/* Whether pushes can lead to these scalars, as far as that shows before the stream is started. */
+/* Whether pushes can produce these scalars, as far as can be told before the stream is started. */
 static bool scalars_are_sound(const vd_core *core)
 {
     if (core->dtype == 0)

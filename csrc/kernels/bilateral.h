@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The row kernels of the bilateral filter, one table per instruction set, with the same bits in all of them. A pair is a
- * pixel a[i] and another one b[i] of the window; D is a sum of weighted differences, W one of weights. Rows do not
+ * The row kernels of the bilateral filter, one table per instruction set, with the same bits in all of them. A pair is
+ * a pixel a[i] and another one b[i] of the window; D is a sum of weighted differences, W one of weights. Rows do not
  * overlap, except that a and b may.
  */
 #ifndef VD_BILATERAL_KERNELS_H
@@ -18,7 +18,7 @@
     /* the same for two rows b at once, first that of b[0] */                                                          \
     void (*pairs_two_##S)(T * Wa, T * Da, T *const Wb[2], T *const Db[2], const T *a, const T *const b[2], T scale,    \
                           const T gain[2], size_t n);                                                                  \
-    /* z = (scale (b - a))^2, or z += that if more */                                                                  \
+    /* z = (scale (b - a))^2, or z += that if `more` */                                                                \
     void (*distance_##S)(T * z, const T *a, const T *b, T scale, bool more, size_t n);                                 \
     /* w = gain 2^-w */                                                                                                \
     void (*weights_##S)(T * w, T gain, size_t n);                                                                      \

@@ -13,8 +13,8 @@
 
 enum {
     VD_BILATERAL_GROUP = 4,  /* sources that share a table */
-    VD_BILATERAL_BLOCK = 64, /* rows are worked on by so many pixels: a row of n has room for the next multiple */
-    VD_BILATERAL_MOST = 128  /* pixels of a window, so that the sums of products stay below 2^31 */
+    VD_BILATERAL_BLOCK = 64, /* pixels processed at a time: a row of n has room for the next multiple */
+    VD_BILATERAL_MAX = 128   /* pixels of a window, so that the sums of products stay below 2^31 */
 };
 
 /* The weights w of one distance in space, integers below 2^16, for a difference d of two samples. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Template: the kernels of bilateral.h for one real type, as plain loops that the compiler turns into vectors. Takes
- * REAL, NAME(x) (bilateral_x with the type's suffix), EXP2(x) (vd_exp2_x likewise) and VD_TARGET_WIDE, the function attribute, and undefines
- * the first three.
+ * REAL, NAME(x) (bilateral_x with the type's suffix), EXP2(x) (vd_exp2_x likewise) and VD_TARGET_WIDE, the function
+ * attribute, and undefines the first three.
  *
- * pairs goes over the samples in pieces and over each piece twice, split in the middle of the exponential: its chain of
- * operations is longer than what a processor looks ahead, and two shorter chains are done sooner than the long one.
+ * `pairs` goes over the samples in pieces and over each piece twice, split in the middle of the exponential: its chain
+ * of operations exceeds a processor's reorder window, and two shorter chains finish earlier than the long one.
  */
 #include "kernels/exponential.h"
 

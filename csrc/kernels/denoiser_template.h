@@ -3,8 +3,8 @@
  * Template: the kernels of denoiser.h as plain loops, each compiled for one instruction set. Takes VD_TARGET, the
  * function attribute.
  *
- * The transform splits into even and odd halves: 22 products and 28 sums. Factorisations with 11 products (Loeffler et al.
- * 1989) have as many operations in a row and round more often.
+ * The transform splits into even and odd halves: 22 products and 28 sums. Factorisations with 11 products (Loeffler et
+ * al. 1989) have as many operations in a row and round more often.
  */
 #include <float.h>
 #include <math.h>
@@ -12,7 +12,7 @@
 
 #include "kernels/denoiser.h"
 
-/* Before a loop over lanes: no lane reads what another one writes. */
+/* Before a loop over lanes: no lane reads what another writes. */
 #if defined(__clang__)
 #define INDEPENDENT_LANES _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)

@@ -15,7 +15,7 @@
 #define VD_DIFFUSION_KERNELS(T, S)                                                                                       \
     /* outs[j] = (1 2 1) x (1 2 1) / 16 around rows[1 + j]; columns are room for two such rows */                        \
     void (*smooth_##S)(T *const outs[2], T *const columns[2], const T *const rows[4], ptrdiff_t n);                      \
-    /* sums[j][x] = |grad rows[1 + j]|^2 by central differences, or += that if more */                                   \
+    /* sums[j][x] = |grad rows[1 + j]|^2 by central differences, or += that if `more` */                                 \
     void (*gradient_##S)(T *const sums[2], const T *const rows[4], bool more, ptrdiff_t n);                              \
     /* the same, with a difference counted as 0 where a weight on either side is below min */                            \
     void (*gradient_known_##S)(T *const sums[2], const T *const rows[4], const T *const weights[4], T min, bool more,    \

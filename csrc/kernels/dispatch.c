@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the processor's flags and VDCORE_CPU to a set of kernels. Nothing is kept. */
+/* Selects a set of kernels from the processor's flags and VDCORE_CPU. No state is kept. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * 2^t and e^x for arguments <= 0, without a branch, a table or a library call: a loop over them becomes vectors on every
- * instruction set, with the same bits.
+ * 2^t and e^x for arguments <= 0, without a branch, a table or a library call: a loop over them becomes vectors on
+ * every instruction set, with the same bits.
  *
  *     -t = n + f, n = rint(-t), |f| <= 1/2:   2^t = 2^-n (1 + f q(f)),
  *
@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* f and 2^-n of 2^-z. The minimum is one of integers, because compilers do not make vectors of the other kind. */
+/* f and 2^-n of 2^-z. The minimum is taken in integers, because compilers do not vectorize the floating-point one. */
 static inline float vd_exp2_split_f32(float z, float *power)
 {
     const float shift = 12582912.0f + 127.0f; /* 127: bias of the exponent */

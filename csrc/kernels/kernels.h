@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernels: everything that runs once per sample. A family of them (rows.h, planes.h, ...) is a structure of function
- * pointers; a set is one of each family, for one instruction set. The sets go on top of each other: scalar.c fills in all
- * families, and each file of an instruction set that runs here overwrites what it does better.
+ * The kernels: everything that runs once per sample. A family of them (rows.h, planes.h, ...) is a structure of
+ * function pointers; a set is one of each family, for one instruction set. Sets are layered: scalar.c fills in all
+ * families, and the file of each supported instruction set overwrites those that it does better.
  *
  * Contract for every kernel
  * - It works on plain rows. n or (begin, end) may have any value, no pointer needs any alignment beyond its type's,
@@ -39,13 +39,14 @@ typedef struct vd_kernels {
 } vd_kernels;
 
 /* The kernels that this machine runs best and VDCORE_CPU allows: the name of a set limits them to that set or, if it
- * cannot run here, to the scalar one; any other value is ignored. Costs two CPUID. */
+ * cannot run here, to the scalar one; any other value is ignored. Costs two CPUID instructions. */
 void vd_kernels_choose(vd_kernels *k);
 
 /* The same for a name, or NULL for the best. */
 void vd_kernels_limited(vd_kernels *k, const char *name);
 
-/* One file each: what the set has, into k, if the processor (flags as vd_cpu_flags) and the compiler have it. */
+/* One file each: writes the kernels of the set into k if the processor (flags of vd_cpu_flags) and the compiler support
+ * it. */
 bool vd_kernels_scalar(vd_kernels *k, unsigned flags);
 bool vd_kernels_avx2(vd_kernels *k, unsigned flags);
 bool vd_kernels_avx512(vd_kernels *k, unsigned flags);

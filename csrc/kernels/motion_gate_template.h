@@ -76,7 +76,8 @@ static VD_TARGET void NAME(add_rows)(void *out_, const void *const *rows_, int c
     }
 }
 
-/* (r - limit) / scale where that is above 0, of r = value / noise; without noise, anything above 0 is too much. */
+/* (r - limit) / scale where that is above 0, of r = value / noise; without noise, any value above 0 exceeds the limit.
+ * */
 INLINE double NAME(excess)(double value, double noise, double limit, double scale)
 {
     double beyond = value / noise - limit, some = beyond / scale;
@@ -85,8 +86,8 @@ INLINE double NAME(excess)(double value, double noise, double limit, double scal
     return noise > 0 ? some : none;
 }
 
-/* Most pixels show what noise explains, which a product tells without a division: a block of them with a margin for
- * rounding. The statistic of the near window is compared with the limit for all of its pixels, the lowest. */
+/* Noise explains most pixels, which a product shows without a division: a block of them is tested at once, with a
+ * margin for rounding. The statistic of the near window is compared with the limit for a full window, the lowest. */
 #define BLOCK 16
 
 static VD_TARGET void NAME(coefficients)(double *restrict out, const void *window_, ptrdiff_t plane_pitch,
@@ -143,7 +144,7 @@ static VD_TARGET int NAME(merge)(void *out_, const void *a_, const void *b_, ptr
     const REAL *restrict noise_a = weight_a + plane_pitch, *restrict noise_b = weight_b + plane_pitch;
     REAL *restrict weight = out + channels * plane_pitch, *restrict noise = weight + plane_pitch;
     int32_t missing = 0;
-    /* share: how far a counts; 0 for b alone, -1 for a alone */
+    /* share: the weight of a; 0 for b alone, -1 for a alone */
     for (int64_t x = 0; x < pixels; x++) {
         double own = weight_a[x], other = decay * (double)weight_b[x];
         if (coefficients != NULL)

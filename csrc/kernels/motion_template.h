@@ -22,7 +22,7 @@
 #define NAME(name) PASTE(motion_##name, SUFFIX)
 #define INLINE static inline VD_TARGET
 
-/* Before a loop over pixels: none reads what another one writes. */
+/* Before a loop over pixels: no pixel reads what another writes. */
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
@@ -178,7 +178,7 @@ static VD_TARGET void NAME(warp_evidence)(void *weight_, void *variance_, const 
 #endif
 }
 
-/* The taps around one pixel of an estimate, and how they count. */
+/* The taps around one pixel of an estimate, and their weights. */
 typedef struct NAME(mending) {
     ptrdiff_t row[4];
     int32_t column;

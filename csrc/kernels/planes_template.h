@@ -3,8 +3,8 @@
  * Template: the kernels of planes.h as plain loops, each compiled for one instruction set. Takes VD_TARGET, the
  * function attribute.
  *
- * Compilers make vectors of such loops where the number of channels is known, so there is a loop for one and for three;
- * any other number takes one that is not.
+ * Compilers vectorize such loops if the number of channels is known, so one and three channels have loops of their own;
+ * any other number takes a scalar loop.
  */
 #include "kernels/planes.h"
 

@@ -12,7 +12,7 @@ static inline uint16_t mean_u16(uint16_t a, uint16_t b) { return (uint16_t)(((ui
 
 static inline uint16_t multiply_high(uint16_t a, uint16_t b) { return (uint16_t)(((uint32_t)a * b) >> 16); }
 
-/* Rows are done in chunks, so that the sums stay in the first-level cache while the taps pass by. */
+/* Rows are done in chunks, so that the sums stay in the first-level cache while the taps are added. */
 enum { CHUNK = 512 };
 
 static void fixed_vertical(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plain C for the baseline of the compiler's target: every family, under what the instruction sets overwrite. */
+/* Plain C for the baseline of the compiler's target: every family; instruction sets overwrite some of them. */
 #include "kernels/kernels.h"
 
 #define VD_TARGET

@@ -5,24 +5,24 @@
  *     c_i(x) = exp(-|f_i - f(x)|^2 / (2 range_sigma^2)),  Euclidean over the channels,
  *     W(x) = sum_i m_i c_i(x) G(x - x_i),   sums(x) = f(x) W(x) + sum_i m_i c_i(x) G(x - x_i) (f_i - f(x)).
  *
- * Summing differences keeps the error in proportion to what the filter changes, and a constant picture f W exactly. Where
- * f(x) is missing, it counts as 0 and c_i = 1.
+ * Summing differences keeps the error in proportion to what the filter changes, and a constant picture f W exactly.
+ * Where f(x) is missing, it counts as 0 and c_i = 1.
  *
- * Pairs. c_i G is the same from x to x + o as from x + o to x, so offsets of half the window do: a pair's weight is
- * computed once and serves both its pixels. Row y of the picture meets rows y to y + radius; the sums of
- * radius + 1 rows are kept in a ring. A band of rows that a thread works on begins with the pairs that reach in from above,
- * and a tile of columns with those from the left: some weights twice, but every pixel meets its window in the same
- * order, whatever the bands, so the bits do not depend on them.
+ * Pairs. c_i G is the same from x to x + o as from x + o to x, so half the window is enough: a pair's weight is
+ * computed once and serves both pixels. Row y of the picture meets rows y to y + radius; the sums of radius + 1 rows
+ * are kept in a ring. A band of rows that a thread works on begins with the pairs that reach in from above, and a tile
+ * of columns with those from the left: some weights twice, but every pixel meets its window in the same order, whatever
+ * the bands, so the bits do not depend on them.
  *
- * Masks. What runs of columns have all confidences 1 is noted per row; pairs within them take the kernels without confidences,
- * which give the same bits there. So the edges of the picture, where nothing exists, cost only themselves.
+ * Masks. Runs of columns whose confidences are all 1 are noted per row; pairs within them take the kernels without
+ * confidences, which give the same bits. So only the columns near the edges of the picture pay for the missing samples.
  *
- * One channel of 8 bits goes by tables of whole weights instead, where the tolerance allows: bilateral_bytes.c.
+ * One channel of 8 bits uses tables of integer weights instead, where the tolerance allows: bilateral_bytes.c.
  *
- * Limits. exp is that of kernels/exponential.h: weights are right to 7e-7 of themselves in float, so the mean is to 7e-7
- * of the largest difference in the window, plus rounding. In windows of more than MANY pixels the sums of each pair of
- * rows are collected separately first, which keeps the rounding errors of large windows small. Two samples must not differ by
- * more than the dtype's largest number.
+ * Limits. exp is that of kernels/exponential.h: weights have a relative error of 7e-7 in float, so the error of the
+ * mean is 7e-7 of the largest difference in the window, plus rounding. In windows of more than MANY pixels the sums of
+ * each pair of rows are collected separately first, which keeps the rounding errors of large windows small. Two samples
+ * must not differ by more than the dtype's largest number.
  *
  * Tried and dropped: docs/adr/0011-bilateral.md.
  */
@@ -40,7 +40,7 @@
 
 enum {
     TILE = 768,  /* columns, more for wide windows: six rows of it stay in the first-level cache */
-    VECTOR = 16, /* samples that rows are worked on by */
+    VECTOR = 16, /* samples that rows are processed by */
     MANY = 400
 };
 
@@ -67,8 +67,9 @@ typedef struct run {
 static int64_t vectors(int64_t n) { return n >= 0 ? (n + VECTOR - 1) / VECTOR * VECTOR : -n / VECTOR * -VECTOR; }
 static int64_t whole_vectors(int64_t n) { return -vectors(-n); }
 
-/* The columns x, in those of a tile, of the pairs (x, x + dx) that the tile needs: those that begin or end in its columns
- * begin to end of the picture. From one whole vector of x + dx to another, in one run, or in two with a gap between. */
+/* The columns x, in those of a tile, of the pairs (x, x + dx) that the tile needs: those that begin or end in its
+ * columns begin to end of the picture. From one whole vector of x + dx to another, in one run, or in two with a gap
+ * between. */
 static int columns_of_pairs(const job *j, int64_t begin, int64_t end, int64_t dx, run columns[2])
 {
     int64_t n = end - begin, shift = j->left - dx, first = -j->radius_x - VECTOR, last = n + j->radius_x + VECTOR;
@@ -92,7 +93,7 @@ static int64_t radius_of(double sigma, double truncate, int64_t max)
 
 vd_margin vd_bilateral_margin(const vd_params *params, int64_t height, int64_t width)
 {
-    bool open = params->boundary == VD_BOUNDARY_RENORMALIZE; /* nothing there beyond the picture */
+    bool open = params->boundary == VD_BOUNDARY_RENORMALIZE; /* no samples beyond the picture */
     return (vd_margin){radius_of(params->sigma_y, params->truncate, open ? height - 1 : INT32_MAX),
                        radius_of(params->sigma_x, params->truncate, open ? width - 1 : INT32_MAX)};
 }

@@ -4,18 +4,18 @@
  *
  *     w_o(d) = rint(65535 G(o) exp(-d^2 / (2 range_sigma^2))),  W = sum_o w_o(d_o),  D = sum_o w_o(d_o) d_o,  u = f + D / W,
  *
- * d_o = f(x + o) - f(x), for which there are 511 values: every weight comes from a table. The sums are exact, so the bits
- * depend on nothing, and a constant picture stays what it is. Offsets of equal G share a table and are taken by fours;
- * a place that no offset fills is the pixel itself, D not noticing and W being put right. Offsets whose weights all
- * round to 0 cost nothing.
+ * d_o = f(x + o) - f(x), for which there are 511 values: every weight comes from a table. The sums are exact, so the
+ * bits do not depend on their order, and a constant picture stays constant. Offsets of equal G share a table and are
+ * taken by fours; unused places hold the pixel itself, which leaves D unchanged and is subtracted from W. Offsets whose
+ * weights all round to 0 cost nothing.
  *
  * Error. A weight is off by e_o(d), at most half a unit, and u by |sum_o e_o (f(x + o) - u)| / W, where
- * |f(x + o) - u| <= 255 and W >= 65535, that of the pixel itself. So sum_o max_d |e_o(d)| / 65535 is the most, as a
- * fraction of the range; where that is more than the tolerance, with masks, and in windows of more than
- * VD_BILATERAL_MOST pixels, the sums are those of bilateral.c. At the default tolerance windows up to 11 x 11 qualify.
+ * |f(x + o) - u| <= 255 and W >= 65535, that of the pixel itself. So sum_o max_d |e_o(d)| / 65535 bounds the error as
+ * a fraction of the range; where that exceeds the tolerance, with masks, and in windows of more than
+ * VD_BILATERAL_MAX pixels, bilateral.c is used. At the default tolerance windows up to 11 x 11 qualify.
  *
- * Edges. With VD_BOUNDARY_RENORMALIZE the sources of a pixel near an edge are a list of their own, for each column near
- * the sides made again where the rows above or below run out.
+ * Edges. With VD_BOUNDARY_RENORMALIZE each pixel near an edge has its own list of sources; those of the columns near
+ * the sides are rebuilt where rows above or below are missing.
  *
  * Tried and dropped: docs/adr/0011-bilateral.md.
  */
@@ -41,9 +41,9 @@ typedef struct job {
     const vd_bilateral_bytes_kernels *kernels;
     int64_t radius_y, radius_x;
     bool open;        /* nothing exists beyond the edges */
-    int count, lists; /* of sources; of lists of them that a thread keeps: for columns inside, then near the sides */
-    source sources[VD_BILATERAL_MOST]; /* equal tables side by side */
-    int8_t *samples;                   /* the first pixel's; less 128 */
+    int count, lists; /* of sources; of a thread's lists of them: one for inner columns, then those near the sides */
+    source sources[VD_BILATERAL_MAX]; /* equal tables side by side */
+    int8_t *samples;                  /* the first pixel's; less 128 */
     ptrdiff_t pitch;
     char *scratch; /* [threads] */
     size_t share;  /* bytes of it, for each thread */
@@ -89,7 +89,7 @@ static double fill_table(vd_bilateral_table *t, double gain, const double range[
     return worst;
 }
 
-/* Tables for all gains; drops the sources without weight. Returns the bound of the error, as a fraction of the range. */
+/* Tables for all gains; drops sources without weight. Returns the bound of the error, as a fraction of the range. */
 static double make_tables(job *j, vd_bilateral_table *tables, double range_sigma)
 {
     double range[256], bound = 0, worst = 0;
@@ -104,7 +104,7 @@ static double make_tables(job *j, vd_bilateral_table *tables, double range_sigma
         bound += worst / UNIT;
         kept += tables->reach > 0;
     }
-    j->count = kept; /* gains fall */
+    j->count = kept; /* gains decrease */
     return bound;
 }
 
@@ -224,12 +224,12 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int thread)
 bool vd_bilateral_bytes_try(const vd_model_frame *frame, int64_t radius_y, int64_t radius_x, vd_status *status)
 {
     const vd_params *p = frame->params;
-    if (frame->stream != VD_U8 || frame->channels != 1 || frame->missing || radius_y > VD_BILATERAL_MOST ||
-        radius_x > VD_BILATERAL_MOST || (2 * radius_y + 1) * (2 * radius_x + 1) > VD_BILATERAL_MOST)
+    if (frame->stream != VD_U8 || frame->channels != 1 || frame->missing || radius_y > VD_BILATERAL_MAX ||
+        radius_x > VD_BILATERAL_MAX || (2 * radius_y + 1) * (2 * radius_x + 1) > VD_BILATERAL_MAX)
         return false;
     if (p->boundary == VD_BOUNDARY_CONSTANT && !(p->cval >= 0 && p->cval <= 255 && p->cval == rint(p->cval)))
         return false;
-    vd_bilateral_table *tables = malloc((VD_BILATERAL_MOST + 1) * sizeof *tables);
+    vd_bilateral_table *tables = malloc((VD_BILATERAL_MAX + 1) * sizeof *tables);
     *status = tables != NULL ? VD_OK : VD_ERROR_MEMORY;
     if (tables == NULL)
         return true;

@@ -32,7 +32,7 @@ static REAL NAME(gain)(const NAME(tile) * t, int64_t dy, int64_t dx)
 
 static size_t NAME(sums_size)(const NAME(tile) * t) { return (size_t)(t->j->frame->channels + 1) * t->j->pitch; }
 
-/* The longest run of ones in m from begin to end, as columns `at` further on. */
+/* The longest run of ones in m from begin to end, in columns shifted by `at`. */
 static run NAME(longest_run)(const REAL *m, size_t begin, size_t end, int64_t at)
 {
     run longest = {0, 0};
@@ -46,7 +46,7 @@ static run NAME(longest_run)(const REAL *m, size_t begin, size_t end, int64_t at
     return longest;
 }
 
-/* Copy row y, begin its sums with what each pixel is to itself, and note its run of ones. */
+/* Copies row y, initializes its sums with each pixel's own contribution, and notes its run of ones. */
 static void NAME(open_row)(const NAME(tile) * t, int64_t y)
 {
     const job *j = t->j;
@@ -160,8 +160,8 @@ static void NAME(meet_columns)(const NAME(tile) * t, REAL *one, REAL *const othe
     }
 }
 
-/* All pairs between row y and `count` rows from q that one end of is in the tile. A row with itself: the far ends of the
- * pairs have sums of their own, because a kernel's rows must not overlap. */
+/* All pairs between row y and `count` rows from q that one end of is in the tile. A row with itself: the far ends of
+ * the pairs have sums of their own, because a kernel's rows must not overlap. */
 static void NAME(meet)(const NAME(tile) * t, int64_t y, int64_t q, int count)
 {
     const job *j = t->j;
@@ -207,7 +207,7 @@ static void NAME(filter_band)(void *context, int64_t begin, int64_t end, int thr
     t.separate = t.ring + ring;
     t.weights = t.separate + 3 * NAME(sums_size)(&t);
     t.runs = (run *)(void *)(t.weights + 2 * j->pitch);
-    memset(t.ring, 0, ring * sizeof(REAL)); /* what no row of the picture fills is finite */
+    memset(t.ring, 0, ring * sizeof(REAL)); /* parts that no row of the picture fills stay finite */
     for (t.begin = 0; t.begin < width; t.begin = t.end) {
         t.end = t.begin + j->tile < width ? t.begin + j->tile : width;
         for (int64_t y = first; y < first + radius && y < stop; y++)

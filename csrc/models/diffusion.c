@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the solvers of the heat equation and of Perona-Malik share: Bessel functions, the number of threads, memory.
+ * Shared by the solvers of the heat equation and of Perona-Malik: Bessel functions, the number of threads, memory.
  *
- * e^-t I_n(t), the solution of the heat equation on a line of pixels (Lindeberg 1990), comes from the continued fraction of
- * I_n / I_(n - 1), backwards, which neither overflows nor loses relative accuracy (Miller), for t >= 0.
+ * e^-t I_n(t), the solution of the heat equation on a line of pixels (Lindeberg 1990), comes from the continued
+ * fraction of I_n / I_(n - 1), backwards, which neither overflows nor loses relative accuracy (Miller), for t >= 0.
  */
 #include "models/diffusion.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The models that are partial differential equations; models.h says what a frame is. The sums are the samples times their
- * confidences, the weights are the confidences, both after
+ * The models that are partial differential equations; models.h says what a frame is. The sums are the samples times
+ * their confidences, the weights are the confidences, both after
  *
  *     u_s = d/dy (c sigma_y^2 / 2 du/dy) + d/dx (c sigma_x^2 / 2 du/dx),   0 <= s <= 1,
  *
- * with differences to the four neighbours and no flow across the edges. With one sigma that is u_s = div(c grad u) up to
- * sigma^2 / 2; with two, each axis is scaled by its own.
+ * with differences to the four neighbours and no flow across the edges. With one sigma that is u_s = div(c grad u) up
+ * to sigma^2 / 2; with two, each axis is scaled by its own.
  */
 #ifndef VD_DIFFUSION_H
 #define VD_DIFFUSION_H
@@ -14,12 +14,12 @@
 #include "base/parallel.h"
 #include "models/models.h"
 
-/* VD_OK if the image can be a diffusivity: (height, width), VD_F32 or VD_F64, finite and >= 0. Else VD_ERROR_DTYPE, _SHAPE,
- * _PARAMETER or what vd_image_check says. */
+/* VD_OK if the image can be a diffusivity: (height, width), VD_F32 or VD_F64, finite and >= 0. Else VD_ERROR_DTYPE,
+ * _SHAPE, _PARAMETER or what vd_image_check says. */
 vd_status vd_diffusivity_check(const vd_image *map);
 
 /*
- * VD_OK, VD_ERROR_MEMORY, or VD_ERROR_OVERFLOW if sigma and the diffusivity ask for more steps than can be counted; with a
+ * VD_OK, VD_ERROR_MEMORY, or VD_ERROR_OVERFLOW if sigma and the diffusivity require too many steps; with a
  * map also what vd_diffusivity_check returns, and VD_ERROR_SHAPE if it is not of the frame's size.
  *
  * diffusivity  NULL, or a map that multiplies params->diffusivity. Neighbours exchange with the harmonic mean of theirs, so
@@ -31,7 +31,7 @@ vd_status vd_diffusivity_check(const vd_image *map);
 vd_status vd_laplacian(const vd_model_frame *frame, const vd_image *diffusivity, int hold);
 vd_status vd_perona_malik(const vd_model_frame *frame);
 
-/* ---- heat.c, heat_series.c: the two ways to solve the heat equation */
+/* ---- heat.c, heat_series.c: two solvers of the heat equation */
 
 /* One diffusivity. */
 vd_status vd_heat_convolve(const vd_model_frame *frame);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The heat equation with one diffusivity c: a convolution with e^-t I_n(t) along each axis, t = c sigma^2, of the picture
- * reflected at its edges (Lindeberg 1990). A kernel longer than the axis is folded into one period of the reflected
- * picture; where t >= n^2 that period is a sum of a few cosines. Taps below MIN_TAP_* of the largest are left out.
+ * The heat equation with one diffusivity c: a convolution with e^-t I_n(t) along each axis, t = c sigma^2, of the
+ * picture reflected at its edges (Lindeberg 1990). A kernel longer than the axis is folded into one period of the
+ * reflected picture; where t >= n^2 that period is a sum of a few cosines. Taps below MIN_TAP_* of the largest are left
+ * out.
  */
 #include "models/diffusion.h"
 
@@ -14,7 +15,7 @@
 #define MIN_TAP_F32 1e-9
 #define MIN_TAP_F64 1e-17
 #define MIN_TAP_MASSES 1e-30
-#define MIN_WEIGHT 1e-20 /* what weighs less was not reached */
+#define MIN_WEIGHT 1e-20 /* pixels with less weight were not reached */
 
 /* The taps of one period of a reflected axis, on which the pixels n to the left and n to the right are one. */
 static vd_status period(vd_taps *k, double t, int64_t n)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The heat equation with a diffusivity c per pixel, or with held pixels. No time is stepped: the spectrum of the right-hand
- * side L lies in [-2 z, 0] (Gershgorin), so with X = 1 + L / z
+ * The heat equation with a diffusivity c per pixel, or with held pixels. There is no time stepping: the spectrum of the
+ * right-hand side L lies in [-2 z, 0] (Gershgorin), so with X = 1 + L / z
  *
  *     exp(L) u = sum_k (2 - [k = 0]) e^-z I_k(z) T_k(X) u,
  *
  * Chebyshev polynomials by their recurrence with Bessel functions as coefficients, all positive, every term of norm at
- * most 1: stable for any sigma, and cut off where what is left is rounding (below 1e-16; some sqrt(80 z) terms). In double
- * for any dtype, as the rounding errors of float grow with the number of terms. Held pixels have no right-hand side.
+ * most 1: stable for any sigma, and truncated where the rest is below rounding (1e-16; about sqrt(80 z) terms). In
+ * double for any dtype, as the rounding errors of float grow with the number of terms. Held pixels have no right-hand
+ * side.
  */
 #include "models/diffusion.h"
 
@@ -18,7 +19,7 @@
 #include "base/image.h"
 
 #define MIN_TAP 1e-17
-#define MIN_WEIGHT 1e-12 /* what weighs less was not reached: terms cancel */
+#define MIN_WEIGHT 1e-12 /* pixels with less weight were not reached: terms cancel */
 #define MAX_SPECTRUM 1e12
 
 /* Planes of doubles with a column more on either side, from the pixel (0, 0) on. */

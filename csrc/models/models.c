@@ -3,10 +3,11 @@
  * The driver of the models whose coefficients depend on the picture: from rows of any samples to padded planes, through
  * the model, and back to rows of sums and weights.
  *
- * The frame comes less a reference that occurs in it, so that a constant picture is 0 everywhere and stays constant,
- * and float planes keep their accuracy for small differences. The planes are float, or double for double streams.
+ * A reference value that occurs in the frame is subtracted, so that a constant picture is 0 everywhere and stays
+ * constant, and float planes represent small differences accurately. The planes are float, or double for double
+ * streams.
  *
- * Edges. Reflect, nearest and constant fill the margin as they say. With renormalize no source lies outside: the margin
+ * Edges. Reflect, nearest and constant fill the margin accordingly. With renormalize no source lies outside: the margin
  * has confidence 0. Patches (non-local means) do reach beyond the edges even so; they see the picture reflected.
  */
 #include "models/models.h"
@@ -19,8 +20,8 @@
 #include "base/image.h"
 #include "models/diffusion.h"
 
-/* What comes from the state is not held: its weight stays below 1. */
-#define MOST_RECALLED 0.999999
+/* Values recalled from the state are not held: their weight stays below 1. */
+#define MAX_RECALLED 0.999999
 
 typedef struct model {
     /* NULL: none, it reflects at the edges by itself */
@@ -176,7 +177,7 @@ static const void *weights_row(const vd_model_planes *m, int64_t y)
             double kept = decay * weight_sum[x * f->channels];                                                                        \
             if (!(confidences[x] < 1) || !(kept > (double)confidences[x]))                                                            \
                 continue;                                                                                                             \
-            confidences[x] = (T)(kept < MOST_RECALLED ? kept : MOST_RECALLED);                                                        \
+            confidences[x] = (T)(kept < MAX_RECALLED ? kept : MAX_RECALLED);                                                          \
             for (int64_t c = 0; c < f->channels; c++)                                                                                 \
                 ((T *)f->planes[c])[y * f->pitch + x] = (T)(u[x * f->channels + c] - reference[c]);                                   \
         }                                                                                                                             \

@@ -22,14 +22,14 @@
 typedef struct vd_model_frame {
     const vd_params *params;
     const vd_kernels *kernels;
-    int32_t dtype, stream; /* of the planes; of the frames as they came, whose samples less reference the planes are */
-    double tolerance;      /* what an error may be, as a fraction of that type's range */
+    int32_t dtype, stream; /* of the planes; of the original frames, whose samples less the reference the planes hold */
+    double tolerance;      /* allowed error, as a fraction of that type's range */
     const double *reference;
     int threads; /* >= 1; the result must not depend on it */
     int64_t height, width, channels;
 
     /* Samples: planes[c] + y pitch + x for -margin.y <= y < height + margin.y and -margin.x <= x < width + margin.x, where
-     * margin is what vd_<model>_margin said. Finite everywhere; a missing pixel may hold any number. */
+     * margin is what vd_<model>_margin returned. Finite everywhere; a missing pixel may hold any number. */
     const void *const *planes;
     ptrdiff_t pitch;
 
@@ -92,7 +92,7 @@ bool vd_model_put_row(vd_model_planes *model, int64_t y, const void *row, int32_
 /* Runs the model over the rows put. `masked`: whether any confidence is below 1. VD_OK or VD_ERROR_MEMORY. */
 vd_status vd_model_run(vd_model_planes *model, const double *reference, bool masked);
 
-/* What is missing in row y takes the state's u with the weight decay weight_sum, below 1; both per sample. */
+/* Missing samples of row y take the state's u with the weight decay weight_sum, below 1; both per sample. */
 void vd_model_recall_row(vd_model_planes *model, int64_t y, const double *u, const double *weight_sum, double decay,
                          const double *reference);
 

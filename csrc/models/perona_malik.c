@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Perona-Malik diffusion: c = g(|grad u|), with g frozen over cycles of equal length; within a cycle steps of fast explicit
- * diffusion (Grewenig, Weickert and Bruhn 2010), steps of different lengths that are stable together, n of them reaching
- * (n^2 + n) / 3 times as far as the longest stable one. Error: first order in the length of a cycle. The gradient is
- * that of the picture smoothed by (1 2 1) / 4 along both axes, a standard deviation of 0.71 pixels (Catte et al. 1992),
- * by central differences, over all channels jointly (Euclidean), in samples per pixel along either axis whatever sigma.
- * Between two pixels c is the mean of theirs (Weickert 1998).
+ * Perona-Malik diffusion: c = g(|grad u|), with g frozen over cycles of equal length; within a cycle steps of fast
+ * explicit diffusion (Grewenig, Weickert and Bruhn 2010), steps of different lengths that are stable together, n of
+ * them reaching (n^2 + n) / 3 times as far as the longest stable one. Error: first order in the length of a cycle. The
+ * gradient is that of the picture smoothed by (1 2 1) / 4 along both axes, a standard deviation of 0.71 pixels (Catte
+ * et al. 1992), by central differences, over all channels jointly (Euclidean), in samples per pixel along either axis
+ * whatever sigma. Between two pixels c is the mean of theirs (Weickert 1998).
  *
- * Up to four cycles are one pass over the picture: two rows at a time from smoothing to the last step of the last cycle,
- * each stage a row or two behind the one before, with rings of rows. Strips of columns are as wide as the second-level
- * cache allows, so that memory is read and written once in a pass. Threads take bands of rows. Strips and bands compute
- * what they need beyond their ends, so no result depends on how many there are.
+ * Up to four cycles are one pass over the picture: two rows at a time from smoothing to the last step of the last
+ * cycle, each stage a row or two behind the one before, with rings of rows. Strips of columns are as wide as the
+ * second-level cache allows, so that memory is read and written once in a pass. Threads take bands of rows. Strips and
+ * bands compute what they need beyond their ends, so no result depends on how many there are.
  *
- * Missing pixels: the samples are sums / weights at each moment. Smoothing is normalized by the weights, and a difference
- * between two pixels counts as 0 if nothing has reached one of them yet: there information spreads freely.
+ * Missing pixels: at each step the samples are sums / weights. Smoothing is normalized by the weights, and a difference
+ * between two pixels counts as 0 if nothing has reached one of them yet, so that information spreads there freely.
  *
- * Tried and dropped: cycles that grow with sigma (no more accurate), strips narrow enough for the first-level cache, fused
- * multiply-add and prefetching rows (no faster: loads from the second-level cache bound the steps); figures in
+ * Tried and dropped: cycles that grow with sigma (no more accurate), strips narrow enough for the first-level cache,
+ * fused multiply-add and prefetching rows (no faster: loads from the second-level cache bound the steps); figures in
  * docs/adr/0013-diffusion-models.md.
  */
 #include "models/diffusion.h"
@@ -28,7 +28,7 @@
 
 #include "base/image.h"
 
-#define MIN_WEIGHT 1e-3 /* what weighs less was not reached: steps of FED may give weights a little below 0 */
+#define MIN_WEIGHT 1e-3 /* pixels with less weight were not reached: FED may make weights slightly negative */
 #define MAX_STEPS 1e9
 #define CYCLES_PER_SIGMA 2.0
 
@@ -65,9 +65,9 @@ static int64_t cycle_rows(const pass *c)
 
 static int64_t to_lines(int64_t samples) { return (samples + LINE - 1) / LINE * LINE; }
 
-/* How many cycles go through the picture in one pass, and in strips of how many columns, so that what they work in stays in
- * the cache; what is computed twice at the ends of strips and bands, LAG columns or rows for each cycle, is to be at most
- * an eighth of a strip and a quarter of a band. */
+/* How many cycles go through the picture in one pass, and in strips of how many columns, so that what they work in
+ * stays in the cache; the overlap computed twice at the ends of strips and bands, LAG columns or rows per cycle, is at
+ * most an eighth of a strip and a quarter of a band. */
 static void divide(pass *c, size_t size, int threads)
 {
     int64_t room = CACHE / (cycle_rows(c) * (int64_t)size), width = c->frame->width, band = c->frame->height / threads;
@@ -84,7 +84,7 @@ static void divide(pass *c, size_t size, int threads)
     int64_t strips = (width - 1) / columns + 1;
     c->columns = to_lines((width - 1) / strips + 1);
     c->passes = (c->cycles - 1) / max + 1;
-    c->max_cycles = (c->cycles - 1) / c->passes + 1; /* alike in all passes */
+    c->max_cycles = (c->cycles - 1) / c->passes + 1; /* the same in all passes */
     int64_t region = c->columns + 2 * to_lines(reach);
     c->pitch = to_lines(region < width ? region : width) + 2 * LINE;
     c->plane_pitch = to_lines(width) + 2 * LINE;
@@ -153,7 +153,7 @@ vd_status vd_perona_malik(const vd_model_frame *frame)
     bytes += sizeof(work_f32) + (size_t)c.planes * (size_t)(c.steps + 2) * sizeof(rows_f32);
     c.scratch_size = (size_t)c.max_cycles * bytes + 2 * ALIGNMENT;
     c.tau = vd_diffusion_allocate((size_t)c.steps, 1, sizeof *c.tau);
-    c.scratch = calloc((size_t)threads, c.scratch_size); /* what a spare row is made from may never be written */
+    c.scratch = calloc((size_t)threads, c.scratch_size); /* the sources of a spare row may never be written */
     size_t rows = (size_t)(c.passes > 2 ? 2 : 1) * (size_t)c.planes * (size_t)frame->height;
     c.between =
         c.passes > 1 ? vd_diffusion_allocate(rows + 1, (size_t)c.plane_pitch, size) : NULL; /* one row to align in */

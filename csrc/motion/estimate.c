@@ -9,31 +9,32 @@
  * with the decay d. With a the frame and b the last estimate this is the recursion; with b a frame of the future, the
  * lookahead.
  *
- * The coefficient c asks whether the two show the same. Over the pixels of a window that both know, let
+ * The coefficient c measures whether the two show the same content. Over the pixels of a window that both know, let
  *
- *     r1 = sum mean_channels (u_a - u')^2 / sum (V_a + V')          5 x 5: anything that differs
- *     r2 = mean_channels (sum (u_a - u'))^2 / sum (V_a + V')        9 x 9: faint and large, such as a shadow
+ *     r1 = sum mean_channels (u_a - u')^2 / sum (V_a + V')          5 x 5: any difference
+ *     r2 = mean_channels (sum (u_a - u'))^2 / sum (V_a + V')        9 x 9: a faint, large change, such as a shadow
  *
- * Where they show the same and the noise is white, r1 and r2 are chi squared over its degrees of freedom nu, 25 and 1 times
- * the channels. So with q(nu) the value that noise exceeds in 2 of 100 cases (2 standard deviations, Wilson & Hilferty 1931),
+ * Where they show the same and the noise is white, r1 and r2 are chi squared over its degrees of freedom nu, 25 and 1
+ * times the channels. So with q(nu) the value that noise exceeds in 2 of 100 cases (2 standard deviations, Wilson &
+ * Hilferty 1931),
  *
  *     c = prod exp(-max(0, r - q(nu)) / k(nu)),     k(nu) = 2 sqrt(2 / nu)
  *
- * which is near 1 in a still scene (after 100 frames of a running mean W is 53 on average) and 0 for what is clearly
- * something else.
+ * which is near 1 in a still scene (after 100 frames of a running mean W is 53 on average) and 0 where the content has
+ * clearly changed.
  * Variance 0 on both sides: c = 1 where nothing differs, 0 where anything does.
  *
  * The move. u' is b at x + flow(x), bicubic (a = -0.75, edge replicated), V' its variance for noise that is independent
- * from pixel to pixel, sum w^2 V; W', as an amount of evidence, bilinear. Where one of the sixteen samples is missing, u'
- * is the bilinear mean of those of the four that are not. W' = 0 beyond the edges by more than half a pixel and where the
- * flow is not finite.
+ * from pixel to pixel, sum w^2 V; W', as an amount of evidence, bilinear. Where one of the sixteen samples is missing,
+ * u' is the bilinear mean of those of the four that are not. W' = 0 beyond the edges by more than half a pixel and
+ * where the flow is not finite.
  *
  * Rows pass through a ring of as many as the larger window covers: moved, compared, summed along x, summed along y,
  * merged. What leaves the ring is final, so that memory is read and written once.
  *
- * Limits. float estimates (for all but double frames) round u to 2^-24 in each merge; weights below 1e-20 are 0. A ghost
- * below the noise that is smaller than a window passes. Noise that is correlated between pixels makes r2 large: it then
- * wants a larger s.
+ * Limits. float estimates (for all but double frames) round u to 2^-24 in each merge; weights below 1e-20 are 0. Ghosts
+ * that are weaker than the noise and smaller than a window are not detected. Noise that is correlated between pixels
+ * makes r2 large and needs a larger s.
  */
 #include "motion/estimate.h"
 
@@ -75,7 +76,7 @@ typedef struct workspace {
     uint8_t *lost;
 } workspace;
 
-/* The next `size` bytes of memory; only counts if that is NULL. */
+/* The next `size` bytes of memory; if that is NULL, only counts them. */
 static char *cut(char *memory, size_t *used, size_t size)
 {
     char *piece = memory != NULL ? memory + *used : NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Estimates: what is known of a picture, and how two of them become one. An estimate holds for each pixel the value in
- * each channel, the weight W >= 0 and the variance V of the noise left in the values, the mean of the channels. Where W is
- * 0 nothing is known and the value is that of the frame, NaN included. Estimates are float, or double for double streams.
+ * Estimates: what is known of a picture, and how two of them are merged. An estimate holds for each pixel the value in
+ * each channel, the weight W >= 0 and the variance V of the noise left in the values, the mean of the channels. Where W
+ * is 0 nothing is known and the value is that of the frame, NaN included. Estimates are float, or double for double
+ * streams.
  */
 #ifndef VD_ESTIMATE_H
 #define VD_ESTIMATE_H
@@ -33,8 +34,8 @@ typedef struct vd_estimates {
     int *found; /* [threads] */
 } vd_estimates;
 
-/* A frame as an estimate: its samples, W the confidence, V the noise. A pixel is missing, W = 0, if any of its samples is
- * NaN; it counts as much as the smallest confidence of its samples. */
+/* A frame as an estimate: its samples, W the confidence, V the noise. A pixel is missing, W = 0, if any of its samples
+ * is NaN; its confidence is the smallest of those of its samples. */
 typedef struct vd_measurement {
     const vd_image *frame, *confidence; /* confidence may be NULL */
     const double *gain, *offset; /* [channels], or NULL: V = 0; else V = max(min_variance, gain sample + offset) */
@@ -46,9 +47,9 @@ typedef struct vd_merge {
     const vd_estimate *a;
     const vd_estimate *b;  /* NULL: a alone */
     const vd_image *flow;  /* NULL, or (height, width, 2), VD_F32: where a pixel of a is in b */
-    double decay;          /* b counts this much, in [0, 1] */
-    bool gated;            /* and as far as noise explains how the two differ */
-    vd_estimate *out;      /* NULL, or apart from a and b */
+    double decay;          /* weight of b, in [0, 1] */
+    bool gated;            /* reduced where noise does not explain the difference */
+    vd_estimate *out;      /* NULL, or neither a nor b */
     void *values, *shares; /* NULL, or reals: [height][width][channels], and [height][width] min(W, 1) */
 } vd_merge;
 
@@ -62,8 +63,8 @@ size_t vd_estimate_size(const vd_estimates *estimates);
 bool vd_estimate_create(const vd_estimates *estimates, vd_estimate *estimate);
 void vd_estimate_destroy(vd_estimate *estimate);
 
-/* Sets what follows from rows that were read from a state. False if they hold a weight that no stream has: negative, not
- * finite or huge. Values and variances may be anything. */
+/* Sets what follows from rows that were read from a state. False if they hold a weight that no stream has: negative,
+ * not finite or huge. Values and variances may be anything. */
 bool vd_estimate_restore(const vd_estimates *estimates, vd_estimate *estimate);
 
 /* VD_ERROR_INFINITE or VD_ERROR_CONFIDENCE if that is what the samples hold. */

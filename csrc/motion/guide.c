@@ -4,8 +4,8 @@
  *
  *     guide = G * (p m) / G * p,
  *
- * as bytes. Bytes keep their scale, so that noise does not move it; samples of other types are stretched. What is blurred
- * is m less its mean, which keeps small differences of large numbers.
+ * as bytes. Bytes keep their scale, so that noise does not move it; samples of other types are stretched. The
+ * mean of m is subtracted before blurring, which preserves small differences between large numbers.
  */
 #include "motion/guide.h"
 
@@ -65,7 +65,8 @@ float *vd_blur_row(const vd_blur *blur, const vd_rows_kernels *kernels, const fl
 
 /* ---- guides of two frames ---- */
 
-/* What a row found, for both frames: the sum and the number of the known means, then the extremes of the blurred ones. */
+/* The findings of a row, for both frames: the sum and the number of the known means, then the extremes of the blurred
+ * ones. */
 typedef struct found {
     double sum, count;
     float low, high;

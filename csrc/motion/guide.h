@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pictures that optical flow is estimated from: a plane of floats, blurred. */
+/* The pictures that optical flow is estimated from: blurred planes of floats. */
 #ifndef VD_GUIDE_H
 #define VD_GUIDE_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The patches of scattered sources: their vectors, and the products of the vectors added to the field or folded with it.
+ * The patches of scattered sources: their vectors, and the products of the vectors added to the field or folded with
+ * it.
  *
  * The vectors. With d the distance from the source to the first sample of a vector,
  *
@@ -8,19 +9,19 @@
  *
  * (fast Gaussian gridding, Greengard and Lee 2004): a table of the middle factor serves all sources of one sigma, and
  * two exponentials make a vector of any length. The last factor, a power, carries a relative error of about i 2^-53, so
- * that of a sample near the source is 2^-53 reach < 2e-13 for sigma <= MAX_SIGMA. Beyond that, for sigma < MIN_SIGMA and eps
- * < MIN_EPS, where the factors leave the range of a double, and for sources with a sigma of their own every sample is
- * a separate exponential.
+ * that of a sample near the source is 2^-53 reach < 2e-13 for sigma <= MAX_SIGMA. Beyond that, for sigma < MIN_SIGMA
+ * and eps < MIN_EPS, where the factors leave the range of a double, and for sources with a sigma of their own every
+ * sample is a separate exponential.
  *
- * Pairs. A patch costs its stores, one vector every other cycle. Two consecutive patches mostly overlap, so they are added
- * in one window that holds both, with zeros where one of them has nothing.
+ * Pairs. Stores dominate the cost of a patch: one vector every other cycle. Two consecutive patches mostly overlap, so
+ * they are added in one window that holds both, with zeros where one of them has nothing.
  *
  * Tried and dropped: one exponential per sample for all (they then take most of the time at sigma 4); a recurrence
  * outwards from the centre (serves every sigma, but its chain of products takes twice the time); cutting every patch at
  * the bands (1.7 patches per source); rows that start anywhere in a cache line (a fifth slower); the corners of the
  * square left out (fewer samples, hardly fewer vectors); narrow patches and one blur of the field for all (Gaussians
  * convolve to Gaussians: pays for wide kernels or from 10^5 sources on 1080p, and costs passes over the field that the
- * patches do not). In single precision half of the time is now the overhead of a source.
+ * patches do not). In single precision half of the time is now overhead per source.
  */
 #include "sources/sources.h"
 
@@ -29,7 +30,7 @@
 
 enum {
     LINE = 64, /* bytes */
-    AHEAD = 8  /* sources from the one prefetched to the one at work */
+    AHEAD = 8  /* distance from the source prefetched to the current one */
 };
 
 #define PAIR_AREA 0.85 /* adding two patches to one window costs this much less than adding them one by one */
@@ -166,7 +167,7 @@ static vd_span widened(const vd_image *field, vd_span columns, int64_t size)
 FIELD_KERNELS(float, f32)
 FIELD_KERNELS(double, f64)
 
-/* Asks for what a later entry needs: sources lie in memory in another order than in the field. */
+/* Prefetches a later entry: the order of sources in memory is not that in the field. */
 static void prefetch_source(const vd_source_job *j, size_t i)
 {
 #if defined(__GNUC__) || defined(__clang__)

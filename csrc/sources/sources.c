@@ -5,15 +5,15 @@
  *
  *     field(y, x) += c_i g_y(y - y_i) g_x(x - x_i),   g(d) = exp(-d^2 / (2 sigma^2)).
  *
- * Cut-off. A pixel is left out when it lies farther than r = sigma sqrt(2 ln(1 / eps)) away along y or x; the kernel
- * there is below exp(-r^2 / (2 sigma^2)) = eps. So |error| <= eps sum |c_i|, and a source farther than r outside the field
- * costs nothing. Positions are compared as doubles before anything becomes an integer: none is too far away.
+ * Cutoff. A pixel is left out if it is farther than r = sigma sqrt(2 ln(1 / eps)) away along y or x; the kernel there
+ * is below exp(-r^2 / (2 sigma^2)) = eps. So |error| <= eps sum |c_i|, and a source farther than r outside the field
+ * costs nothing. Positions are compared as doubles before any conversion to integers, so none is too far away.
  *
- * Order. Sources are taken in batches and within a batch sorted (a counting sort, stable) by band of VD_BAND rows and by
- * tile of a few columns, so that consecutive patches share the cache. The even bands come first,
- * then the odd ones: a patch no taller than a band reaches into the next one, which no other thread works on then; a taller
- * one is cut at the bands. None of this depends on the number of threads, so neither do the order in which a pixel
- * meets its sources and the bits.
+ * Order. Sources are taken in batches and within a batch sorted (a counting sort, stable) by band of VD_BAND rows and
+ * by tile of a few columns, so that consecutive patches share the cache. The even bands come first, then the odd ones:
+ * a patch no taller than a band reaches into the next one, which no other thread works on then; a taller one is cut at
+ * the bands. None of this depends on the number of threads, so neither does the order in which a pixel receives its
+ * sources, nor the result's bits.
  */
 #include "sources/sources.h"
 
@@ -196,7 +196,7 @@ static vd_status run_plain(vd_source_job *j)
     return status;
 }
 
-/* Sources that count for one pixel each: no patch, no order to put them in, and too little work for threads. */
+/* Sources that reach one pixel each: no patches, no sorting, and too little work for threads. */
 static void run_points(const vd_source_job *j)
 {
     const vd_image *field = j->field;
@@ -230,7 +230,7 @@ static void run_points(const vd_source_job *j)
     }
 }
 
-/* The same on any field; one whose rows the kernels cannot work on is packed for the time of the call. */
+/* The same on any field; one whose rows the kernels cannot read in place is packed for the duration of the call. */
 static vd_status run(vd_source_job *j)
 {
     const vd_image *field = j->field;

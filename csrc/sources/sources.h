@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the scattered sources share: sources.c (contract, order of the work) and patches.c (the work). */
+/* Shared by the files of the scattered sources: sources.c (contract, order of the work) and patches.c (the work). */
 #ifndef VD_SOURCES_H
 #define VD_SOURCES_H
 
@@ -12,7 +12,7 @@
 
 enum { VD_BAND = 64 }; /* rows */
 
-/* The samples [begin, end) of an axis that a source counts for; empty if end <= begin. */
+/* The samples [begin, end) of an axis that a source reaches; empty if end <= begin. */
 typedef struct vd_span {
     int64_t begin, end;
 } vd_span;
@@ -23,7 +23,7 @@ typedef struct vd_source_kernel {
     double *table;       /* exp(-i^2 / (2 sigma^2)) up to twice the reach; NULL if it is not used */
 } vd_source_kernel;
 
-/* What a source touches of the field; empty if it does not. */
+/* The part of the field that a source touches; may be empty. */
 typedef struct vd_patch {
     vd_span rows, columns;
 } vd_patch;
@@ -44,7 +44,7 @@ typedef struct vd_source_job {
     size_t *ends;               /* [bands tiles], where the entries of each end */
     double samples;             /* in all patches of the batch */
     int turn;                   /* the even or the odd bands, to scatter */
-    int parts;                  /* what the work is divided into, one for each thread */
+    int parts;                  /* parts that the work is divided into, one per thread */
     char *scratch;              /* [parts] */
     size_t pitch;               /* bytes of one of them */
 } vd_source_job;

@@ -14,7 +14,7 @@ from skimage import data
 import vdcore
 
 # %%
-# A static camera with a strong but slow object.
+# A static camera, and an object of high contrast that moves slowly.
 
 photo = data.coffee()[60:180, 120:300]
 moving = data.chelsea()[100:150, 140:220]

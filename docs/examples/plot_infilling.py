@@ -21,7 +21,7 @@ from skimage import data
 import vdcore
 
 # %%
-# A slow pan over a cat, and the text on top of it.
+# A slow pan over a cat, with text burnt in.
 
 cat = data.chelsea()
 clean = np.stack([cat[40:260, 20 + index : 400 + index] for index in range(12)])

@@ -84,8 +84,8 @@ denoised = vdcore.denoise(repaired, strength=noise)
 # Or smooth by a formula
 # ----------------------
 #
-# `fit` chooses `sigma` and `tau`. The result is a weighted mean with known weights, which
-# is what a quantitative measurement wants.
+# `fit` chooses `sigma` and `tau`. The result is a weighted mean with known weights, as
+# quantitative measurements need.
 
 best = vdcore.fit(repaired, noise=noise)
 smoothed = vdcore.diffuse(repaired, **best.parameters())
@@ -104,7 +104,7 @@ figure, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
 for axis, frames, title in zip(
     axes.flat,
     (stack, denoised, smoothed, clean),
-    ("raw", "denoised", "smoothed", "truth"),
+    ("raw", "denoised", "smoothed", "clean"),
     strict=True,
 ):
     axis.imshow(frames[-1], cmap="magma", vmin=400, vmax=2600)

@@ -22,8 +22,8 @@ import vdcore
 # A synthetic clip, so that the clean original is known
 # -----------------------------------------------------
 #
-# A photograph seen by a hand that trembles, then photon and read noise, smoothed a little
-# as a camera's processing does.
+# A photograph seen by a shaking camera, with photon and read noise that is slightly
+# smoothed, as in-camera processing does.
 
 rng = np.random.default_rng(1)
 photo = data.coffee().astype(np.float32) * 0.6
@@ -69,7 +69,7 @@ for axis in axes.flat:
     axis.set_axis_off()
 
 # %%
-# Strong grain that is left in slow pans can be reduced further with ``lookahead=2``;
-# ``preset="fast"`` takes half the time.
+# Use ``lookahead=2`` to reduce the grain that remains in slow pans, and ``preset="fast"``
+# to halve the time.
 
 print(f"{psnr(video):.1f} dB before, {psnr(result):.1f} dB after")

@@ -3,8 +3,8 @@
 Webcam
 ======
 
-A stream is filtered frame by frame, as it arrives. `Denoiser` answers at once, and
-improves over the first frames while it learns the noise and collects a past.
+A stream is filtered frame by frame, as it arrives. `Denoiser` returns each result at
+once and improves over the first frames, while it learns the noise.
 
 With a real camera the loop is::
 

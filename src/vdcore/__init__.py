@@ -8,13 +8,13 @@ that follow it (exponential, time constant `tau`); the output is the weighted me
     vdcore.diffuse_video("in.mp4", "out.mp4", sigma=1.5, tau=3)         # a file
     diffuser = vdcore.Diffuser(sigma=1.5, tau=3); diffuser(frame)       # a stream, frame by frame
 
-Noise is removed without any setting, along the motion::
+Noise is removed along the motion, without parameters to choose::
 
     clean = vdcore.denoise(frames)                                      # an array
     vdcore.denoise_video("in.mp4", "out.mkv")                           # a file
     denoiser = vdcore.Denoiser(); denoiser(frame)                       # a stream
 
-And what a filter did can be measured and looked at::
+Results can be measured and viewed::
 
     vdcore.compare("in.mp4", "out.mkv", out="sheet.png")         # PSNR, SSIM, a contact sheet
     vdcore.show("in.mp4", "out.mkv")                                    # in a notebook
@@ -74,7 +74,7 @@ __all__ = [
     "video",
 ]
 
-# Imported on first use: what reads files, and what needs an extra.
+# Imported on first use: modules that read files or need an extra.
 _LAZY = {
     "Comparison": "vdcore.tools.compare",
     "Fit": "vdcore.tools.fitting",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     from typing import TypeVar
 
-    Result = TypeVar("Result", covariant=True)  # what a stream returns for a frame: None only with lookahead
+    Result = TypeVar("Result", covariant=True)  # what a stream returns: None only with lookahead
 
 SAMPLE_DTYPES = tuple(map(np.dtype, ("uint8", "uint16", "float32", "float64")))
 FACTOR_DTYPES = SAMPLE_DTYPES[2:]
@@ -36,7 +36,7 @@ def _names(dtypes: tuple[np.dtype[Any], ...]) -> str:
 
 
 def as_samples(value: object, name: str, dtypes: tuple[np.dtype[Any], ...] = SAMPLE_DTYPES) -> Array:
-    """Return the array that `value` is, without copying what need not be copied; its dtype is allowed."""
+    """Return `value` as an array of one of these dtypes, without a copy where possible."""
     if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: give its mask as confidence")
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
@@ -59,7 +59,7 @@ def as_frame(value: object, name: str = "frame") -> Array:
 
 
 def as_frames(frames: object) -> Array:
-    """Return an array of frames, or the frames of any other iterable stacked to one."""
+    """Return an array of frames as it is, and the frames of any other iterable stacked into one."""
     if is_array(frames) or not isinstance(frames, Iterable):
         return as_samples(frames, "frames")
     return np.stack(list(each_frame(frames, "frames")))
@@ -246,7 +246,7 @@ def iterate_arrays(
     Raises
     ------
     TypeError, ValueError
-        At once for what can be seen, else with the frame whose index the message names; for no frames at all.
+        At once where possible, else on reaching the frame whose index the message names; also without frames.
     """
     if is_array(frames):
         array = as_samples(frames, name)

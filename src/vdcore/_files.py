@@ -73,7 +73,7 @@ def new_file(
         raise ValueError(f"{name} must end in {' or '.join(suffixes)}, got {os.fspath(out)}")
     target = resolved_target(out, name)
     if target.exists() and any(target.samefile(path) for path in inputs):
-        raise ValueError(f"{name} must be another file than the inputs, got {os.fspath(out)} for both")
+        raise ValueError(f"{name} must differ from the inputs, got {os.fspath(out)} for both")
     with temporary_file(target) as path:
         yield path
         os.replace(path, target)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What OpenCV does for single pictures: resize, blur, read and encode. It is imported when it is needed."""
+"""Single pictures through OpenCV, imported on demand: resize, blur, read and encode."""
 
 from pathlib import Path
 from typing import Any, Literal

@@ -46,7 +46,7 @@ def resolve_region(region: Region, height: int, width: int, name: str = "region"
     if _is_rectangle(region) or isinstance(region, np.ndarray) and region.ndim == 2:
         mask = _weights(region, height, width, name)
         if mask is not None and not mask.any():
-            raise ValueError(f"{name} has no pixel in a frame of {width} x {height}, got {region!r}")
+            raise ValueError(f"{name} covers no pixel of a {width} x {height} frame, got {region!r}")
         return lambda index, seconds: mask
     if not isinstance(region, Iterable):
         raise TypeError(

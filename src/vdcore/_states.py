@@ -26,21 +26,21 @@ def pack(magic: bytes, values: dict[str, Any], core: bytes) -> bytes:
 def unpack(magic: bytes, state: object, source: str) -> tuple[dict[str, Any], bytes]:
     """Return the values and the state of the core.
 
-    They may be forged: the checksum finds damage alone. ValueError if there is any, naming the `source` that
-    writes such states.
+    They may be forged: the checksum only detects damage. Raises ValueError if there is any, naming the
+    `source` that writes such states.
     """
     data = memoryview(state).tobytes()  # type: ignore[arg-type]
     if len(data) < _HEAD.size:
-        raise ValueError(f"state is what {source} returns, got {len(data)} bytes")
+        raise ValueError(f"state must be the result of {source}, got {len(data)} bytes")
     found, checksum, length = _HEAD.unpack_from(data)
     if found != magic or zlib.crc32(memoryview(data)[_CHECKED_FROM:]) != checksum:
-        raise ValueError(f"state is damaged, cut short, or not what this version's {source} returns")
+        raise ValueError(f"state is damaged, cut short, or not from {source} of this version")
     try:
         values = json.loads(data[_HEAD.size : _HEAD.size + length])
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"state holds what {source} does not write: {error}") from error
+        raise ValueError(f"state cannot come from {source}: {error}") from error
     if not isinstance(values, dict):
-        raise ValueError(f"state holds what {source} does not write: {type(values).__name__} for values")
+        raise ValueError(f"state cannot come from {source}: its values are a {type(values).__name__}")
     return values, data[_HEAD.size + length :]
 
 

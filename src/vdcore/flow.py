@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the content of a frame was in another one: optical flow.
+"""Optical flow: where the content of one frame is in another.
 
 A flow of shape (H, W, 2) holds (dx, dy) in pixels such that ``other[y + dy, x + dx]`` shows what
 ``frame[y, x]`` shows. It is estimated by OpenCV's dense inverse search (Kroeger et al., "Fast optical flow
@@ -96,7 +96,7 @@ def resized_flow(flow: Flow, shape: tuple[int, int]) -> Flow:
 
 
 def guides(frame: Array, other: Array, blur: float = 1.0) -> tuple[Array, Array]:
-    """Return what the flow is estimated from: two frames as smoothed grey pictures on one scale.
+    """Return the pictures that flow is estimated from: two frames, grey, smoothed and on one scale.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def checked_flow(flow: object, shape: tuple[int, int], name: str = "what motion 
     Parameters
     ----------
     flow : array_like, shape (H, W, 2)
-        float32 or float64, (dx, dy) in pixels. Where one is not finite, nothing is known of the pixel.
+        float32 or float64, (dx, dy) in pixels; not finite where the motion is unknown.
     shape : (int, int)
         (H, W).
     name : str, optional
@@ -137,7 +137,7 @@ def checked_flow(flow: object, shape: tuple[int, int], name: str = "what motion 
     Raises
     ------
     TypeError, ValueError
-        The dtype or the shape is another.
+        The dtype or the shape is wrong.
     """
     array = as_samples(flow, name, FACTOR_DTYPES)
     if array.shape != (*shape, 2):

@@ -122,15 +122,15 @@ class Laplacian:
 
     With `confidence` (or NaN) the known pixels are held, and unknown ones resume from their value in the last
     frame, so that the values of a region spread through the whole video, towards harmonic in-filling; `tau`
-    is how long such a value lasts. With `lookahead` each frame is filled in alone.
+    is how long such a value persists. With `lookahead` each frame is filled in by itself.
 
     Parameters
     ----------
     diffusivity : float or array_like of shape (H, W), optional
         c, how fast information spreads: a number > 0, or a map of float32 or float64, one finite number >= 0
         for each pixel, which is copied (to float64). Neighbours exchange with the harmonic mean of theirs: a
-        pixel of 0 is unchanged and blocks the flow. A map is for frames of its height and width, and
-        has no string form.
+        pixel of 0 is unchanged and blocks the flow. A map fits frames of its height and width only,
+        and has no string form.
 
     References
     ----------
@@ -214,7 +214,7 @@ MODELS: dict[str, type[Model]] = {model.name: model for model in _ALL}
 
 
 def resolve(model: str | Model) -> Model:
-    """Return the model itself, or that of a string such as "bilateral:range_sigma=20"."""
+    """Return the model itself, or the one that a string such as "bilateral:range_sigma=20" describes."""
     if isinstance(model, Model):
         return model
     name, _, listed = model.partition(":") if isinstance(model, str) else ("", "", "")
@@ -243,17 +243,17 @@ def resolve(model: str | Model) -> Model:
 
 
 def text_of(model: Model) -> str:
-    """Return the text that `resolve` makes the model of; ValueError for a map, which has none."""
+    """Return the string form of a model, as `resolve` reads it; ValueError for a map, which has none."""
     own = asdict(model)
     for key, value in own.items():
         if isinstance(value, np.ndarray):
-            raise ValueError(f"a map has no text form: {key} of the model is one of shape {value.shape}")
+            raise ValueError(f"a map has no string form: {key} has shape {value.shape}")
     values = ",".join(f"{key}={value}" for key, value in own.items())
     return f"{model.name}:{values}" if values else model.name
 
 
 def values_of(model: Model) -> dict[str, Any]:
-    """Return what `from_values` makes the model of, in types that JSON has."""
+    """Return the model for `from_values`, in types that JSON has."""
     values = asdict(model)
     for key, value in values.items():
         if isinstance(value, np.ndarray):
@@ -262,7 +262,7 @@ def values_of(model: Model) -> dict[str, Any]:
 
 
 def from_values(values: dict[str, Any]) -> Model:
-    """Return the model that `values_of` gave the values of."""
+    """Return the model that `values_of` described."""
     own: dict[str, Any] = {
         key: np.frombuffer(b64decode(value["float64"])).reshape(value["shape"])
         if isinstance(value, dict)

@@ -30,7 +30,7 @@ _GROUPS = 24  # of blocks of similar values, at most
 _GROUP_SIZE = 60  # blocks
 _ROUNDS = 6
 _CLEAR = 0.9  # of a block's samples not clipped; other blocks are used only where there are few of these
-_INSIDE = 0.4  # of a block's samples not clipped, at least: in the black a half is
+_INSIDE = 0.4  # of a block's samples not clipped, at least: where the signal is black, half are
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Estimator:
     stride, index : int
         A pair starts at every multiple of `stride`; the number of the last frame, -1 before the first.
     first : ndarray or None
-        The first frame of a pair whose second one is still to come.
+        The first frame of a pair whose second frame is still missing.
     dtype : numpy.dtype
         Of the last frame.
     """
@@ -243,11 +243,11 @@ def _fit(blocks: _Blocks) -> list[tuple[float, float, float]]:
     if np.mean(moving) < 0.5:
         return [(0.0, 0.0, 0.0) for _ in channels]
     mean, activity, energy = blocks.mean[moving], blocks.activity[moving], blocks.energy[moving]
-    reach = 10 * math.sqrt(energy.max())  # further than noise gets
+    reach = 10 * math.sqrt(energy.max())  # beyond the range of noise
     low, high = max(blocks.low, mean.min() - reach), min(blocks.high, mean.max() + reach)
 
     curves: list[_Curve | None] = [None for _ in channels]
-    expected = np.stack([_least_energy(mean[:, c], energy[:, c]) for c in channels], axis=1)
+    expected = np.stack([_low_energy(mean[:, c], energy[:, c]) for c in channels], axis=1)
     for _ in range(_ROUNDS):
         known = expected > 0
         rank = np.divide(activity, expected, out=np.zeros_like(activity), where=known).sum(axis=1)
@@ -257,13 +257,13 @@ def _fit(blocks: _Blocks) -> list[tuple[float, float, float]]:
             value, variance, inside = mean[chosen, c], energy[chosen, c], np.ones(chosen.sum())
             if curve is not None:
                 value, variance, inside = curve.unclip(value, variance)
-            told = inside > _CLEAR
-            if np.mean(told) < _CHOSEN:  # nearly all is dark, or bright
-                told = inside > _INSIDE
-            if not variance[told].any():
+            reliable = inside > _CLEAR
+            if np.mean(reliable) < _CHOSEN:  # nearly everything is dark, or bright
+                reliable = inside > _INSIDE
+            if not variance[reliable].any():
                 curves[c] = None
                 continue
-            line = _line(value[told], variance[told], inside[told] ** 2 * _HIGH.sum())
+            line = _line(value[reliable], variance[reliable], inside[reliable] ** 2 * _HIGH.sum())
             curves[c] = curve = _Curve(*line, low, high)
             expected[:, c] = curve.clipped_variance(mean[:, c])
     return [
@@ -274,8 +274,8 @@ def _fit(blocks: _Blocks) -> list[tuple[float, float, float]]:
     ]
 
 
-def _least_energy(mean: Floats, energy: Floats) -> Floats:
-    """For every block an energy that nine tenths of the blocks of similar mean exceed."""
+def _low_energy(mean: Floats, energy: Floats) -> Floats:
+    """For every block, the energy that nine tenths of the blocks of similar mean exceed."""
     result = np.empty_like(energy)
     for group in _groups(mean):
         result[group] = np.quantile(energy[group], 0.1)
@@ -291,8 +291,8 @@ def _groups(values: Floats) -> list[npt.NDArray[np.intp]]:
 def _line(values: Floats, variances: Floats, degrees: Floats) -> tuple[float, float, float]:
     """Fit gain and offset to variances with so many degrees of freedom; return the mean variance too.
 
-    A weighted least-squares line through the groups, with Cauchy weights against those that texture has got
-    into. The gain shrinks to 0 where it is not clear (positive-part James-Stein).
+    A weighted least-squares line through the groups, with Cauchy weights against those that contain
+    texture. The gain shrinks to 0 where it is not clear (positive-part James-Stein).
     """
     groups = _groups(values)
     information = np.array([degrees[group].sum() for group in groups]) / 2  # 1 / relative variance
@@ -324,7 +324,7 @@ def _scale(deviations: Floats) -> float:
 
 
 class _Curve:
-    """The line, variance = gain * value + offset, at least `min_variance`, and what clipping makes of it."""
+    """The line variance = gain * value + offset, at least `min_variance`, and what clipping does to it."""
 
     def __init__(self, gain: float, offset: float, min_variance: float, low: float, high: float) -> None:
         self.gain, self.offset, self.low, self.high = gain, offset, low, high

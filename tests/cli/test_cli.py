@@ -124,7 +124,7 @@ def test_warnings_are_one_line(tmp_path, capsys, clip):
             1,
             "out must (end in one of|have the suffix of)",
         ),
-        (["run", "in.mkv", "in.mkv", "--sigma", "1", "--tau", "1"], 1, "another file than the input"),
+        (["run", "in.mkv", "in.mkv", "--sigma", "1", "--tau", "1"], 1, "must differ from the input"),
         (
             ["run", "in.mkv", "out.avi", "--sigma", "-1", "--tau", "1"],
             1,

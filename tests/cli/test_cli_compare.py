@@ -77,7 +77,7 @@ def test_a_warning_is_one_line(capsys, clips):
         (["a.mkv", "missing.mkv"], 1, "missing.mkv: No such file or directory"),
         (["a.mkv", "small.mkv"], 1, "a and b must have the same size, got 64x48 and 40x32"),
         (["a.mkv", "b.mkv", "--out", "sheet.gif"], 1, "out must end in .png, got sheet.gif"),
-        (["a.mkv", "b.mkv", "--video", "b.mkv"], 1, "video must be another file than the inputs"),
+        (["a.mkv", "b.mkv", "--video", "b.mkv"], 1, "video must differ from the inputs"),
         (["a.mkv", "b.mkv", "--out", "nowhere/sheet.png"], 1, "No such file"),
         (["a.mkv", "b.mkv", "--rows", "0"], 1, "rows must be an integer from 1 to 32, got 0"),
         (["a.mkv", "b.mkv", "--rows", "x"], 2, "--rows"),

@@ -217,7 +217,7 @@ def test_rectangle_over_the_edge(given, expected):
 @pytest.mark.parametrize("given", [(6, 0, 2, 2), (0, 4, 1, 1), (-3, 0, 3, 4), (0, -1, 6, 1)])
 def test_rectangle_outside(given):
     """For good it is a mistake, for one frame of many it is not."""
-    with pytest.raises(ValueError, match="region has no pixel in a frame of 6 x 4"):
+    with pytest.raises(ValueError, match="region covers no pixel of a 6 x 4 frame"):
         region(given)
     assert not region(lambda index, seconds: given)(0, 0.0).any()
 
@@ -264,7 +264,7 @@ def test_mask_of_another_shape_or_type():
 
 
 def test_empty_mask():
-    with pytest.raises(ValueError, match="region has no pixel"):
+    with pytest.raises(ValueError, match="region covers no pixel"):
         region(np.zeros((4, 6)))
 
 

@@ -62,7 +62,7 @@ def test_a_change_of_any_byte_is_refused(mode):
         with pytest.raises(ValueError, match="state is damaged"):
             vdcore.Diffuser.from_state(bad)
         if position % 7 == 0:
-            with pytest.raises(ValueError, match="state is"):
+            with pytest.raises(ValueError, match="state (is|must)"):
                 vdcore.Diffuser.from_state(good[:position])
     assert diffuser.state() == good
 
@@ -76,7 +76,7 @@ def test_damage_of_any_extent_is_refused(data, mode, dtype):
     stop = data.draw(st.integers(start, len(good)))
     bad = good[:start] + data.draw(st.binary(max_size=24)) + good[stop:]
     if bad != good:
-        with pytest.raises(ValueError, match="state is"):
+        with pytest.raises(ValueError, match="state (is|must)"):
             diffuser.restore(bad)
     assert diffuser.state() == good
 
@@ -182,7 +182,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_forged_text_is_refused(text):
-    with pytest.raises(ValueError, match="state holds"):
+    with pytest.raises(ValueError, match="state cannot come from"):
         vdcore.Diffuser.from_state(forged(fed("plain").state(), lambda _: text))
 
 

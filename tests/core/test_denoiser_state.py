@@ -356,7 +356,7 @@ def test_a_forgery_without_changes_is_taken():
     ids=str,
 )
 def test_forged_values_are_refused(edits):
-    with pytest.raises(ValueError, match=r"state holds what Denoiser.state\(\) does not write"):
+    with pytest.raises(ValueError, match=r"state cannot come from Denoiser.state\(\)"):
         Denoiser.from_state(edited(**edits), motion=turning)
 
 

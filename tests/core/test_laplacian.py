@@ -177,7 +177,7 @@ def test_maps_are_compared_by_value():
         and len({models.Laplacian(2), models.Laplacian(2.0)}) == 1
     )
     assert models.Laplacian(np.full((3, 4), 1.0)) != models.Laplacian(np.full((4, 3), 1.0))
-    with pytest.raises(ValueError, match="a map has no text form"):
+    with pytest.raises(ValueError, match="a map has no string form"):
         models.text_of(model)
 
 

@@ -306,8 +306,8 @@ def test_split_screen_of_odd_sizes(tmp_path):
         ({"out": "folder.png"}, IsADirectoryError, "out must be a file"),
         ({"video": "split.gif"}, ValueError, r"video must end in \.avi or \.mkv or .* got split\.gif"),
         ({"video": "nowhere/split.mp4"}, FileNotFoundError, "nowhere"),
-        ({"video": "before.mkv"}, ValueError, "video must be another file than the inputs, got before.mkv"),
-        ({"video": "link.mkv"}, ValueError, "video must be another file than the inputs, got link.mkv"),
+        ({"video": "before.mkv"}, ValueError, "video must differ from the inputs, got before.mkv"),
+        ({"video": "link.mkv"}, ValueError, "video must differ from the inputs, got link.mkv"),
     ],
     ids=str,
 )

@@ -178,7 +178,7 @@ def test_a_planted_map_is_found():
     assert np.abs(smooth - wanted).max() < 0.01
     assert result.table().splitlines()[0].split() == ["sigma", "tau", "map", "error", "PSNR"]
     assert result.table().splitlines()[1].split()[3] == "1..3"
-    with pytest.raises(ValueError, match="a map has no text form"):
+    with pytest.raises(ValueError, match="a map has no string form"):
         result.command("a", "b")
 
 

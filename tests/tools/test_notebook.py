@@ -163,7 +163,7 @@ def test_different_lengths():
         ([[]], {}, ValueError, "a must not be empty"),
         ([5], {}, TypeError, "a must be a path"),
         ([make_frames(2), make_frames(2, (20, 20))], {}, ValueError, "got 64x48 and 20x20"),
-        ([make_frames(2)], {"names": "ab"}, TypeError, "names must be two texts, got 'ab'"),
+        ([make_frames(2)], {"names": "ab"}, TypeError, "names must be two strings, got 'ab'"),
         ([make_frames(2)], {"names": ("a",)}, TypeError, "names"),
         ([make_frames(2)], {"width": 0}, ValueError, "width must be an integer from 16 to 4096, got 0"),
         ([make_frames(2)], {"width": 99.5}, TypeError, "width"),

@@ -127,8 +127,8 @@ def test_denoiser_of_arrays(tmp_path):
 @pytest.mark.parametrize(
     "frames, error, match",
     [
-        ([], ValueError, "^frames: there is no frame"),
-        (iter(()), ValueError, "^frames: there is no frame"),
+        ([], ValueError, "^frames: it has no frames"),
+        (iter(()), ValueError, "^frames: it has no frames"),
         ([np.zeros((4, 4))], TypeError, "^frames: frame 0 must be uint8, uint16 or float32, got float64"),
         ([np.zeros((4, 4), np.int32)], TypeError, "got int32"),
         ([np.zeros(4, np.uint8)], ValueError, r"frame 0 must have shape \(H, W\)"),

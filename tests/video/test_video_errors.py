@@ -161,15 +161,18 @@ def test_quality_out_of_range_is_refused(tmp_path, clip, keywords, match):
         ({"quality": 52, "codec": "h264"}, "quality must be a whole number from 0 .* to 51, .* got 52"),
         ({"quality": 2.5, "codec": "h264"}, "got 2.5"),
         ({"quality": 5, "codec": "ffv1"}, "quality cannot be set for the encoder ffv1, got 5"),
-        ({"quality": "lossless", "codec": "mpeg4"}, "quality='lossless' is not known to the encoder mpeg4"),
+        (
+            {"quality": "lossless", "codec": "mpeg4"},
+            "quality='lossless' is not supported by the encoder mpeg4",
+        ),
         (
             {"quality": 5, "bitrate": 10**6, "codec": "h264"},
-            "bitrate=1000000 and quality=5 exclude each other",
+            "bitrate=1000000 and quality=5 are mutually exclusive",
         ),
         ({"bitrate": 0}, "bitrate must be a whole number"),
         (
             {"encoder_preset": "slow", "codec": "ffv1"},
-            "encoder_preset is unknown to the encoder ffv1, got 'slow'",
+            "encoder_preset is not supported by the encoder ffv1, got 'slow'",
         ),
         ({"encoder_preset": "leisurely", "codec": "h264"}, "leisurely"),
     ],
@@ -217,7 +220,7 @@ def test_input_as_output(tmp_path, clip, link):
     if link:
         out = tmp_path / "link.mkv"
         link(clip, out)
-    refused(tmp_path, ValueError, "out must be another file than the input", clip, out)
+    refused(tmp_path, ValueError, "out must differ from the input", clip, out)
 
 
 def test_unknown_backend(tmp_path, clip):

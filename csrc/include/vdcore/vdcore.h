@@ -14,10 +14,10 @@
  *   vd_diffuser from vd_diffuser_create, _copy or _load must be passed to vd_diffuser_destroy exactly once.
  * - Threads: the library has no global state. Different diffusers may be used from different threads at the same time. One
  *   diffuser serves one call at a time: a call that arrives while one is running returns VD_ERROR_BUSY, without effect.
- * - Fork: a process made by fork, without exec after it, works serially, whatever threads are asked for: OpenMP runtimes
- *   need not survive a fork, and another library of the parent may have used one. It may keep using the objects it
- *   inherits. One that another thread was using at the time of the fork may be half changed: calls return
- *   VD_ERROR_FORKED until it is reset, which loses its memory, or destroyed.
+ * - Fork: a process forked without exec works serially, regardless of the threads requested: OpenMP runtimes may not
+ *   survive a fork, and another library of the parent may have used one. It may keep using the objects it inherits. One
+ *   that another thread was using at the time of the fork may be half updated: calls return VD_ERROR_FORKED until it is
+ *   reset, which leaks its memory, or destroyed.
  * - Errors: a call that does not return VD_OK leaves the diffuser and the outputs unchanged
  *   (vd_diffuser_push_many: the frames before the failing one are done and counted).
  * - Memory: push allocates on the first frame, on the first frame that has missing samples, confidence or strides the kernels
@@ -41,8 +41,8 @@ extern "C" {
 #define VD_VERSION_PATCH 0
 #define VD_VERSION_STRING "0.1.0"
 
-/* Version of the function table and the structures below. The high half changes when something that
- * compiled callers rely on changes or is removed; the low half grows when something is added. */
+/* Version of the function table and the structures below. The high half changes when something that compiled callers
+ * rely on changes or is removed; the low half grows when something is added. */
 #define VD_ABI_MAJOR 1
 #define VD_ABI_MINOR 3
 
@@ -91,8 +91,8 @@ typedef enum vd_dtype {
     VD_F64 = 4  /* double, range 1 */
 } vd_dtype;
 
-/* A view of samples in memory. Strides are in bytes, of any sign, and need not be aligned to the sample size; one plane of
- * a planar picture is just an image with one channel. Height, width and channels are at least 1. */
+/* A view of samples in memory. Strides are in bytes, of any sign, and need not be aligned to the sample size; one plane
+ * of a planar picture is just an image with one channel. Height, width and channels are at least 1. */
 typedef struct vd_image {
     void *data;
     int32_t dtype; /* a vd_dtype */
@@ -176,8 +176,8 @@ typedef struct vd_params {
     int32_t reserved_2;
 } vd_params;
 
-/* Defaults: sigma 0, tau 0, truncate 4, dt 1, normalize 1, renormalize, pass, causal, automatic threads; 1 for the
- * parameters of the models, patch 2, search 5. */
+/* Defaults: sigma 0, tau 0, truncate 4, dt 1, normalize 1, renormalize, pass, causal, automatic threads; model
+ * parameters 1, patch 2, search 5. */
 VD_API vd_status vd_params_init(vd_params *params, size_t struct_size);
 
 typedef struct vd_diffuser vd_diffuser;
@@ -196,7 +196,7 @@ VD_API vd_status vd_diffuser_copy(vd_diffuser **copy, vd_diffuser *diffuser);
 VD_API void vd_diffuser_destroy(vd_diffuser *diffuser);
 
 /*
- * A frame and what comes with it.
+ * A frame, its time step and its weights.
  *
  * dt            time since the last frame, in the unit of tau, finite and >= 0; ignored for the first
  * confidence    NULL, or the weight of each sample, in [0, 1]: VD_U8 (255 is 1), VD_F32 or VD_F64 of
@@ -226,20 +226,20 @@ VD_API vd_status vd_diffuser_push(vd_diffuser *diffuser, const vd_frame *frame, 
 
 /*
  * The same as `count` pushes, in order, with the same bits, in one call. outs[0 .. *written - 1] are written, in order;
- * outs has room for count frames. A frame may share memory with any output: it is read when its turn comes.
+ * outs has room for count frames. A frame may share memory with any output; it is read when it is pushed.
  * *taken (may be NULL) is the number of frames that entered the state.
  */
 VD_API vd_status vd_diffuser_push_many(vd_diffuser *diffuser, size_t count, const vd_frame *frames,
                                        const vd_image *outs, size_t *written, size_t *taken);
 
-/* Write the next frame of the lookahead queue: *ready is 1, or 0 when none is left. Afterwards the
- * memory in time is that after the last push; a further push continues the stream. */
+/* Write the next frame of the lookahead queue: *ready is 1, or 0 when none is left. The memory is then that after the
+ * last push; another push continues the stream. */
 VD_API vd_status vd_diffuser_flush(vd_diffuser *diffuser, const vd_image *out, int32_t *ready);
 
 /*
- * Laplacian: a diffusivity per pixel, which multiplies vd_params.diffusivity; NULL: 1 everywhere, the default. Neighbours
- * exchange with the harmonic mean of theirs, so a pixel of diffusivity 0 keeps its value and lets nothing through. The
- * diffuser keeps a copy, which applies from the next frame on, survives reset and is part of the state.
+ * Laplacian: a diffusivity per pixel, which multiplies vd_params.diffusivity; NULL: 1 everywhere, the default.
+ * Neighbours exchange with the harmonic mean of theirs, so a pixel of diffusivity 0 keeps its value and lets nothing
+ * through. The diffuser keeps a copy, which applies from the next frame on, survives reset and is part of the state.
  *
  * diffusivity  (height, width, 1), VD_F32 or VD_F64, finite and >= 0; frames of another height or width are refused
  *              (VD_ERROR_SHAPE), as is a map that does not fit the stream. VD_ERROR_PARAMETER for another model.
@@ -247,8 +247,8 @@ VD_API vd_status vd_diffuser_flush(vd_diffuser *diffuser, const vd_image *out, i
 VD_API vd_status vd_diffuser_set_diffusivity(vd_diffuser *diffuser, const vd_image *diffusivity);
 
 /*
- * Recursion in time with a coefficient per pixel: each pixel keeps an estimate u of weight W, which is moved along the flow
- * (u', W') and weighted by how well noise explains its difference from the frame,
+ * Recursion in time with a coefficient per pixel: each pixel keeps an estimate u of weight W, which is moved along the
+ * flow (u', W') and weighted by how well noise explains its difference from the frame,
  *
  *     W = m + a c W'        u = (m f + a c W' u') / W        c in [0, 1],
  *
@@ -269,40 +269,41 @@ typedef struct vd_noise {
     int64_t channels;    /* 1: all channels of the frames, or as many as they have */
 } vd_noise;
 
-/* The gate: c follows from this noise; NULL: c = 1. The diffuser keeps a copy, which is part of the state. Non-local means
- * with noise 0 use the noise left in u. Frames with another number of channels are refused (VD_ERROR_SHAPE). */
+/* The gate: c follows from this noise; NULL: c = 1. The diffuser keeps a copy, which is part of the state. Non-local
+ * means with noise 0 use the noise left in u. Frames with another number of channels are refused (VD_ERROR_SHAPE). */
 VD_API vd_status vd_diffuser_set_gate(vd_diffuser *diffuser, const vd_noise *noise);
 
 /*
- * Writes where the content of `frame` is in `other`: flow is (height, width, 2), VD_F32, contiguous, and takes dx and dy in
- * pixels, so that other(y + dy, x + dx) shows what frame(y, x) shows. Where it is not finite or points outside the
- * picture, the past is ignored. frame and other have the shape and dtype of the stream; they are the frame and the last
- * result or, with lookahead, two frames of the queue. All are valid during the call only. Called by push, push_many and
- * flush on the calling thread; it must not use the diffuser. If it does not return VD_OK, the push fails with
- * VD_ERROR_FLOW and changes nothing.
+ * Writes where the content of `frame` is in `other`: flow is (height, width, 2), VD_F32, contiguous, and takes dx and
+ * dy in pixels, so that other(y + dy, x + dx) shows what frame(y, x) shows. Where it is not finite or points outside
+ * the picture, the past is ignored. frame and other have the shape and dtype of the stream; they are the frame and the
+ * last result or, with lookahead, two frames of the queue. All are valid during the call only. Called by push,
+ * push_many and flush on the calling thread; it must not use the diffuser. If it does not return VD_OK, the push fails
+ * with VD_ERROR_FLOW and changes nothing.
  */
 typedef vd_status vd_flow_function(void *context, const vd_image *frame, const vd_image *other, const vd_image *flow);
 
-/* The motion; NULL: none. A copy calls the same function with the same context. A loaded diffuser of a stream with motion
- * has no function and fails with VD_ERROR_FLOW until one is set. */
+/* The motion; NULL: none. A copy calls the same function with the same context. A loaded diffuser of a stream with
+ * motion has no function and fails with VD_ERROR_FLOW until one is set. */
 VD_API vd_status vd_diffuser_set_flow(vd_diffuser *diffuser, vd_flow_function *flow, void *context);
 
 /* Forget every frame, the shape and the dtype; keep the parameters, the diffusivity, the gate and the flow. */
 VD_API vd_status vd_diffuser_reset(vd_diffuser *diffuser);
 
 /*
- * The parameters and the complete state as bytes, for the same version of the library on machines of the same byte order.
- * With buffer NULL only *size is set, to the bytes needed; else *size is the capacity on entry and the bytes written on
- * return; VD_ERROR_OVERFLOW if the capacity is too small.
+ * The parameters and the complete state as bytes, for the same version of the library on machines of the same byte
+ * order. With buffer NULL only *size is set, to the bytes needed; else *size is the capacity on entry and the bytes
+ * written on return; VD_ERROR_OVERFLOW if the capacity is too small.
  */
 VD_API vd_status vd_diffuser_save(vd_diffuser *diffuser, void *buffer, size_t *size);
 
 /*
  * A new diffuser that resumes from a saved state; threads as in vd_params. *diffuser is NULL unless VD_OK.
  *
- * The bytes may come from anywhere and have any alignment. A checksum covers all of them: a truncated or modified
- * state is refused with VD_ERROR_STATE. A forged state with a valid checksum is checked like a caller's parameters and
- * frames: it cannot make the library access memory out of bounds, but it may hold any valid parameters, at their cost.
+ * The bytes may come from anywhere and have any alignment. A checksum covers all of them: a truncated or modified state
+ * is refused with VD_ERROR_STATE. A forged state with a valid checksum is checked like a caller's parameters and
+ * frames: it cannot make the library access memory out of bounds, but it may hold any valid parameters, whatever they
+ * cost.
  */
 VD_API vd_status vd_diffuser_load(vd_diffuser **diffuser, const void *buffer, size_t size, int32_t threads);
 
@@ -325,15 +326,15 @@ typedef struct vd_info {
 VD_API vd_status vd_diffuser_info(vd_diffuser *diffuser, vd_info *info);
 
 /*
- * Sources scattered over the plane at real positions, each with a Gaussian of its own width or all with the same:
+ * Sources scattered over the plane at real positions, with a Gaussian of one width or of a width per source:
  *
  *     (S c)(x) = sum_i c_i exp(-(y - y_i)^2 / (2 sigma_y,i^2) - (x - x_i)^2 / (2 sigma_x,i^2))
  *
  * and its adjoint. A kernel is cut off where it falls below eps: a source reaches the pixels within
- * sigma sqrt(2 ln(1 / eps)) along each axis, so |error| <= eps sum_i |c_i| at every pixel, plus rounding (below
- * 4e-13 sum_i |c_i| for the kernels; that of the sums in the field's dtype). With sigma 0 a source adds its coefficient to
- * the nearest pixel, floor(position + 0.5). Work: one patch per source that touches the field, whatever the field's
- * size. Time is up to the caller: multiply the coefficients by exp(-(t - t_i) / tau).
+ * sigma sqrt(2 ln(1 / eps)) along each axis, so |error| <= eps sum_i |c_i| at every pixel, plus rounding (below 4e-13 sum_i |c_i| for the
+ * kernels; that of the sums in the field's dtype). With sigma 0 a source adds its coefficient to the nearest pixel,
+ * floor(position + 0.5). Work: one patch per source that touches the field, whatever the field's size. Time is up to
+ * the caller: multiply the coefficients by exp(-(t - t_i) / tau).
  *
  * positions  [count][2], y and x in pixels; the centre of the first pixel is (0, 0); finite, any size
  * sigmas     NULL, or [count][2], the standard deviations in y and x of each source, in place of sigma_y and sigma_x;
@@ -367,8 +368,8 @@ VD_API vd_status vd_sources_scatter(const vd_sources *sources, const double *coe
 VD_API vd_status vd_sources_gather(const vd_sources *sources, const vd_image *field, double *values);
 
 /*
- * Denoiser of image sequences: a Kalman filter on the spectra of 8 x 8 patches along the motion, then a Wiener filter in
- * space. Causal: one result per frame, state of bounded size. The caller supplies the motion as optical flow;
+ * Denoiser of image sequences: a Kalman filter on the spectra of 8 x 8 patches along the motion, then a Wiener filter
+ * in space. Causal: one result per frame, state of bounded size. The caller supplies the motion as optical flow;
  * vd_denoiser_guide makes the pictures to estimate it from. Ownership, threads, fork, errors and structures as for
  * vd_diffuser; pushes allocate on the first frame and on the first with a picture only (without noise, on every one).
  */
@@ -422,14 +423,14 @@ typedef struct vd_prior {
  * frame   VD_U8, VD_U16, VD_F32 or VD_F64, of 1 to 4 channels, always of the first frame's shape and dtype, all finite.
  *         Three channels are a colour (red, green, blue or reversed); others are filtered separately.
  * priors  [count], count at most vd_denoiser_params.priors; prior i must be of the same kind in each call (the last
- *         result, the next frame ...), since its reliability is tracked.
+ *         result, the next frame ...), since its variance is tracked.
  * out     the frame's shape; the frame's dtype, VD_F32 or VD_F64. It may be the frame or overlap it in any way.
  */
 VD_API vd_status vd_denoiser_push(vd_denoiser *denoiser, const vd_image *frame, const vd_prior *priors, size_t count,
                                   const vd_image *out);
 
-/* The last result, as the next frame will be compared with it: VD_F32 or VD_F64 of the stream's shape, before the mean is
- * corrected for clipping. VD_ERROR_SHAPE before the first frame. */
+/* The last result, as the next frame will be compared with it: VD_F32 or VD_F64 of the stream's shape, before the mean
+ * is corrected for clipping. VD_ERROR_SHAPE before the first frame. */
 VD_API vd_status vd_denoiser_result(vd_denoiser *denoiser, const vd_image *out);
 
 /*
@@ -468,9 +469,9 @@ typedef struct vd_denoiser_info {
 VD_API vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info);
 
 /*
- * The pictures to estimate optical flow from: the mean of the channels, blurred by a Gaussian of standard deviation `blur`
- * (> 0, at most 2; it ends at 4 blur), missing samples filled from their neighbours, as VD_U8. VD_U8 images keep their
- * scale; others share one, on which the minimum and maximum of both become 0 and 255.
+ * The pictures to estimate optical flow from: the mean of the channels, blurred by a Gaussian of standard deviation
+ * `blur` (> 0, at most 2; it ends at 4 blur), missing samples filled from their neighbours, as VD_U8. VD_U8 images keep
+ * their scale; others share one, on which the minimum and maximum of both become 0 and 255.
  *
  * frame, other              images of one shape and dtype
  * frame_guide, other_guide  (height, width, 1), VD_U8, which do not overlap the images
@@ -481,8 +482,8 @@ VD_API vd_status vd_flow_guides(const vd_image *frame, const vd_image *other, do
 /*
  * Resolves a requested number of threads: the request if >= 1; for VD_THREADS_AUTO the environment variable
  * VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors this process may use (affinity, and on Linux the
- * tightest CPU quota of its cgroup and of those above). Always >= 1; 1 in a build without OpenMP and in a forked process.
- * Where the system lets no such number of threads start, loops run serially.
+ * tightest CPU quota of its cgroup and of those above). Always >= 1; 1 in a build without OpenMP and in a forked
+ * process. Loops run serially if that many threads cannot be started.
  */
 VD_API int32_t vd_thread_count(int32_t request);
 

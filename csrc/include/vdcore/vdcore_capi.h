@@ -3,7 +3,7 @@
  * The C interface of an installed vdcore, for other Python extensions (C, C++, Cython, nanobind ...).
  *
  * Nothing is linked: the functions of vdcore.h come as a table of pointers in the capsule
- * "vdcore._core._C_API". Include this file in place of vdcore.h, call vdcore_import() once in every source
+ * "vdcore._core._C_API". Include this file instead of vdcore.h, call vdcore_import() once in every source
  * file that uses vdcore (in its module init) and use the functions by their usual names:
  *
  *     #include <Python.h>
@@ -16,7 +16,7 @@
  *
  * The compiler finds the folder through `python -c "import vdcore; print(vdcore.get_include())"`.
  *
- * No function of the table touches Python: call them with the GIL released, on memory that you keep
+ * No function in the table uses Python: call them with the GIL released, on memory that you keep
  * alive. Only vdcore_import() needs the GIL. Works under Py_LIMITED_API (3.2 and later).
  *
  * Versions: an extension runs with every vdcore whose ABI has the same major number and the same minor
@@ -125,11 +125,11 @@ static const vd_api vdcore_api = {
     vd_diffuser_set_diffusivity,
 };
 
-#else /* everybody else */
+#else /* all other extensions */
 
 static const vd_api *vdcore_api = NULL;
 
-/* Import vdcore and check its version. 0, or -1 with an exception set (ImportError if it does not fit). */
+/* Import vdcore and check its version. Returns 0, or -1 with an exception set (ImportError if it is incompatible). */
 static inline int vdcore_import(void)
 {
     const vd_api *api = (const vd_api *)PyCapsule_Import(VDCORE_CAPSULE_NAME, 0);

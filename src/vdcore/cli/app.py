@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``vdcore``: one command for each function, in the words of its options.
+"""The command ``vdcore`` and its subcommands.
 
-Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
+Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
 """
 
 import warnings
@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """Commands in the order in which people need them."""
+    """Commands, most common first."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)

@@ -21,11 +21,11 @@ from .errors import Command
               help="Write a split-screen clip: left half A, right half B.")  # fmt: skip
 @click.option("--rows", type=int, default=4, show_default=True, help="Frames on the sheet, 1 to 32.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with one value per frame.")
-@click.option("--quiet", is_flag=True, help="No summary and no progress bar.")
+@click.option("--quiet", is_flag=True, help="Print no summary and show no progress bar.")
 def compare(
     a: Path, b: Path, out: Path | None, video: Path | None, rows: int, as_json: bool, quiet: bool
 ) -> None:
-    """Compare the videos A and B, before and after, frame by frame: PSNR and SSIM.
+    """Compare the videos A (before) and B (after) frame by frame: PSNR and SSIM.
 
     \b
     vdcore compare in.mp4 out.mkv

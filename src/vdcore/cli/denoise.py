@@ -19,7 +19,7 @@ from .process import process
     show_default=True,
     callback=parse_strength,
     metavar="auto|S",
-    help="Standard deviation of the noise in 8-bit units, 0 to 255, at any depth; 0 = no change.",
+    help="Standard deviation of the noise in 8-bit units (0 to 255) for every bit depth; 0 = no change.",
 )
 @click.option(
     "--preset",
@@ -33,14 +33,14 @@ from .process import process
     type=click.Choice(["flow", "none"]),
     default="flow",
     show_default=True,
-    help="Follow the motion along the optical flow, or assume a still picture.",
+    help="Follow the optical flow, or assume a static scene.",
 )
 @frame_options
 @file_options
 def denoise(motion: str, **options: Any) -> int:
-    """Remove the noise from the video IN and write it to OUT, or from many into a folder.
+    """Remove noise from the video IN and write the result to OUT, or from many into a folder.
 
-    IN and OUT are those of `vdcore run`.
+    IN and OUT are described in `vdcore run --help`.
 
     \b
     Examples:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors and warnings as one line on stderr, in the words of the command line."""
+"""Errors and warnings as one line on stderr, phrased in command-line options."""
 
 import os
 import re
@@ -11,7 +11,7 @@ USER_ERRORS = (OSError, ValueError, OverflowError, MemoryError, ImportError)
 
 
 class Command(click.Command):
-    """A command whose errors are one line in the words of its options."""
+    """A command whose errors are one line, phrased in its options."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

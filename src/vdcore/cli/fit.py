@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``vdcore fit``: the sigma and tau that suit a video."""
+"""``vdcore fit``: the best sigma and tau for a video."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from .options import parse_sigma
     "--reference",
     metavar="CLEAN",
     type=click.Path(path_type=Path),
-    help="The same video without noise; otherwise the error is estimated.",
+    help="The same video without noise; if omitted, the error is estimated.",
 )
 @click.option(
     "--out",
@@ -26,12 +26,12 @@ from .options import parse_sigma
     show_default=True,
     help="Output file of the printed command.",
 )
-@click.option("--sigma", callback=parse_sigma, metavar="S|SY,SX", help="Hold sigma fixed.")
-@click.option("--tau", type=float, help="Hold tau fixed.")
+@click.option("--sigma", callback=parse_sigma, metavar="S|SY,SX", help="Keep sigma fixed at this value.")
+@click.option("--tau", type=float, help="Keep tau fixed at this value.")
 @click.option(
     "--noise",
     type=float,
-    help="Standard deviation of the noise in 8-bit units, 0 to 255; by default estimated.",
+    help="Standard deviation of the noise in 8-bit units (0 to 255); by default estimated.",
 )
 @click.option(
     "--time-unit",
@@ -51,7 +51,7 @@ from .options import parse_sigma
 )
 @click.option("--table", is_flag=True, help="List the settings tried.")
 def fit(source: Path, out: Path, plot: Path | None, table: bool, **options: Any) -> None:
-    """Find the sigma and tau that suit the video IN, and print the command that uses them."""  # fmt: skip
+    """Find the best sigma and tau for the video IN, and print the command that uses them."""  # fmt: skip
     from vdcore.tools.fitting import fit as fit_parameters
 
     result = fit_parameters(source, **options)

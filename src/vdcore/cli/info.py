@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``vdcore info``: how vdcore was built, what a video holds."""
+"""``vdcore info``: how vdcore was built, and the contents of a video."""
 
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +16,7 @@ _SHOWN = "width height channels fps frames codec pixel_format bits rotation back
 @click.command(cls=Command)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def info(file: Path | None) -> None:
-    """Show how vdcore was built or, with FILE, what a video holds."""
+    """Show how vdcore was built or, with FILE, the contents of a video."""
     if file is None:
         for name, value in vdcore.build_info().items():
             click.echo(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")

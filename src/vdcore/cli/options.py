@@ -69,16 +69,16 @@ def _decorate(command: Any, options: tuple[Any, ...]) -> Any:
 
 
 def frame_options(command: Any) -> Any:
-    """Add the options that every filter has: which frames, and where in them."""
+    """Add the options that select the frames, and the part of them, to filter."""
     return _decorate(command, (
         click.option("--lookahead", type=int, default=0, show_default=True,
-                     help="Future frames to use; output comes that much later."),
+                     help="Future frames to use; output is delayed by as many."),
         click.option("--region", callback=parse_region, metavar="X,Y,W,H|PICTURE",
-                     help="Where frames are changed, a rectangle or a mask; white = fully."),
-        click.option("--start", type=float, help="First frame or second to filter."),
-        click.option("--stop", type=float, help="First frame or second not to filter again."),
+                     help="Where frames are changed: a rectangle, or a mask (white = fully)."),
+        click.option("--start", type=float, help="Filter from this frame or second on."),
+        click.option("--stop", type=float, help="Filter up to this frame or second, exclusive."),
         click.option("--time-unit", type=click.Choice(["frames", "seconds"]), default="frames",
-                     show_default=True, help="Unit of all times."),
+                     show_default=True, help="Unit of times."),
     ))  # fmt: skip
 
 
@@ -88,23 +88,24 @@ def file_options(command: Any) -> Any:
         click.argument("paths", nargs=-1, required=True, metavar="IN... [OUT]"),
         click.option("--out-dir", metavar="FOLDER", type=click.Path(path_type=Path),
                      help="Write the result of every IN into this folder, under the same name."),
-        click.option("--suffix", metavar=".SUFFIX", help="With --out-dir: container of the results."),
+        click.option("--suffix", metavar=".SUFFIX", help="With --out-dir: suffix of the results."),
         click.option("--codec", metavar="NAME",
                      help="h264, hevc, av1, vp9, prores, ffv1, lossless, ...; by default that of IN if it"
-                          " can be encoded. With OpenCV a four-character code, by OUT's suffix."),
+                          " can be encoded. With OpenCV a four-character code; the default depends on"
+                          " the suffix of OUT."),
         click.option("--quality", metavar="Q|lossless", callback=parse_quality,
-                     help="CRF of h264 (18), hevc, av1, vp9; quantizer of mpeg4, mjpeg; lower is better."
-                          " With OpenCV 1 to 100 for --codec MJPG, higher is better."),
-        click.option("--encoder-preset", metavar="NAME", help="The encoder's trade-off of speed and size."),
-        click.option("--bitrate", type=int, metavar="BITS", help="Bits per second, instead of --quality."),
+                     help="CRF of h264 (18 by default), hevc, av1, vp9; quantizer of mpeg4, mjpeg; lower is"
+                          " better. With OpenCV 1 to 100, only for --codec MJPG; higher is better."),
+        click.option("--encoder-preset", metavar="NAME", help="The encoder's own speed preset."),
+        click.option("--bitrate", type=int, metavar="BITS", help="Bits per second, in place of --quality."),
         click.option("--fps", type=float,
-                     help="Frame rate of inputs without one: pictures, .npy and .tif."),
+                     help="Frame rate of inputs that have none: pictures, .npy and .tif."),
         click.option("--backend", type=click.Choice(["auto", "opencv", "pyav"]), default="auto",
-                     show_default=True, help="Decoder and encoder; auto is PyAV where it is installed."),
+                     show_default=True, help="Decoder and encoder; auto is PyAV if installed."),
         click.option("--threads", type=int,
-                     help="Threads of the filter; by default those that the codecs leave free."),
+                     help="Threads of the filter; by default all but those used by the codecs."),
         click.option("--progress/--no-progress", default=None,
-                     help="Progress bar; by default on a terminal."),
+                     help="Show a progress bar; by default only on a terminal."),
         click.option("--quiet", is_flag=True, help="Print errors only."),
         click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
     ))  # fmt: skip

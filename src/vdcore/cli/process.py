@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A filter on one file, or on many."""
+"""Run a filter on one file or on many."""
 
 import json
 import sys
@@ -32,13 +32,11 @@ def process(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Do the work on one file or, with a folder for the results, on many; return the exit code."""
+    """Process one file or, with `out_dir`, many; return the exit code."""
     progress = not quiet and (sys.stderr.isatty() if progress is None else progress)
     if out_dir is None:
         if len(paths) != 2:
-            raise click.UsageError(
-                f"give IN and OUT, or --out-dir and any number of IN; got {' '.join(paths)}"
-            )
+            raise click.UsageError(f"give IN and OUT, or --out-dir and one or more IN, got {' '.join(paths)}")
         if suffix is not None:
             raise click.UsageError("--suffix needs --out-dir")
         source, target = paths

@@ -39,38 +39,44 @@ from .process import process
     "--confidence",
     callback=parse_region,
     metavar="X,Y,W,H|PICTURE",
-    help="Weight of each pixel as a source, in the same forms; black = missing.",
+    help="Weight of each pixel as a source, in the forms of --region; black = missing.",
 )
 @click.option(
     "--boundary",
     type=click.Choice(["renormalize", "reflect", "nearest", "constant"]),
     default="renormalize",
     show_default=True,
-    help="Samples beyond the edges.",
+    help="How the picture continues beyond its edges.",
 )
 @click.option(
     "--cval", type=float, default=0.0, show_default=True, help="Value for --boundary constant, 0 to 255."
 )
-@click.option("--truncate", type=float, default=4.0, show_default=True, help="Kernel radius in sigmas.")
-@click.option("--fill", type=float, help="Value where no source reaches, 0 to 255; by default the frame's.")
+@click.option(
+    "--truncate", type=float, default=4.0, show_default=True, help="Radius of the kernel in sigmas."
+)
+@click.option(
+    "--fill", type=float, help="Value, 0 to 255, where no source reaches; by default the frame's own."
+)
 @click.option("--tolerance", type=float, help="Allowed error before rounding, as a fraction of the range.")
-@click.option("--dither", type=click.Choice(["ordered"]), help="Dither, against banding.")
-@click.option("--motion", type=click.Choice(["flow"]), help="Follow the motion along the optical flow.")
+@click.option("--dither", type=click.Choice(["ordered"]), help="Dither the output to avoid banding.")
+@click.option("--motion", type=click.Choice(["flow"]), help="Follow the optical flow.")
 @click.option(
     "--gate",
     type=float,
     metavar="NOISE",
-    help="Standard deviation of the noise, 0 to 255; the past fades where it differs by more.",
+    help="Standard deviation of the noise, 0 to 255; the past loses weight where it differs by more.",
 )
-@click.option("--raw", is_flag=True, help="The sum as written, not the weighted mean; needs --gain.")
+@click.option(
+    "--raw", is_flag=True, help="Output the weighted sum instead of the weighted mean; needs --gain."
+)
 @click.option("--gain", type=float, help="Factor for the sums of --raw.")
 @file_options
 def run(raw: bool, gain: float | None, **options: Any) -> int:
-    """Filter the video IN and write it to OUT, or many into a folder.
+    """Filter the video IN and write the result to OUT, or many into a folder.
 
     IN is a file, "-" (YUV4MPEG), rtsp://..., frame_%04d.png, a camera's number, .npy or .tif. OUT is a file,
     whose suffix selects the container, "-" or frame_%04d.png. With --out-dir, a folder among IN stands for
-    the videos in it; a bad file does not stop the others.
+    the videos in it; a file that fails does not stop the others.
 
     \b
     Examples:

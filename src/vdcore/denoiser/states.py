@@ -82,7 +82,7 @@ def read_state(state: object, threads: int | None, motion: Motion | None) -> Pro
     try:
         return _process(values, _Reader(data), threads)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
-        raise ValueError(f"state holds what {_SOURCE} does not write: {error}") from error
+        raise ValueError(f"state cannot come from {_SOURCE}: {error}") from error
 
 
 def _process(values: dict[str, Any], parts: "_Reader", threads: int | None) -> Process:

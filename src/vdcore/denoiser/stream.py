@@ -167,7 +167,7 @@ class Denoiser(Resumable, Generic[Result]):
         Raises
         ------
         ValueError, TypeError
-            An argument is wrong, or what `motion` returned. The denoiser and `out` are then as before.
+            An argument is invalid, or what `motion` returned. The denoiser and `out` are then as before.
         ImportError
             OpenCV is missing, which ``motion="flow"`` needs.
         RuntimeError

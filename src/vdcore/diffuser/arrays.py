@@ -151,7 +151,7 @@ def diffuse(
             _core.blend(original.astype(target.dtype, copy=False), mask, target[index], parameters.threads)
 
     core = new_core(parameters)
-    # in place, inputs and originals that are still needed would be overwritten
+    # in place, inputs and originals still needed would be overwritten
     ahead = in_place and (parameters.lookahead > 0 or region is not None)
     ready = first
     for begin in range(first, last, _BATCH):

@@ -68,7 +68,7 @@ def check_gate(gate: float | NoiseEstimate | None, shape: tuple[int, ...]) -> No
 def resumed_core(
     state: bytes, threads: int | None, motion: Motion | None
 ) -> tuple[FilterParameters, _core.Diffuser, int | None]:
-    """Return what a saved state holds: the parameters, the core, the dimensions of a frame."""
+    """Return the contents of a saved state: the parameters, the core, the dimensions of a frame."""
     parameters, ndim, saved = read_state(state, threads, motion)
     core = _core.Diffuser.load(saved, threads)
     info = core.info()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a `Diffuser` reports of itself."""
+"""The report of a `Diffuser`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class DiffuserInfo:
-    """What a `Diffuser` chose and holds.
+    """The methods that a `Diffuser` chose, and the memory it holds.
 
     Attributes
     ----------
@@ -15,7 +15,7 @@ class DiffuserInfo:
     method : str
         "none" before the first frame, then "fixed", "float", "double" or "pyramid".
     threads : int
-        Threads that a large frame is shared by.
+        Threads that share a large frame.
     levels : int
         Halvings of the resolution that the pyramid uses, else 0.
     masked : bool

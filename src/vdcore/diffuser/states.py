@@ -46,7 +46,7 @@ def read_state(
         values["gate"] = _gate(values["gate"])
         parameters = filter_parameters(**(values | {"threads": threads}))
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
-        raise ValueError(f"state holds what {_SOURCE} does not write: {error}") from error
+        raise ValueError(f"state cannot come from {_SOURCE}: {error}") from error
     return parameters, ndim, core
 
 

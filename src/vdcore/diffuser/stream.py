@@ -91,14 +91,14 @@ class Diffuser(Resumable, Generic[Result]):
         the picture, the past has no weight.
     gate : float or NoiseEstimate, optional
         The noise, as a standard deviation > 0 in sample units or as `estimate_noise` returns it: the past
-        is weighted, at each pixel, by how well noise explains its difference from the frame around there.
+        is weighted, at each pixel, by how well noise explains its difference from the frame around it.
 
     Attributes
     ----------
     parameters : FilterParameters
         The parameters, checked.
     info : DiffuserInfo
-        What the diffuser chose and holds.
+        The methods chosen and the memory held.
 
     Notes
     -----
@@ -108,11 +108,11 @@ class Diffuser(Resumable, Generic[Result]):
     In a process made by ``fork`` it computes on one thread. A diffuser that another thread was using during
     the fork raises RuntimeError in the child until `reset`.
 
-    A new or reset diffuser has no memory: its first output is the first frame smoothed in space
-    alone, and the smoothing in time sets in over the next `tau` frames. Without `lookahead` only the past
-    is used, so that the output lags behind motion by about `tau`.
+    A new or reset diffuser has no memory: its first output is the first frame smoothed in space alone, and
+    smoothing in time builds up over the next `tau` frames. Without `lookahead` only the past is used, so the
+    output lags behind motion by about `tau`.
 
-    Every array that NumPy can view is taken as it is, with any strides: anything with the buffer protocol,
+    Every array that NumPy can view is read in place, with any strides: anything with the buffer protocol,
     ``__array_interface__``, ``__array__`` or DLPack on the CPU. Frames are uint8 (range 255), uint16 (65535),
     float32 or float64 (1); NaN marks a missing sample (m = 0) and infinities are refused.
 
@@ -123,9 +123,9 @@ class Diffuser(Resumable, Generic[Result]):
 
         W = m + a c W', \qquad u = (m f + a c W' u') / W,
 
-    with c in [0, 1] from the gate, 1 without. Still areas average over `tau`, moving ones stay sharp, and
-    pixels that do not match restart; a cut needs no special case. The spatial model then runs on u with the
-    confidence min(W, 1). With a gate, `NonLocalMeans` with noise 0 uses the noise left in u. With
+    with c in [0, 1] from the gate, 1 without one. Still areas are averaged over `tau`, moving ones stay
+    sharp, and pixels that do not match restart; a cut needs no special case. The spatial model then runs on u
+    with the confidence min(W, 1). With a gate, `NonLocalMeans` with noise 0 uses the noise left in u. With
     `lookahead`, future frames are moved and gated in the same way. Noise that is correlated between pixels
     needs a larger `gate`. All of this is in single precision, double for float64 frames.
 
@@ -261,7 +261,7 @@ class Diffuser(Resumable, Generic[Result]):
         Raises
         ------
         ValueError, TypeError
-            An argument is wrong. The frames before the one at fault have been taken.
+            An argument is invalid. The frames before the one at fault have been taken.
         RuntimeError
             Another thread is using this diffuser.
         """
@@ -311,7 +311,7 @@ class Diffuser(Resumable, Generic[Result]):
 
         Notes
         -----
-        The memory in time is then as after the last frame; a further frame continues the stream.
+        The memory is then that after the last frame; another frame continues the stream.
         """
         while (info := self.info).pending:
             shape = (info.height, info.width, info.channels)[: self._ndim]
@@ -327,7 +327,7 @@ class Diffuser(Resumable, Generic[Result]):
 
     @property
     def info(self) -> DiffuserInfo:
-        """What the diffuser chose and holds."""
+        """The methods chosen and the memory held."""
         return DiffuserInfo(**self._core.info())
 
     def copy(self) -> Self:
@@ -354,7 +354,7 @@ class Diffuser(Resumable, Generic[Result]):
         return write_state(self.parameters, self._ndim, core)
 
     def restore(self, state: bytes) -> None:
-        """Resume from a saved state, with its parameters; `threads` and a callable `motion` stay.
+        """Resume from a saved state, with its parameters; `threads` and a callable `motion` are kept.
 
         Parameters
         ----------
@@ -364,7 +364,7 @@ class Diffuser(Resumable, Generic[Result]):
         Raises
         ------
         ValueError
-            The state is damaged, cut short or of another version. This diffuser is then as before.
+            The state is damaged, cut short or of another version. This diffuser is then unchanged.
         RuntimeError
             Another thread is using this diffuser.
         """
@@ -396,8 +396,8 @@ class Diffuser(Resumable, Generic[Result]):
 
         Notes
         -----
-        A checksum finds damage, but not forgery. A forged state cannot corrupt memory; it can hold any
-        parameters, and so take much memory and time.
+        A checksum detects damage, but not forgery. A forged state cannot corrupt memory, but it may hold any
+        parameters, and so require much memory and time.
         """
         diffuser = object.__new__(cls)
         diffuser._adopt(*resumed_core(state, threads, motion))

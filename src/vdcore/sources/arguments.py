@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the arguments of scattered sources mean, checked."""
+"""Validation of the arguments of scattered sources."""
 
 from collections.abc import Sequence
 from math import inf, nan
@@ -112,7 +112,7 @@ def as_fill(value: float) -> float:
 
 
 def as_moments(at: float | npt.ArrayLike | None, times: Array) -> Array:
-    """Return the moments asked for; the latest source's if `at` is None."""
+    """Return the requested moments; the time of the latest source if `at` is None."""
     if at is None:
         return np.array(times.max(initial=-inf) if times.size else 0.0)
     moments = as_reals(at, "at")

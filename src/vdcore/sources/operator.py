@@ -160,8 +160,8 @@ def source_operator(
     """Return the linear map from coefficients to fields, and with it its adjoint, for SciPy's solvers.
 
     The map is `diffuse_sources` as a function of the coefficients; the adjoint takes fields to their inner
-    products with each source's kernel. Both cut the same kernels off in the same places, so that one is the
-    transpose of the other but for rounding.
+    products with each source's kernel. Both cut off the same kernels in the same places, so that one is the
+    transpose of the other up to rounding.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def source_operator(
     Raises
     ------
     ValueError, TypeError
-        An argument is wrong.
+        An argument is invalid.
     ImportError
         SciPy is missing: ``pip install vdcore[fit]``.
     """

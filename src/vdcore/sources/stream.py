@@ -35,8 +35,8 @@ class SourceDiffuser:
     """The field of sources that happen one after the other, or many at a time: events, detections, clicks.
 
     `add` takes sources as they arrive and `field` evaluates the formula of `diffuse_sources` over all sources
-    added so far. Memory is one field; adding costs one patch per source,
-    one pixel with sigma 0, and asking one pass over the field, whatever has been added before.
+    added so far. Memory is one field. Adding costs one patch per source (one pixel with sigma 0), evaluating
+    one pass over the field, regardless of what was added before.
 
     With sigma 0 the field of an event camera's events is its time surface, summed over the events of a pixel.
 
@@ -47,8 +47,7 @@ class SourceDiffuser:
     sigma : float or (float, float)
         Standard deviation in pixels, >= 0 and finite, or (sigma_y, sigma_x); `add` may override it.
     tau : float
-        Time constant, >= 0, in the unit of the times. inf = never forgotten, 0 = only the newest
-        moment.
+        Time constant, >= 0, in the unit of the times. inf = never forgotten, 0 = only the newest moment.
     normalize, fill, eps, dtype, threads
         As for `diffuse_sources`.
 
@@ -61,10 +60,10 @@ class SourceDiffuser:
 
     Notes
     -----
-    Every method may be called from any thread; calls wait for each other. Sums are rounded in the order of
-    calls. The field is kept as it was at some moment, its base, and newer sources are added with weights
-    exp((t_i - base) / tau) > 1, so that adding a source need not touch the whole field; the base moves on
-    before those grow beyond exp(30). Sums must stay 1e13 times below the largest number of the dtype.
+    Every method may be called from any thread; calls are serialized. Sums are rounded in the order of the
+    calls. The field is kept as of some moment, its base, and newer sources are added with weights
+    exp((t_i - base) / tau) > 1, so that adding a source does not touch the whole field; the base moves on
+    before these exceed exp(30). Sums must stay 1e13 times below the largest number of the dtype.
 
     References
     ----------
@@ -134,7 +133,7 @@ class SourceDiffuser:
         Raises
         ------
         ValueError, TypeError
-            An argument is wrong. The diffuser is then as before.
+            An argument is invalid. The diffuser is then unchanged.
         """
         where = np.asarray(positions)
         where = as_positions(where[None] if where.shape == (2,) else where)
@@ -178,7 +177,7 @@ class SourceDiffuser:
         return float(decay(moment - self._base, self._tau))
 
     def _weights(self, times: Array) -> Array:
-        """Return what sources of these times would be at the base; above 1 for those after it."""
+        """Return the weights at the base of sources at these times; above 1 for those after it."""
         later = times > self._base
         weights = decay(np.where(later, 0.0, self._base - times), self._tau)
         if later.any():
@@ -205,7 +204,7 @@ class SourceDiffuser:
         Raises
         ------
         ValueError
-            `at` is before the newest source: what has been added can not be taken out again.
+            `at` is before the newest source: sources cannot be removed again.
         """
         dtype = self._sums.dtype
         result = as_output(out, dtype, self._shape, dtype, normalize=True)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tools made of the filters and files: comparison, viewing, fitting, noise of files."""
+"""Tools built on the filters and the file layer: comparison, viewing, fitting, noise of files."""

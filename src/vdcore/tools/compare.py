@@ -41,9 +41,9 @@ class Comparison:
     mean_ssim : float
         Mean over the frames.
     frames : int
-        T, how many frames were compared.
+        T, the number of frames compared.
     frames_a, frames_b : int or None
-        How many frames each video has; None for an iterable of unknown length that went on.
+        Number of frames of each video; None for an iterable of unknown length that did not end.
     shown : tuple of int
         The frames of the sheet, `worst` among them.
     """
@@ -59,11 +59,11 @@ class Comparison:
 
     @property
     def worst(self) -> int:
-        """The frame with the least PSNR, counted from 0; the first of equals."""
+        """The frame with the lowest PSNR, counted from 0; the first of several."""
         return int(np.argmin(self.psnr))
 
     def summary(self) -> str:
-        """Return the whole comparison in a line."""
+        """Return a one-line summary."""
         frames = f"{self.frames} frame{'s' if self.frames > 1 else ''}"
         if self.mean_psnr == inf:
             return f"{frames}: identical"
@@ -75,7 +75,7 @@ class Comparison:
         return f"PSNR {_text(float(self.psnr[index]))}, SSIM {self.ssim[index]:.4f}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes as JSON takes them: lists for arrays, None for a PSNR that is infinite."""
+        """Return the attributes in JSON types: lists for arrays, None for an infinite PSNR."""
         return {
             "frames": self.frames,
             "frames_a": self.frames_a,
@@ -123,9 +123,9 @@ def compare(
         A video to write (.avi, .mkv, .mov, .mp4 or .webm): the left half of `a` and the right half of `b`, in
         8 bits, at the frame rate of `a`, or that of `b`, or 25.
     rows : int, optional
-        Frames on the sheet, 1 to 32: evenly spaced, except that the one with the least PSNR is always there.
+        Frames on the sheet, 1 to 32: evenly spaced, the one with the lowest PSNR always included.
     difference_gain : float, optional
-        What the difference after - before is multiplied by on the sheet, > 0.
+        Factor of the difference after - before on the sheet, > 0.
     progress : bool, optional
         Show a progress bar on stderr.
 
@@ -136,7 +136,7 @@ def compare(
     Raises
     ------
     ValueError, TypeError
-        An argument is wrong, a file is not a video, a video has no frames, or the two have different sizes.
+        An argument is invalid, a file is not a video, a video has no frames, or the two have different sizes.
     OSError
         A file cannot be read, or one cannot be written. After an error no partial output is left.
     ImportError
@@ -283,9 +283,9 @@ def _split_screen(a: Array, b: Array) -> npt.NDArray[np.uint8]:
 
 @contextmanager
 def _encoder(path: Path, fps: float, not_kept: list[str]) -> Iterator[Callable[[Array], None]]:
-    """A function that encodes grey or RGB frames of 8 bits into a file; all that knows how that is done.
+    """Yield a function that encodes grey or RGB frames of 8 bits into a file.
 
-    At the end it names in `not_kept` what of the frames the file does not hold.
+    At the end, everything in the frames that the file does not hold is named in `not_kept`.
     """
     from vdcore.video import Frame, Writer
     from vdcore.video.backends.arrays import ArrayReader

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A first result in a minute: a noisy clip with known truth, filtered from file to file and measured."""
+"""The demonstration: a noisy clip with a known clean scene, filtered from file to file and measured."""
 
 import warnings
 from collections.abc import Iterator
@@ -40,8 +40,7 @@ def run_demo(
     Parameters
     ----------
     folder : pathlib.Path
-        Where to write noisy.mkv (lossless), filtered.mp4 and before-after-difference.png; made if it is not
-        there.
+        Where to write noisy.mkv (lossless), filtered.mp4 and before-after-difference.png; created if missing.
     width, height, frames : int
         Size of the clip; even numbers of pixels.
     seed : int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames one by one, wherever they come from: for tools that read videos without writing them."""
+"""Frames one by one from any source, for tools that read videos without writing them."""
 
 import os
 import warnings
@@ -32,7 +32,7 @@ def iterate_frames(
     Raises
     ------
     TypeError, ValueError
-        At once for what can be seen, else with the frame whose index the message names; for no frames at all.
+        At once where possible, else on reaching the frame whose index the message names; also without frames.
     OSError
         With the first frame, if the file cannot be read.
     """
@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 
 class Source:
-    """The frames of an argument, read one by one, and what is known in advance.
+    """The frames of an argument, read one by one, and what is known of them in advance.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class Thinning(Generic[T]):
     Parameters
     ----------
     limit : int
-        The most to keep, >= 1.
+        Maximum number to keep, >= 1.
     announced : int or None
         Expected length: the first step is chosen so that no item needs to be dropped.
 

@@ -18,7 +18,7 @@ from vdcore._pictures import blur
 Floats = npt.NDArray[np.float64]
 _WINDOW, _SIGMA = 11, 1.5  # pixels
 _C1, _C2 = 0.01**2, 0.03**2  # (K1 L)^2 and (K2 L)^2 of Wang et al. with the range L = 1
-_STRIP = 1 << 16  # pixels that are measured at a time
+_STRIP = 1 << 16  # pixels measured at a time
 
 
 def psnr(a: Array, b: Array) -> float:

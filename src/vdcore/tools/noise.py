@@ -21,13 +21,13 @@ def estimate_noise(
     ----------
     frames : str or os.PathLike, array_like or iterable
         The path of a video file, channels in the order red, green, blue; an array (T, H, W) or (T, H, W, C);
-        or an iterable of frames (H, W) or (H, W, C). uint8, uint16 (the range of the noise's clipping is that
+        or an iterable of frames (H, W) or (H, W, C). uint8, uint16 (assumed to be clipped at the range
         of the fewest bits that hold the samples), float32 or float64, where NaN is a missing sample. At least
-        8 x 8 pixels. A single frame will do, less well.
+        8 x 8 pixels. A single frame gives a less reliable estimate.
     channel_axis : int, optional
         Which axis of an array holds the channels, see `vdcore.diffuse`.
     max_frames : int or None, optional
-        At most so many frames of a file or an iterable are read, None for all. Pairs of frames are spread
+        Maximum number of frames read from a file or an iterable, None for all. Pairs of frames are spread
         evenly over what is read, and over the whole of an array; memory does not depend on the length.
 
     Returns
@@ -40,8 +40,8 @@ def estimate_noise(
     Raises
     ------
     TypeError, ValueError
-        An argument is wrong, there are no frames, they are smaller than 8 x 8 or not of one shape and dtype,
-        or missing samples leave no 8 x 8 block whole.
+        An argument is invalid, there are no frames, they are smaller than 8 x 8 or not of one shape and
+        dtype, or no 8 x 8 block is free of missing samples.
     OSError
         The file cannot be read.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames to look at in a notebook or a browser: a slider for the frame, another between before and after."""
+"""Frames shown in a notebook or a browser: one slider for the frame, another between before and after."""
 
 import html
 import json
@@ -21,7 +21,7 @@ from .metrics import psnr, to_8_bits
 __all__ = ["FrameViewer", "show"]
 
 MAX_FRAMES = 40
-_WIDTH = 800  # pixels, the most by default
+_WIDTH = 800  # pixels, default maximum
 _SMALL = 320  # pixels: narrower frames are enlarged by a whole factor
 _LOSSLESS = 1 << 14  # pixels: frames up to here are PNG, larger ones JPEG
 
@@ -36,8 +36,8 @@ def show(
     """Show the frames of a video, or of two on top of each other, in a notebook.
 
     One slider chooses the frame. With two videos a second one, or the pointer on the picture, moves the line
-    left of which is `a` and right of which is `b`. It needs no packages in the notebook and nothing from
-    the network, and stays in exported HTML.
+    left of which is `a` and right of which is `b`. It needs no packages in the notebook and no
+    network access, and is kept in exported HTML.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ def show(
     Returns
     -------
     FrameViewer
-        Which a notebook displays if it is the last value of a cell; `save` writes a page.
+        Displayed by a notebook if it is the last value of a cell; `save` writes a page.
 
     Raises
     ------
     ValueError, TypeError, OSError
-        An argument is wrong or cannot be read, there are no frames, or the two have different sizes.
+        An argument is invalid or cannot be read, there are no frames, or the two have different sizes.
 
     Warns
     -----
@@ -73,7 +73,7 @@ def show(
     >>> vdcore.show(video, vdcore.denoise(video)).save("compare.html")
     """
     if isinstance(names, str) or len(names) != 2 or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"names must be two texts, got {names!r}")
+        raise TypeError(f"names must be two strings, got {names!r}")
     if width is not None:
         width = integer(width, "width", 16, 4096)
     one = Source(a, "a")
@@ -109,7 +109,7 @@ class FrameViewer:
     psnr : tuple of float
         Peak signal-to-noise ratio of these frames in dB, inf for identical ones; empty for one video.
     frames : int
-        How many frames there are.
+        Number of frames.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class FrameViewer:
         Raises
         ------
         ValueError, OSError
-            The suffix is another, or the file cannot be written.
+            The suffix is wrong, or the file cannot be written.
         """
         page = _fill(
             _PAGE, {"TITLE": html.escape(" | ".join(self._names) or "vdcore"), "BODY": self._repr_html_()}

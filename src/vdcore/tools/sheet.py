@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .compare import Comparison
 
-_COLUMN = 300  # pixels, the least width of a column
+_COLUMN = 300  # pixels, minimum width of a column
 _SMALL = 200  # pixels: pictures with a longer side below are enlarged by a whole factor
 _MARGIN, _GAP, _LINE, _PLOT = (
     24,
@@ -117,10 +117,10 @@ def _draw_curves(axes: "Axes", result: "Comparison") -> None:
     other = axes.twinx()
     other.plot(frames, result.ssim, color=_ORANGE, marker=marker, linewidth=1.2)
     other.set_ylabel("SSIM", color=_ORANGE)
-    for each, color, least in ((axes, _BLUE, 0.5), (other, _ORANGE, 0.002)):
+    for each, color, min_span in ((axes, _BLUE, 0.5), (other, _ORANGE, 0.002)):
         low, high = each.get_ylim()
-        if high - low < least:  # tiny differences are not magnified
-            each.set_ylim((low + high - least) / 2, (low + high + least) / 2)
+        if high - low < min_span:  # tiny differences are not magnified
+            each.set_ylim((low + high - min_span) / 2, (low + high + min_span) / 2)
         each.tick_params(axis="y", colors=color)
         each.ticklabel_format(axis="y", useOffset=False)
         each.spines["top"].set_visible(False)

@@ -30,14 +30,14 @@ from .pipeline import Filter, PassThrough, Reader
 
 
 def read_info(path: Source, *, backend: str = "auto") -> VideoInfo:
-    """Read what a video holds.
+    """Describe a video.
 
     Parameters
     ----------
     path : str or os.PathLike
         See `diffuse_video`.
     backend : {"auto", "opencv", "pyav"}, optional
-        What decodes.
+        Decoder.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def read_frames(path: Source, *, backend: str = "auto") -> Iterator[npt.NDArray[
     path : str or os.PathLike
         See `diffuse_video`.
     backend : {"auto", "opencv", "pyav"}, optional
-        What decodes.
+        Decoder.
 
     Yields
     ------
@@ -152,9 +152,9 @@ def diffuse_video(
         Only frames with start <= t < stop are filtered, in `time_unit`. The others pass through untouched and
         do not enter the state.
     gain : float, optional
-        With ``normalize=False``, and then required: what the sums are multiplied by to become samples.
+        Required with ``normalize=False``: the factor that turns the sums into samples.
     backend : {"auto", "opencv", "pyav"}, optional
-        What decodes and encodes. "auto" is PyAV (``pip install "vdcore[av]"``) where it is installed. It
+        Decoder and encoder. "auto" is PyAV (``pip install "vdcore[av]"``) where it is installed. It
         keeps sound, subtitles, time stamps, depth, colour and rotation; OpenCV does not, see Notes.
     codec : str, optional
         PyAV: a family such as "h264", "hevc", "av1", "vp9", "ffv1" or "prores", an encoder of FFmpeg, or
@@ -162,11 +162,11 @@ def diffuse_video(
         OpenCV: a four-character code; by default XVID for .avi, FFV1 (lossless) for .mkv, mp4v for .mp4 and
         .mov, VP90 for .webm.
     quality : int or "lossless", optional
-        PyAV, in the encoder's measure: CRF of H.264 (0 to 51, 18 by default), HEVC (20), AV1 and VP9 (0 to
-        63, 24); quantizer of MPEG-4 and MJPEG (1 to 31, 2). Less is better. OpenCV: from 1 to 100, for
-        ``codec="MJPG"`` in .avi at a whole frame rate; more is better.
+        PyAV, on the encoder's scale: CRF of H.264 (0 to 51, 18 by default), HEVC (20), AV1 and VP9 (0 to 63,
+        24); quantizer of MPEG-4 and MJPEG (1 to 31, 2). Lower is better. OpenCV: 1 to 100, only for
+        ``codec="MJPG"`` in .avi at an integer frame rate; higher is better.
     encoder_preset : str, optional
-        PyAV: the encoder's own trade of speed for size, such as "slow" of H.264 or "8" of AV1.
+        PyAV: the encoder's own speed preset, such as "slow" for H.264 or "8" for AV1.
     bitrate : int, optional
         PyAV: bits per second, instead of a quality.
     fps : float, optional
@@ -182,7 +182,7 @@ def diffuse_video(
     Raises
     ------
     ValueError, TypeError
-        An argument is wrong, the input is not a video or changes its frame size, or the codec is not known.
+        An argument is invalid, the input is not a video or changes its frame size, or the codec is unknown.
     OSError
         The input cannot be read, the output cannot be written, or its disk is full.
 
@@ -194,14 +194,13 @@ def diffuse_video(
 
     Notes
     -----
-    Through PyAV the samples of the file itself are filtered, at their own depth and without a detour through
-    RGB; with ``sigma=0, tau=0`` and a lossless codec every bit is as before. Everything else is copied: see
-    the page "Files" of the documentation for what each backend keeps. Packets that cannot be decoded are left
-    out; time stamps stay, so that sound and picture stay together.
+    With PyAV the samples of the file itself are filtered, at their own depth and without conversion to RGB;
+    with ``sigma=0, tau=0`` and a lossless codec every bit is preserved. Everything else is copied: see the
+    page "Files" of the documentation for what each backend keeps. Packets that cannot be decoded are skipped;
+    time stamps are kept, so that sound and picture stay in sync.
 
-    Through OpenCV frames have 8 bits and a constant rate, which it stores as a short decimal within 0.001, so
-    that 30000/1001 becomes 29.97. Where the frames of a file change their size, they are scaled to that of
-    the first.
+    With OpenCV frames have 8 bits and a constant rate, stored as a short decimal within 0.001: 30000/1001
+    becomes 29.97. Frames whose size changes within a file are scaled to the size of the first.
 
     Examples
     --------

@@ -25,7 +25,7 @@ from .progress import progress_bar
 
 @dataclass(frozen=True)
 class VideoReport:
-    """What was done to a video.
+    """The result of filtering a video.
 
     Attributes
     ----------
@@ -44,24 +44,24 @@ class VideoReport:
     fps : float
         Frames per second.
     codec : str
-        Encoder, or with OpenCV the four-character code, that was written with.
+        The encoder used, or with OpenCV the four-character code.
     decode_seconds, filter_seconds, encode_seconds : float
         Time spent in each stage; they work at the same time.
     seconds : float
         Time from opening the input to the finished output.
     warnings : tuple of str
-        What was warned about.
+        The warnings that were issued.
     backend : str
-        What decoded and encoded: "pyav" or "opencv".
+        Decoder and encoder: "pyav" or "opencv".
     pixel_format : str
-        FFmpeg's name of the format of the input's frames; "" with OpenCV.
+        FFmpeg's name for the pixel format of the input; "" with OpenCV.
     decode_errors : int
         Parts of the input that could not be decoded; the frames around them keep their times.
     repaired_frames : int
         Frames with damage that the decoder covered up.
     noise : NoiseEstimate or None
-        Of `denoise_video`: the noise that it went by, in samples of 8 bits, of red, green and blue or of the
-        planes of luma and chroma. Where sigma is 0, the frames are as they were.
+        Of `denoise_video`: the noise that was assumed, in 8-bit units, of red, green and blue or of the
+        planes of luma and chroma. Where sigma is 0, the frames are unchanged.
     preset : str or None
         Of `denoise_video`.
     """
@@ -146,9 +146,9 @@ def filter_video(
         info = reader.info
         place = Path(out)
         if place.exists() and info.path.exists() and place.samefile(info.path):
-            raise ValueError(f"out must be another file than the input, got {out} for both")
+            raise ValueError(f"out must differ from the input, got {out} for both")
         if not info.fps:
-            raise ValueError(f"{path}: nothing says how many frames per second it has")
+            raise ValueError(f"{path}: its frame rate is unknown")
         check_encoding(out, chosen, encoding, info)
         frame_filter = make_filter(info)
         with closing(open_writer(target, reader, encoding, chosen)) as writer:
@@ -158,7 +158,7 @@ def filter_video(
             with progress_bar(progress, info.frames) as advance, _stopped_by_interrupt(reader):
                 count, clocks = run(reader, frame_filter, writer, advance, ends)
         if not count:
-            raise ValueError(f"{path}: no frame of it can be decoded")
+            raise ValueError(f"{path}: no frame can be decoded")
         errors, repaired = getattr(reader, "errors", 0), getattr(reader, "repaired", 0)
         ended_early = has_ended_early(info, count)
         messages += warn_of_losses(

@@ -19,7 +19,7 @@ _BLACK, _WHITE, _MIDDLE = 16, 235, 128  # of limited range, and of chroma, in 8 
 
 
 def sample_unit(dtype: np.dtype[Any]) -> float:
-    """Return what a step of 8 bits is in samples of a dtype: 1, 256 or 1 / 255."""
+    """Return one 8-bit step in samples of a dtype: 1, 256 or 1 / 255."""
     return _UNITS[dtype.name]
 
 
@@ -79,7 +79,7 @@ class Plane:
 
     @property
     def unit(self) -> float:
-        """What a step of 8 bits is in samples of this plane."""
+        """One 8-bit step in samples of this plane."""
         return sample_unit(self.dtype)
 
     def level(self, grey: float) -> float:

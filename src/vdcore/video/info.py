@@ -20,9 +20,9 @@ class Encoding:
         Name of a family ("h264"), of an encoder ("libx264"), or a four-character code ("XVID"); "lossless";
         None is the family of the source.
     quality : int, "lossless" or None
-        In the encoder's own measure, see `vdcore.video.encoding.FAMILIES`.
+        On the encoder's own scale, see `FAMILIES` in ``backends/pyav/encoding.py``.
     encoder_preset : str or None
-        The encoder's own trade of speed for size.
+        The encoder's own speed preset.
     bitrate : int or None
         Bits per second, instead of a quality.
     """
@@ -47,7 +47,7 @@ class VideoInfo:
     fps : float
         Frames per second; 0 if unknown.
     frames : int or None
-        How many frames the container announces. Often exact, sometimes an estimate from the duration.
+        Number of frames that the container announces: often exact, sometimes estimated from the duration.
     codec : str
         FFmpeg's name of the codec, or its four-character code with OpenCV; "" if there is none.
     bits : int
@@ -59,16 +59,16 @@ class VideoInfo:
     timed : bool
         Whether frames carry time stamps; raw H.264 streams have none, and their rate is a guess.
     other_streams : dict of str to int, or None
-        How many streams there are besides the decoded one: "audio", "subtitle", "video", "data".
+        Number of streams besides the decoded one, by kind: "audio", "subtitle", "video", "data".
         None if neither PyAV nor ffprobe is installed.
     pixel_format : str
         FFmpeg's name, "" if it is not known.
     planes : tuple of Plane
-        What the filters see of a frame.
+        The planes that filters receive.
     orientation : Orientation
         How the stored frames are shown.
     backend : str
-        What decodes it.
+        Decoder.
     live : bool
         Whether it runs until it is stopped.
     """

@@ -10,7 +10,7 @@ from .info import VideoInfo
 
 
 def damage_text(errors: int, repaired: int) -> str:
-    """What could not be decoded, in words."""
+    """A description of what could not be decoded."""
     parts = [f"{errors} parts could not be decoded"] if errors else []
     parts += [f"{repaired} damaged frames were repaired by the decoder"] if repaired else []
     return ", ".join(parts)
@@ -49,5 +49,5 @@ def _caller_level() -> int:
 
 
 def _is_short(frames: int, announced: int | None) -> bool:
-    """Clearly fewer frames than announced: the number is often rounded or the duration of longer sound."""
+    """Clearly fewer frames than announced: that number is often rounded, or derived from longer sound."""
     return announced is not None and frames < math.floor(0.95 * announced) - 1

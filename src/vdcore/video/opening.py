@@ -101,13 +101,13 @@ def open_reader(source: Source, backend: str = "auto", fps: float | None = None)
 
 
 def _first_number(pattern: Path) -> int:
-    """The least number of the pictures that a pattern names."""
+    """The lowest number among the pictures that match a pattern."""
     before, after = map(re.escape, PATTERN.split(pattern.name, maxsplit=1))
     names = re.compile(f"{before}(\\d+){after}")
     entries = os.listdir(pattern.parent) if pattern.parent.is_dir() else []
     numbers = [int(match[1]) for entry in entries if (match := names.fullmatch(entry))]
     if not numbers:
-        raise FileNotFoundError(errno.ENOENT, "no picture has such a name", str(pattern))
+        raise FileNotFoundError(errno.ENOENT, "no picture matches this pattern", str(pattern))
     return min(numbers)
 
 

@@ -44,7 +44,7 @@ class Reader(Protocol):
         """
 
     def losses(self) -> list[str]:
-        """Name what of the input cannot be kept, as far as known yet."""
+        """Name everything in the input that cannot be kept, as far as is known yet."""
 
     def close(self) -> None: ...
 
@@ -57,7 +57,7 @@ class Writer(Protocol):
     codec: str
 
     def losses(self) -> list[str]:
-        """Name what of the frames the output cannot hold."""
+        """Name everything in the frames that the output cannot hold."""
 
     def write(self, frame: Frame) -> None:
         """Encode the next frame, which the writer may overwrite."""
@@ -66,7 +66,7 @@ class Writer(Protocol):
         """Write what is still queued, close, and raise OSError unless every frame is safely stored."""
 
     def close(self) -> None:
-        """Close without caring for the result."""
+        """Close and discard the output."""
 
 
 class Filter(Protocol):
@@ -76,7 +76,7 @@ class Filter(Protocol):
         """Take the next frame; yield the frames that are ready to be written, in order."""
 
     def flush(self) -> Iterable[Frame]:
-        """After the last frame: yield what is left."""
+        """Yield the remaining frames, after the last one was taken."""
 
 
 class PassThrough:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values fitted from data: `fit` for sigma and tau, `fit_sources` for coefficients of scattered sources."""
+"""Fitting: `fit` for sigma and tau, `fit_sources` for the coefficients of scattered sources."""
 
 from .coefficients import SourceFit, fit_sources
 from .parameters import fit

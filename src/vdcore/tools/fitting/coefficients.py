@@ -16,7 +16,7 @@ from vdcore.sources.operator import SourceOperator, make_operator, scipy_linalg,
 
 __all__ = ["SourceFit", "fit_sources"]
 
-_ILL_CONDITIONED = 1e4  # condition number from which on users are warned
+_ILL_CONDITIONED = 1e4  # condition number that triggers a warning
 _CROWD = 200  # sources that the condition number is computed from
 _SPREAD = 8  # sigmas, their maximum distance
 
@@ -28,20 +28,20 @@ class SourceFit:
     Attributes
     ----------
     coefficients : ndarray, shape (N,) or (N, C)
-        float64. 0 for sources that no observation sees.
+        float64. 0 for sources out of reach of every observation.
     residual : float
-        Root of the sum of squared differences between field and observations, each times its weight.
+        Square root of the weighted sum of squared differences between field and observations.
     iterations : int
         Of the solver, for all channels at once.
     condition : float
-        How many times larger than that of the observations the relative error of the coefficients may become:
-        the condition number of the problem with columns scaled to one length, computed where the sources are
-        most crowded, so a bound from below; at most about 1e8.
+        Condition number: the factor by which the relative error of the coefficients may exceed that of the
+        observations, with columns scaled to unit length. A lower bound, computed where the sources are most
+        crowded; at most about 1e8.
     converged : bool
         Whether the solver reached its tolerance.
     unseen : ndarray of int
-        The sources that no observation sees: outside the frame, where the confidence is 0, later than the
-        last moment, or forgotten.
+        Sources out of reach of every observation: outside the frame, where the confidence is 0, later than
+        the last moment, or forgotten.
     """
 
     coefficients: Array
@@ -94,7 +94,7 @@ def fit_sources(
     tolerance : float, optional
         Of the solver, > 0: relative to the operator and the observations.
     max_iterations : int, optional
-        Of the solver, >= 1; by default as many as it should ever need.
+        Of the solver, >= 1; by default more than it should need.
     threads : int or None, optional
         As for `vdcore.Diffuser`.
 
@@ -105,15 +105,15 @@ def fit_sources(
     Raises
     ------
     ValueError, TypeError
-        An argument is wrong.
+        An argument is invalid.
     ImportError
         SciPy is missing: ``pip install vdcore[fit]``.
 
     Warns
     -----
     UserWarning
-        The problem is ill-conditioned (sources much closer than 1.4 sigma look alike), sources are not seen
-        by any observation, or the solver did not converge.
+        The problem is ill-conditioned (sources much closer than 1.4 sigma look alike), sources are out of
+        reach of every observation, or the solver did not converge.
 
     References
     ----------
@@ -135,7 +135,7 @@ def fit_sources(
         raise ValueError("observations must be finite, or NaN where there is none, got inf")
     strength = number(ridge, "ridge", 0)
     limit = number(tolerance, "tolerance", 0, strict=True)
-    most = None if max_iterations is None else integer(max_iterations, "max_iterations", 1, 2**31)
+    iteration_limit = None if max_iterations is None else integer(max_iterations, "max_iterations", 1, 2**31)
     linalg = scipy_linalg()
     size = (pixels[axes], pixels[axes + 1])
     operator, moments, places = make_operator(
@@ -156,7 +156,7 @@ def fit_sources(
     )
     problem = _Problem(linalg, field, root, strength, seen, 1 / np.sqrt(lengths[seen]))
     solve = _solve_nonnegative if flag(nonnegative, "nonnegative") else _solve
-    solution, iterations, converged = solve(problem, problem.goal(target), limit, most)
+    solution, iterations, converged = solve(problem, problem.goal(target), limit, iteration_limit)
     coefficients = problem.coefficients(solution)
     fit = SourceFit(
         coefficients=coefficients.reshape(len(operator.positions), *channels),
@@ -236,19 +236,21 @@ class _Problem:
         return products + self._ridge * ridge if len(ridge) else products
 
 
-def _solve(problem: _Problem, goal: Array, tolerance: float, most: int | None) -> tuple[Array, int, bool]:
+def _solve(
+    problem: _Problem, goal: Array, tolerance: float, max_iterations: int | None
+) -> tuple[Array, int, bool]:
     """Return the least-squares solution, the iterations, and whether the tolerance was reached."""
     matrix = problem.matrix
     if matrix.shape[1] == 0:
         return np.zeros(0), 0, True
-    most = most or 1000 + 20 * matrix.shape[1]
-    options = {"atol": tolerance, "btol": tolerance, "conlim": 0, "maxiter": most}
+    max_iterations = max_iterations or 1000 + 20 * matrix.shape[1]
+    options = {"atol": tolerance, "btol": tolerance, "conlim": 0, "maxiter": max_iterations}
     solution, stop, iterations, *_ = scipy_linalg().lsmr(matrix, goal, **options)
     return solution, iterations, stop != 7
 
 
 def _solve_nonnegative(
-    problem: _Problem, goal: Array, tolerance: float, most: int | None
+    problem: _Problem, goal: Array, tolerance: float, max_iterations: int | None
 ) -> tuple[Array, int, bool]:
     """The same over solutions >= 0."""
     from scipy.optimize import lsq_linear
@@ -256,7 +258,12 @@ def _solve_nonnegative(
     matrix = problem.matrix
     if matrix.shape[1] == 0:
         return np.zeros(0), 0, True
-    options = {"tol": tolerance, "lsq_solver": "lsmr", "lsmr_tol": tolerance, "max_iter": most or 1000}
+    options = {
+        "tol": tolerance,
+        "lsq_solver": "lsmr",
+        "lsmr_tol": tolerance,
+        "max_iter": max_iterations or 1000,
+    }
     found = lsq_linear(matrix, goal, (0, np.inf), **options)
     # The method approaches bounds from inside: coefficients held at one have a gradient, not a value.
     gradient = matrix.rmatvec(found.fun)
@@ -325,14 +332,14 @@ def _part(operator: SourceOperator, chosen: Array) -> tuple[SourceOperator, tupl
 def _warn(fit: SourceFit) -> None:
     if len(fit.unseen):
         warnings.warn(
-            f"{len(fit.unseen)} sources are seen by no observation and get the coefficient 0, the first is at"
-            f" index {fit.unseen[0]}",
+            f"{len(fit.unseen)} sources are out of reach of every observation and get coefficient 0,"
+            f" the first at index {fit.unseen[0]}",
             stacklevel=3,
         )
     if fit.condition > _ILL_CONDITIONED:
         warnings.warn(
-            f"the condition number is {fit.condition:.1e}: some sources are so close to each other that their"
-            " coefficients can hardly be told apart; ridge > 0 helps",
+            f"the condition number is {fit.condition:.1e}: some sources are too close to each other for their"
+            " coefficients to be separated; ridge > 0 helps",
             stacklevel=3,
         )
     if not fit.converged:

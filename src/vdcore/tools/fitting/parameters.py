@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters fitted from data: `fit` finds the sigma and tau that suit a video."""
+"""Parameters fitted from data: `fit` finds the best sigma and tau for a video."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -28,9 +28,9 @@ from .subset import Piece, Subset
 # neighbour weighs less than 0.2 %, and the parameter is set to 0.
 _SIGMA = (0.25, 2.5, 16.0)  # pixels
 _TAU = (0.15, 8.0, 1000.0)  # frames
-_GRID = 5  # the most points of the grid in one direction
+_GRID = 5  # maximum points of the grid in one direction
 _OWN = 1000.0  # a model's own parameters are searched from 1 / _OWN to _OWN times their initial value
-_REGIONS = 8  # the most values of a map of diffusivity that are fitted
+_REGIONS = 8  # maximum values of a map of diffusivity that are fitted
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def fit(
     threads: int | None = None,
     channel_axis: int | None = None,
 ) -> Fit:
-    r"""Find the sigma and tau for which the mean squared error of `vdcore.Diffuser` is least.
+    r"""Find the sigma and tau that minimize the mean squared error of `vdcore.Diffuser`.
 
     With a clean `reference` the error is measured. Without one it is estimated from the noisy frames alone,
     by Stein's unbiased risk estimate [1]_ with the divergence from a random probe [2]_,
@@ -79,9 +79,9 @@ def fit(
 
         E |u - v|^2 = E |u - f|^2 - s^2 + 2 s^2 E \frac{\partial u}{\partial f},
 
-    f the frames, u the filter's result, v the unknown clean frames, s the noise. For a linear filter this is
-    the error that the blind-spot prediction [3]_ measures, of which a pixel itself is no part, with the pixel
-    then given its weight again. Samples clipped to black or white are taken into account.
+    f the frames, u the filter's result, v the unknown clean frames, s the noise. For a linear filter this
+    extends the blind-spot prediction [3]_, which leaves out the pixel itself, to the filter with its weight
+    at the pixel. Samples clipped to black or white are taken into account.
 
     Parameters
     ----------
@@ -92,12 +92,12 @@ def fit(
     reference : the same forms, optional
         The same video without noise: as many frames of the same shape and dtype, of any of these kinds.
     model : str or model of `vdcore.models`, optional
-        The model. Its own parameters that are floats above 0 are fitted too, from their values on; whole
-        numbers stay as they are. In a map of diffusivity the pixels of one value are a region, whose value is
-        fitted; there may be 8 of them, and those of 0. Only their product with sigma matters: where sigma is
-        fitted, the diffusivity, or that of the largest region, is held fixed.
+        The model. Its own parameters that are floats above 0 are fitted too, starting from their values;
+        integers are kept. In a map of diffusivity, pixels of equal value form a region whose value is fitted;
+        there may be 8 of these, besides the pixels of 0. Only the product of diffusivity and sigma squared
+        matters: if sigma is fitted, the diffusivity, or that of the largest region, is kept fixed.
     sigma, tau : float, optional
-        Given, it is not fitted but held fixed; sigma may be (sigma_y, sigma_x).
+        If given, kept fixed instead of fitted; sigma may be (sigma_y, sigma_x).
     noise : float, array_like of shape (C,), or NoiseEstimate, optional
         Standard deviation of the noise before clipping, >= 0. By default that of `vdcore.estimate_noise`.
         Unused with a reference.
@@ -107,14 +107,14 @@ def fit(
         Time of every frame in `time_unit`, not decreasing. By default frame numbers or, for a file in
         seconds, 1 / fps; required for anything else in seconds.
     max_evaluations : int, optional
-        The most settings that are tried, >= 1.
+        Maximum number of settings to try, >= 1.
     max_samples : int, optional
-        The most samples of a video that are kept, >= 1; the filter works on about 16 bytes for each. A longer
+        Maximum number of samples of a video that are kept, >= 1, at about 16 bytes each. A longer
         or larger video is fitted on tiles of its frames, in runs of consecutive frames over its whole length.
     seed : int, optional
-        Of the probe and of the tiles, >= 0. Nothing else is random.
+        Seed of the probe and of the tiles, >= 0. Nothing else is random.
     channel_axis : int, optional
-        Where the channels of arrays are, see `vdcore.diffuse`.
+        The axis of the channels of arrays, see `vdcore.diffuse`.
 
     Returns
     -------
@@ -124,8 +124,8 @@ def fit(
     Raises
     ------
     ValueError, TypeError
-        An argument is wrong; the reference does not correspond; a single frame and `tau` to be fitted; no
-        sample but NaN.
+        An argument is invalid; the reference does not match; `tau` is to be fitted from a single frame; all
+        samples are NaN.
     OSError
         A file cannot be read.
     ImportError
@@ -141,9 +141,9 @@ def fit(
     Where filtering does not help, as in a constant or noiseless video, sigma and tau are 0. sigma is at most
     16 pixels and tau 1000 frames.
 
-    Without a reference, noise taken 5 % too low or too high costs up to about 0.2 dB. Noise that neighbours
-    share, as after compression or demosaicing, is in part taken for the picture, and the fit is then too
-    weak. A noisy reference makes it weaker too, as its noise would have to be kept.
+    Without a reference, noise taken 5 % too low or too high costs up to about 0.2 dB. Correlated noise,
+    as after compression or demosaicing, is partly mistaken for signal, and the fit is then too weak. A noisy
+    reference makes it weaker too, since its noise counts as signal.
 
     References
     ----------
@@ -294,7 +294,7 @@ def _collect(
     channel_axis: int | None,
     model: models.Model,
 ) -> np.dtype[Any]:
-    """Send the frames and the reference through `subset`; return their dtype."""
+    """Feed the frames and the reference to `subset`; return their dtype."""
     videos = {"frames": iterate_frames(frames, channel_axis=channel_axis)}
     if reference is not None:
         axis = channel_axis if is_array(reference) else None
@@ -303,7 +303,7 @@ def _collect(
     for index, images in enumerate(zip_longest(*videos.values())):
         for name, image in zip(videos, images, strict=True):
             if image is None:
-                raise ValueError(f"frames and reference must be as many, but {name} ends after {index}")
+                raise ValueError(f"frames and reference must have one length, but {name} ends after {index}")
         first, last = images[0], images[-1]
         if last.shape != first.shape or last.dtype != first.dtype:
             raise ValueError(
@@ -326,7 +326,7 @@ def _stamps(times: Iterable[float] | None, frames: object, time_unit: str) -> It
 
             rate = read_info(frames).fps
             if not rate:
-                raise ValueError(f"{os.fspath(frames)}: nothing says how many frames per second it has")
+                raise ValueError(f"{os.fspath(frames)}: its frame rate is unknown")
             step = 1 / rate
         yield from count(0.0, step)
         return
@@ -353,7 +353,7 @@ def _noise(noise: NoiseEstimate | npt.ArrayLike | None, unit: float, pieces: lis
     if noise is None:
         noise = estimate_noise(frame for piece in pieces for frame in piece.images[:, 0]).scaled(1 / unit)
         if not np.isfinite(noise.sigma).all():
-            raise ValueError("frames do not suffice to estimate their noise: give noise=")
+            raise ValueError("frames are too few or too small to estimate their noise: give noise=")
     if isinstance(noise, NoiseEstimate):
         if noise.sigma.shape != (channels,):
             raise ValueError(f"noise must have {channels} channels, like frames, got {len(noise.sigma)}")

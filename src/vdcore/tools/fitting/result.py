@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a fit found, as text, as a command and as a plot."""
+"""The result of a fit, as text, as a command and as a plot."""
 
 import os
 import shlex
@@ -52,7 +52,7 @@ class Fit:
     Attributes
     ----------
     sigma : float or (float, float)
-        Spatial standard deviation in pixels; 0 where smoothing in space does not pay.
+        Spatial standard deviation in pixels; 0 where smoothing in space does not help.
     tau : float
         Time constant in `time_unit`; 0 where memory does not pay.
     model : model of `vdcore.models`
@@ -63,9 +63,9 @@ class Fit:
     peak : float
         The range of the samples in the same unit: 255, 65535 or 1 by dtype.
     noise : NoiseEstimate or None
-        The noise that the estimate of the error takes off, None with a reference.
+        The noise assumed by the estimate of the error, None with a reference.
     frames : int
-        Frames that the error was taken over, at least in part.
+        Frames over which the error was taken, at least in part.
     trials : tuple of Trial
         Every setting that was tried, in order.
     lookahead, boundary, truncate, time_unit
@@ -97,7 +97,7 @@ class Fit:
     def command(self, source: str | os.PathLike[str], target: str | os.PathLike[str]) -> str:
         """Return the line for a POSIX shell that filters the video `source` with these parameters.
 
-        ValueError if the model has a map, which no line can hold.
+        Raises ValueError if the model has a map, which has no text form.
         """
         words = ["vdcore", "run", os.fspath(source), os.fspath(target)]
         words += ["--sigma", _text(self.sigma), "--tau", _text(self.tau)]
@@ -110,7 +110,7 @@ class Fit:
         return shlex.join(words)
 
     def table(self) -> str:
-        """Return the trials as text, one in a line, the best marked with a star."""
+        """Return the trials as text, one per line, the best marked with a star."""
         best = best_trial(self.trials)
         lines = [_line("", "sigma", "tau", *_shown(self.model), "error", "PSNR")]
         for number_, trial in enumerate(self.trials, 1):
@@ -168,7 +168,7 @@ def _text(value: float | tuple[float, ...]) -> str:
 
 
 def _shown(model: models.Model) -> dict[str, str]:
-    """Return the model's own parameters as text; of a map, between what its values lie."""
+    """Return the model's own parameters as text; of a map, the range of its values."""
     if models.has_map(model):
         values = own_parameters(model).values()
         return {"map": f"{min(values):.3g}..{max(values):.3g}"}

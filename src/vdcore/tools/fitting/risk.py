@@ -30,7 +30,7 @@ class _Task:
         What the result is compared with; the weight of its change from `noisy` to `probed`; the samples to
         leave out.
     constant : float
-        What the error has besides.
+        A constant part of the error.
     """
 
     piece: Piece

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bounded subset of a video of any length, collected in one pass, for fitting parameters.
 
-A video that fits is kept whole. Of a larger one, tiles spread over the frame are kept, at places of their own
-in every run of consecutive frames, and of a longer one every second run, every fourth and so on.
+A video within the limit is kept whole. Of a larger one, tiles spread over the frame are kept, in different
+places for each run of consecutive frames; of a longer one, every second run, every fourth and so on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ class Piece:
         return len(self.corners)
 
     def part(self, picture: Array) -> Array:
-        """Return what the piece has of a picture of shape (H, W)."""
+        """Return the part of a picture of shape (H, W) that the piece covers."""
         if not self.corners:
             return picture
         return np.concatenate([picture[y : y + TILE, x : x + TILE] for y, x in self.corners], axis=1)
@@ -136,7 +136,7 @@ class Subset:
         return True
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield what was kept."""
+        """Yield the pieces kept."""
         if not self._tiles and self._spacing == 1:
             images = np.stack([frame for frames in self._runs.values() for frame in frames])
             yield Piece(images, np.array(self._times), 0, len(images), ())

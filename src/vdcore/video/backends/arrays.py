@@ -34,7 +34,7 @@ class ArrayReader:
     fps : float
         Frames per second.
     name : str
-        What it is called in messages.
+        Its name in messages.
     count : int or None
         How many frames there are, if it is known.
     codec : str
@@ -62,7 +62,7 @@ class ArrayReader:
         self._index = 0
         first = next(self._frames, None)
         if first is None:
-            raise ValueError(f"{name}: there is no frame")
+            raise ValueError(f"{name}: it has no frames")
         self._shape: tuple[int, ...] = ()
         self._dtype = np.dtype(np.uint8)
         self._first: Array | None = self._checked(first)
@@ -185,7 +185,7 @@ def open_tiff(path: Path, fps: float) -> ArrayReader:
 
 
 class _PictureWriter:
-    """What the writers of arrays have in common: frames as they are shown, of one shape and dtype."""
+    """Common to the writers of arrays: upright frames of one shape and dtype."""
 
     codec = ""
 

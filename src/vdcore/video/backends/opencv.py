@@ -108,7 +108,7 @@ class OpenCVReader:
         finally:
             capture.release()
         if not pace.frames or width < 1 or height < 1:
-            raise ValueError(f"{source}: no frame of it can be decoded")
+            raise ValueError(f"{source}: no frame can be decoded")
         streams, rate = _probe(source)
         if not pace.timed and rate:
             fps = rate
@@ -265,7 +265,7 @@ class OpenCVWriter:
         self._cut = (self.width, self.height) != (width, height)
 
     def losses(self) -> list[str]:
-        """Name what of the frames the file does not hold."""
+        """Name everything in the frames that the file does not hold."""
         return [f"last column or row (OpenCV writes {self.width}x{self.height})"] if self._cut else []
 
     def write(self, frame: Frame) -> None:

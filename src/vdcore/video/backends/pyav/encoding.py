@@ -26,11 +26,11 @@ class Family:
     option : str
         The option that `quality` sets, "" if there is none.
     usual : int or None
-        What `quality` is by default.
+        Default of `quality`.
     qualities : (int, int)
         The best and the worst quality.
     lossless : mapping or None
-        Options for no loss; empty where there never is any, None where there is no such thing.
+        Options for lossless encoding; empty if the encoder is always lossless, None if it never is.
     options : mapping
         Others.
     presets : str
@@ -174,12 +174,12 @@ def choose_encoder(
     suffix : str
         What the container is called in messages.
     usual_format : str, optional
-        The pixel format of H.264 and VP9, unless a codec or no loss is asked for.
+        The pixel format for H.264 and VP9, unless a codec or lossless encoding is requested.
 
     Raises
     ------
     ValueError
-        What is asked for is not known, or the container cannot hold it.
+        The codec or an option is unknown, or the container cannot hold the codec.
     """
     able = container.supported_codecs | _UNTOLD.get(container.format.name, frozenset())
     wanted = encoding.codec
@@ -203,7 +203,7 @@ def choose_encoder(
             ]
         found = next((e for name in choices if (e := _in(name, source_format, able))), None)
         if found is None:
-            raise ValueError(f"codec must be given for {suffix}: nothing is known that it holds")
+            raise ValueError(f"codec must be given for {suffix}, which has no default")
     elif wanted.lower() == "lossless":
         found = next(
             (
@@ -214,7 +214,7 @@ def choose_encoder(
             None,
         )
         if found is None:
-            raise ValueError(f"codec='lossless': nothing in {suffix} keeps {source_format} whole")
+            raise ValueError(f"codec='lossless': no lossless codec in {suffix} supports {source_format}")
         encoding = Encoding(None, "lossless", encoding.encoder_preset)
     else:
         family = _family_of(wanted)
@@ -247,7 +247,7 @@ def _formats(name: str) -> list[str]:
 
 
 def _keeps(name: str, source_format: str) -> bool:
-    """Whether one of the formats of an encoder holds everything that there is in frames of this format."""
+    """Whether one of an encoder's formats holds frames of this format without loss."""
     formats = _formats(name)
     return not formats or keeps(source_format, nearest(source_format, formats))
 
@@ -288,12 +288,12 @@ def _settings(
     if encoding.encoder_preset is not None:
         if not family.presets:
             raise ValueError(
-                f"encoder_preset is unknown to the encoder {name}, got {encoding.encoder_preset!r}"
+                f"encoder_preset is not supported by the encoder {name}, got {encoding.encoder_preset!r}"
             )
         options[family.presets] = str(encoding.encoder_preset)
     if encoding.bitrate is not None:
         if quality is not None:
-            raise ValueError(f"bitrate={encoding.bitrate!r} and quality={quality!r} exclude each other")
+            raise ValueError(f"bitrate={encoding.bitrate!r} and quality={quality!r} are mutually exclusive")
         if type(encoding.bitrate) is not int or encoding.bitrate <= 0:
             raise ValueError(
                 f"bitrate must be a whole number of bits per second > 0, got {encoding.bitrate!r}"
@@ -302,7 +302,7 @@ def _settings(
         return options, encoding.bitrate
     if quality == "lossless":
         if family.lossless is None:
-            raise ValueError(f"quality='lossless' is not known to the encoder {name}")
+            raise ValueError(f"quality='lossless' is not supported by the encoder {name}")
         options.pop("b", None)
         return {**options, **family.lossless}, None
     if quality is None:

@@ -169,18 +169,18 @@ def is_filterable(name: str) -> bool:
         return whole
     if described.has_palette or described.is_bit_stream or described.is_bayer or base.startswith("xyz"):
         return False
-    apart = len({c.plane for c in described.components}) == len(described.components)
+    planar = len({c.plane for c in described.components}) == len(described.components)
     packed_high = base.startswith(("p0", "p2", "p4")) or "msb" in base  # samples in the upper bits
-    return whole and apart and not packed_high
+    return whole and planar and not packed_high
 
 
 def filterable(name: str) -> str:
-    """The format itself if it can be filtered, else the one that keeps most of it."""
+    """The format itself if it can be filtered, else the one that preserves most of it."""
     return name if is_filterable(name) else nearest(name, _FALLBACKS)
 
 
 def nearest(name: str, among: Sequence[str]) -> str:
-    """Of some formats the one that keeps most of this one, itself if it is among them."""
+    """The format among these that preserves most of this one: itself if it is among them."""
     if name in among:
         return name
     described = av.VideoFormat(name, 64, 64)
@@ -191,12 +191,12 @@ def nearest(name: str, among: Sequence[str]) -> str:
 
 
 def keeps(name: str, other: str) -> bool:
-    """Whether the other format holds everything that there is in frames of this one."""
+    """Whether the other format holds frames of this one without loss."""
     return name == other or not av.codec.find_best_pix_fmt_of_list([other], name, True)[1]
 
 
 def picture_format(name: str, alpha: bool = False) -> str:
-    """The packed RGB or grey format in which a picture of this format is handed to people."""
+    """The packed RGB or grey format in which pictures of this format are returned to users."""
     described = av.VideoFormat(name, 64, 64)
     deep = described.components[0].bits > 8
     transparent = alpha and (described.has_palette or any(c.is_alpha for c in described.components))

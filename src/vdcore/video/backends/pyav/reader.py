@@ -28,8 +28,8 @@ from .pixel_formats import PixelFormat, filterable, keeps, picture_format
 
 _USUAL_RATE = Fraction(25)  # of streams without a rate, as in FFmpeg
 _OUTPUT_CORRUPT = 1 << 3  # AV_CODEC_FLAG_OUTPUT_CORRUPT: damaged frames are better than none
-_MOST_ERRORS = 64  # of the container, one after the other, before it is given up
-_TIMEOUT = (10.0, 10.0)  # seconds that a live stream may keep us waiting, opening and reading
+_MAX_ERRORS = 64  # consecutive errors of the container before reading is given up
+_TIMEOUT = (10.0, 10.0)  # seconds to wait for a live stream, opening and reading
 _UNSPECIFIED = 2  # AVCOL_PRI_UNSPECIFIED and the like
 
 
@@ -114,7 +114,7 @@ class PyAVReader:
             self._demuxed: Iterator[AnyPacket] | None = iter(self.container.demux())
             first = self._decode()
             if first is None:
-                raise ValueError(f"{self.name}: no frame of it can be decoded")
+                raise ValueError(f"{self.name}: no frame can be decoded")
             self._frames.append(first)
             self._describe(first)
         except BaseException:
@@ -232,8 +232,8 @@ class PyAVReader:
     def _next_packet(self) -> "AnyPacket | None":
         """The next packet of any stream; errors of the container are skipped while packets follow."""
         misses = 0
-        most = 1 if self._live else _MOST_ERRORS
-        while self._demuxed is not None and not self._stopped and misses < most:
+        allowed = 1 if self._live else _MAX_ERRORS
+        while self._demuxed is not None and not self._stopped and misses < allowed:
             try:
                 return next(self._demuxed)
             except StopIteration:
@@ -300,7 +300,7 @@ class PyAVReader:
         return decoded
 
     def losses(self) -> list[str]:
-        """Name what only decoding shows."""
+        """Name losses that only decoding reveals."""
         names = []
         if not self.timed:
             names.append(

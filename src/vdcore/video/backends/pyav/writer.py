@@ -262,7 +262,7 @@ class PyAVWriter:
             self.container.set_chapters(chapters)
 
     def losses(self) -> list[str]:
-        """Name what the output cannot hold."""
+        """Name everything that the output cannot hold."""
         unwritten = [f"{n} packets of stream {i}" for i, n in sorted(self._unwritten.items())]
         return self._losses + unwritten
 
@@ -324,7 +324,7 @@ class PyAVWriter:
                 self._unwritten[index] += 1
 
     def finish(self) -> None:
-        """Write what the encoder still has and what other streams have left, and close the file."""
+        """Flush the encoder and the other streams, and close the file."""
         with plain_errors(self._name):
             self.container.mux(self._video.encode(None))
             if self._reader is not None:
@@ -382,7 +382,7 @@ def _is_rgb(pixel_format: str) -> bool:
 
 
 def _playable(info: VideoInfo) -> str:
-    """The pixel format of H.264 that every player knows, for arrays; 4:2:0 has whole pairs of pixels only."""
+    """The H.264 pixel format that every player supports, for arrays; 4:2:0 needs even sizes."""
     sampling = "420" if info.width % 2 == info.height % 2 == 0 else "444"
     return f"yuv{sampling}p" if info.bits == 8 else f"yuv{sampling}p10le"
 

@@ -190,15 +190,13 @@ static const void *read_samples(const vd_estimates *e, const vd_image *image, in
 }
 
 /* Row y of the confidence in double; NULL where there is none. */
-static const double *read_confidence(const vd_image *image, int64_t y, double *row, void *scratch)
+static const double *read_confidence(const vd_estimates *e, const vd_image *image, int64_t y, double *row,
+                                     void *scratch)
 {
     if (image == NULL)
         return NULL;
-    int64_t n = image->width * image->channels;
-    vd_row_to_f64(row, vd_image_plain_row(image, y, scratch), image->dtype, n);
-    if (image->dtype == VD_U8)
-        for (int64_t i = 0; i < n; i++)
-            row[i] /= 255;
+    const void *shares = vd_image_plain_row(image, y, scratch);
+    e->kernels.samples.to_share[image->dtype](row, shares, image->width * image->channels);
     return row;
 }
 
@@ -223,10 +221,9 @@ static void check_rows(void *context, int64_t begin, int64_t end, int thread)
             if (found & VD_SCAN_INFINITE)
                 e->found[thread] = VD_ERROR_INFINITE;
         }
-        const double *shares = read_confidence(confidence, y, w.doubles[0], w.doubles[1]);
-        for (int64_t i = 0; shares != NULL && i < confidence->width * confidence->channels; i++)
-            if (!(shares[i] >= 0 && shares[i] <= 1))
-                e->found[thread] = VD_ERROR_CONFIDENCE;
+        const double *shares = read_confidence(e, confidence, y, w.doubles[0], w.doubles[1]);
+        if (shares != NULL && e->kernels.samples.outside_unit(shares, confidence->width * confidence->channels))
+            e->found[thread] = VD_ERROR_CONFIDENCE;
     }
 }
 
@@ -251,7 +248,7 @@ static void measure_row(const vd_estimates *e, const vd_measurement *frame, int6
     const vd_image *confidence = frame->confidence;
     const void *samples = read_samples(e, frame->frame, y, w->doubles[0], w->doubles[1]);
     e->motion->split(planes, e->pitch, samples, width, channels, channels);
-    const double *shares = read_confidence(confidence, y, w->doubles[0], w->doubles[1]);
+    const double *shares = read_confidence(e, confidence, y, w->doubles[0], w->doubles[1]);
     e->motion->measure(planes, e->pitch, shares, confidence != NULL ? confidence->channels : 0, frame->gain,
                        frame->offset, frame->min_variance, channels, width, w->doubles[2]);
 }

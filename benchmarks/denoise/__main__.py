@@ -6,16 +6,18 @@ python -m benchmarks.denoise realistic CLIP... --kinds bayer jpeg --parts noise
 python -m benchmarks.denoise realistic --write-reference reference.json      # once, also with another version
 python -m benchmarks.denoise realistic --reference reference.json            # quick from then on
 
-A CLIP is FILE or FILE[frames=16,rows=100:460,columns=64:704]. The other questions about the denoiser are
-those of `python -m benchmarks denoise`.
+A CLIP is FILE, FILE[frames=16,rows=100:460,columns=64:704], or the name of a usual one: foreman, mobile,
+flower or vtest. The other questions about the denoiser are those of `python -m benchmarks denoise`.
 """
 
 import argparse
 from pathlib import Path
 
 from ..__main__ import report
+from ..common.clips import CLIPS
 from ..common.results import Options
 from . import realistic
+from .footage import CROPS
 from .kinds import KINDS, MORE
 
 
@@ -33,9 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--write-reference", type=Path, help="add the tuned results to this file")
     parser.add_argument("--tiny", action="store_true", help="run once on tiny inputs")
     given = parser.parse_args(arguments)
+    usual = {crop.split("_")[0]: str(CLIPS / crop) for crop in CROPS}
     options = Options(
         tiny=given.tiny,
-        clips=given.clips,
+        clips=[usual.get(clip, clip) for clip in given.clips],
         kinds=tuple(given.kinds),
         parts=tuple(given.parts),
         reference=given.reference,

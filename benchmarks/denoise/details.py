@@ -13,6 +13,7 @@ from .scenes import Size, disc, texture
 
 SIGMA = 10.0  # of the noise
 STILL = (5, 20, 40, 60)  # frames after which a still scene is looked at
+RECENT = 6  # frames since the disc was there
 PRESET = "balanced"
 
 
@@ -71,17 +72,16 @@ def ghosts(size: Size, count: int) -> list[Row]:
     The same noise is filtered with and without the disc; the difference is what the disc left.
     """
     height, width = size
-    radius, speed = height / 8, 0.5
+    radius, speed = height / 16, 0.5
     noise = np.random.default_rng(4).normal(0, SIGMA, (count, *size))
     shapes = [disc(size, radius, (height / 2, width / 4 + speed * t)) for t in range(count)]
     ground = texture(size) + noise
     videos = to_bytes(ground + SIGMA * np.stack([shape for shape, _ in shapes])), to_bytes(ground)
     distances = np.stack([distance for _, distance in shapes])
-    first = count // 3
     left = np.zeros((count, *size), bool)
-    for t in range(first, count):
-        recently = distances[max(0, t - round(2 * radius / speed)) : t] < radius - 1
-        left[t] = recently.any(axis=0) & (distances[t] > radius + 2)
+    for t in range(max(count // 3, RECENT), count):
+        covered = (distances[t - RECENT : t] < radius - 0.5).any(axis=0)
+        left[t] = covered & (distances[t] > radius + 0.5)
 
     def trail(with_disc: Bytes, without: Bytes) -> float:
         return float((with_disc.astype(float) - without)[left].mean() / SIGMA) if left.any() else 0.0

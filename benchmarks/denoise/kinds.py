@@ -114,7 +114,8 @@ def coded(planes: Bytes, crf: int) -> Bytes:
     encoder: Any = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = planes.shape[2], planes.shape[1] * 2 // 3, "yuv420p"
     encoder.framerate = 30
-    encoder.options = {"crf": f"{crf}", "threads": "1"}
+    # the assembly of x264 does not make the same bits each time
+    encoder.options = {"crf": f"{crf}", "threads": "1", "x264-params": "no-asm=1"}
     packets = []
     for index, frame in enumerate(planes):
         picture = av.VideoFrame.from_ndarray(frame, format="yuv420p")

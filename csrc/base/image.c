@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Image views. Strides may have any sign and any alignment: samples are moved with memcpy, and kernels see a
- * row in place only if it is one aligned run.
+ * Image views. Strides may have any sign and any alignment: samples are moved with memcpy, and kernels see a row in place
+ * only if it is one aligned run. Such moves are no kernels: no instruction set makes them faster.
  */
 #include "base/image.h"
 
-#include <math.h>
 #include <string.h>
 
 size_t vd_dtype_size(int32_t dtype)
@@ -160,44 +159,4 @@ const void *vd_image_plain_row(const vd_image *image, int64_t y, void *scratch)
         return vd_image_row(image, y);
     vd_image_gather_row(image, y, scratch);
     return scratch;
-}
-
-void vd_row_to_f64(double *out, const void *row, int32_t dtype, int64_t n)
-{
-    switch (dtype) {
-    case VD_U8:
-        for (int64_t i = 0; i < n; i++)
-            out[i] = ((const uint8_t *)row)[i];
-        break;
-    case VD_U16:
-        for (int64_t i = 0; i < n; i++)
-            out[i] = ((const uint16_t *)row)[i];
-        break;
-    case VD_F32:
-        for (int64_t i = 0; i < n; i++)
-            out[i] = ((const float *)row)[i];
-        break;
-    default: memcpy(out, row, (size_t)n * sizeof *out); break;
-    }
-}
-
-static double clipped_rint(double x, double high) { return x > 0 ? rint(x < high ? x : high) : 0; }
-
-void vd_row_from_f64(void *out, int32_t dtype, const double *row, int64_t n)
-{
-    switch (dtype) {
-    case VD_U8:
-        for (int64_t i = 0; i < n; i++)
-            ((uint8_t *)out)[i] = (uint8_t)clipped_rint(row[i], 255);
-        break;
-    case VD_U16:
-        for (int64_t i = 0; i < n; i++)
-            ((uint16_t *)out)[i] = (uint16_t)clipped_rint(row[i], 65535);
-        break;
-    case VD_F32:
-        for (int64_t i = 0; i < n; i++)
-            ((float *)out)[i] = (float)row[i];
-        break;
-    default: memcpy(out, row, (size_t)n * sizeof *row); break;
-    }
 }

@@ -34,12 +34,6 @@ void vd_image_scatter_row(const vd_image *image, int64_t y, const void *row);
 /* The row itself where it is plain, else a gathered copy in scratch. */
 const void *vd_image_plain_row(const vd_image *image, int64_t y, void *scratch);
 
-/* n samples of the dtype as double. */
-void vd_row_to_f64(double *out, const void *row, int32_t dtype, int64_t n);
-
-/* n doubles as samples of the dtype; integers are rounded, ties to even, and clipped. */
-void vd_row_from_f64(void *out, int32_t dtype, const double *row, int64_t n);
-
 /* a * b into *product; false if it does not fit in size_t. */
 bool vd_checked_multiply(size_t a, size_t b, size_t *product);
 

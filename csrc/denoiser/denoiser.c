@@ -327,7 +327,7 @@ static vd_status pass(vd_denoiser *d, const vd_image *frame, const vd_image *out
 {
     size_t samples = (size_t)(d->width * d->channels), size = vd_dtype_size(frame->dtype);
     char *copy = malloc((size_t)d->height * samples * size);
-    double *row = malloc(samples * sizeof *row);
+    double *row = malloc(2 * samples * sizeof *row), *other = row != NULL ? row + samples : NULL;
     vd_status status = copy != NULL && row != NULL ? VD_OK : VD_ERROR_MEMORY;
     for (int64_t y = 0; y < d->height && status == VD_OK; y++)
         vd_image_gather_row(frame, y, copy + (size_t)y * samples * size);
@@ -337,11 +337,9 @@ static vd_status pass(vd_denoiser *d, const vd_image *frame, const vd_image *out
             vd_image_scatter_row(out, y, from);
             continue;
         }
-        vd_row_to_f64(row, from, frame->dtype, (int64_t)samples);
-        float *single = (float *)row; /* in place: samples only get shorter */
-        for (size_t i = 0; i < samples && out->dtype == VD_F32; i++)
-            single[i] = (float)row[i];
-        vd_image_scatter_row(out, y, row);
+        d->set.samples.to_f64[frame->dtype](row, from, (ptrdiff_t)samples);
+        d->set.samples.from_f64[out->dtype](other, row, (ptrdiff_t)samples);
+        vd_image_scatter_row(out, y, other);
     }
     if (status == VD_OK) {
         vd_image view = vd_image_contiguous(copy, frame->dtype, d->height, d->width, d->channels);

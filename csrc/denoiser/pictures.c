@@ -98,7 +98,7 @@ static void read_row(const vd_denoiser *d, const vd_image *image, int64_t y, flo
     case VD_U8: d->set.rows.u8_to_f32(out, row, n); break;
     case VD_U16: d->set.rows.u16_to_f32(out, row, n); break;
     case VD_F32: memcpy(out, row, n * sizeof *out); break;
-    default: vd_row_from_f64(out, VD_F32, row, (int64_t)n);
+    default: d->set.samples.from_f64[VD_F32](out, row, (ptrdiff_t)n);
     }
 }
 
@@ -304,7 +304,7 @@ static void write_row(const vd_denoiser *d, const vd_image *out, int64_t y, cons
     case VD_U8: d->set.rows.f32_to_u8(row, samples, n); break;
     case VD_U16: d->set.rows.f32_to_u16(row, samples, n); break;
     case VD_F32: memcpy(row, samples, n * sizeof *samples); break;
-    default: vd_row_to_f64(row, samples, VD_F32, (int64_t)n);
+    default: d->set.samples.to_f64[VD_F32](row, samples, (ptrdiff_t)n);
     }
     if (!plain)
         vd_image_scatter_row(out, y, row);

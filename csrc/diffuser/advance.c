@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Advances the state by one frame, row by row: filter in space, update the recursion in time (recursion.c has that with
+ * Advances the state by one frame, row by row: filter in space, update the recursion in time (sums_template.h has that with
  * a weight per sample), write the output. Each row belongs to one thread from its first sample to its last, and no row
  * needs another's result, so any number of threads gives the same bits.
  */
@@ -26,9 +26,7 @@ static void filtered_sums(const vd_diffuser *d, int64_t y, int thread, double *v
              confidences = {(const char *)d->confidences, stride, ones};
     vd_spatial_sum_row(s, &plane, y, thread, value);
     if (is_raw(d)) {
-        double gain = s->y.total * s->x.total;
-        for (int64_t i = 0; i < s->samples; i++)
-            value[i] *= gain;
+        d->kernels.sums.scale(value, value, s->y.total * s->x.total, s->samples);
     } else
         vd_spatial_sum_row(s, &confidences, y, thread, confidence);
 }
@@ -104,23 +102,23 @@ static void emit_sums(const vd_job *job, int64_t y, int thread)
         filtered_sums(d, y, thread, value, confidence);
     const vd_future *future = futures_of(d, y, thread, job->futures);
     if (is_raw(d)) {
-        vd_raw_update(state, value, job->decay, s->samples);
-        vd_raw_output(out, state, future, job->futures, s->samples);
+        d->kernels.sums.update_raw(state, value, job->decay, s->samples);
+        d->kernels.sums.merge_raw(out, state, future, job->futures, s->samples);
         vd_store_f64(d, job->out, y, thread, out);
         return;
     }
     double *weight_sum = plane_row(d, d->weight_sum, sizeof(double), y);
     uint8_t *present = d->present + thread * s->samples;
-    vd_masked_update(state, weight_sum, value, confidence, reference, s->channels, job->decay, s->samples);
-    vd_masked_output(out, present, state, weight_sum, future, job->futures, s->channels, s->samples);
+    d->kernels.sums.update(state, weight_sum, value, confidence, reference, s->channels, job->decay, s->samples);
+    d->kernels.sums.merge(out, present, state, weight_sum, future, job->futures, s->channels, s->samples);
     if (memchr(present, 0, (size_t)s->samples) != NULL) {
-        double *original = d->confidence_row + thread * s->samples;
-        if (d->core.params.fill == VD_FILL_PASS)
-            vd_row_to_f64(original, vd_image_plain_row(&job->original, y, scratch->samples), job->original.dtype,
-                          s->samples);
-        for (int64_t i = 0; i < s->samples; i++)
-            if (!present[i])
-                out[i] = d->core.params.fill == VD_FILL_PASS ? original[i] : d->core.params.fill_value;
+        double *original = NULL;
+        if (d->core.params.fill == VD_FILL_PASS) {
+            original = d->confidence_row + thread * s->samples;
+            d->kernels.samples.to_f64[job->original.dtype](
+                original, vd_image_plain_row(&job->original, y, scratch->samples), s->samples);
+        }
+        d->kernels.sums.fill(out, present, original, d->core.params.fill_value, s->samples);
     }
     vd_store_f64(d, job->out, y, thread, out);
 }
@@ -163,7 +161,7 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
         /* Without memory the frame is the result: s + (v - s) need not be v. */
         memmove(result, value, samples * (single ? sizeof(float) : sizeof(double)));
         if (single && d->core.state_width == WIDTH_F64)
-            vd_row_to_f64(state, value, VD_F32, s->samples);
+            d->kernels.samples.to_f64[VD_F32](state, value, s->samples);
         else
             memcpy(state, value, samples * width_size(d->core.state_width));
     } else if (d->core.state_width == WIDTH_F32)
@@ -174,7 +172,8 @@ static void emit_mean(const vd_job *job, int64_t y, int thread)
         d->kernels.rows.update_f64(result, state, value, job->gain, samples);
     if (job->futures > 0) {
         const vd_future *future = futures_of(d, y, thread, job->futures);
-        vd_mean_output(scratch->correction, state, d->core.weight, future, job->futures, single, s->samples);
+        d->kernels.sums.merge_means(scratch->correction, state, d->core.weight, future, job->futures, single,
+                                    s->samples);
         vd_store_f64(d, job->out, y, thread, scratch->correction);
     } else if (single && !direct)
         vd_store_f32(d, job->out, y, thread, result);

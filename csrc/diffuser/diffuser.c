@@ -199,8 +199,8 @@ static vd_status adopt_diffusivity(vd_diffuser *d, const vd_image *map)
             return VD_ERROR_MEMORY;
         double *copy = (double *)(own + 1);
         for (int64_t y = 0; y < map->height; y++)
-            vd_row_to_f64(copy + y * map->width, vd_image_plain_row(map, y, copy + map->height * map->width),
-                          map->dtype, map->width);
+            d->kernels.samples.to_f64[map->dtype](
+                copy + y * map->width, vd_image_plain_row(map, y, copy + map->height * map->width), map->width);
         *own = vd_image_contiguous(copy, VD_F64, map->height, map->width, 1);
     }
     d->diffusivity = own;

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decay.h"
 #include "base/flag.h"
 #include "base/image.h"
 #include "base/parallel.h"
-#include "diffuser/recursion.h"
 #include "kernels/kernels.h"
 #include "models/models.h"
 #include "spatial/spatial.h"

@@ -61,6 +61,20 @@ static vd_status check_frame(const vd_diffuser *d, const vd_frame *frame)
     return status;
 }
 
+/* The state in another width, at least its own. */
+static void widen_state(const vd_diffuser *d, void *wider, vd_width width)
+{
+    ptrdiff_t n = (ptrdiff_t)d->samples;
+    if (d->core.state_width == (int32_t)width)
+        memcpy(wider, d->state, d->samples * width_size((int32_t)width));
+    else if (width == WIDTH_F32)
+        d->kernels.rows.fixed_to_f32(wider, d->state, d->samples);
+    else if (d->core.state_width == WIDTH_FIXED)
+        d->kernels.samples.fixed_to_f64(wider, d->state, n);
+    else
+        d->kernels.samples.to_f64[VD_F32](wider, d->state, n);
+}
+
 vd_status vd_start_masks(vd_diffuser *d)
 {
     const vd_spatial *s = &d->spatial;
@@ -86,24 +100,23 @@ vd_status vd_start_masks(vd_diffuser *d)
         free(weight_sum);
         return VD_ERROR_MEMORY;
     }
-    size_t i = 0;
-    for (int64_t y = 0; y < s->height; y++)
-        for (int64_t x = 0; x < s->width; x++) {
-            double share = open ? s->y.inside[y] * s->x.inside[x] : 1;
-            for (int64_t c = 0; c < s->channels; c++, i++) {
-                weight_sum[i] = d->core.frames > 0 ? d->core.weight * share : 0;
-                if (d->core.state_width == WIDTH_FIXED)
-                    state[i] = ((uint16_t *)d->state)[i] / 256.0;
-                else
-                    state[i] = d->core.state_width == WIDTH_F32 ? ((float *)d->state)[i] : ((double *)d->state)[i];
-                for (int k = 0; k < slots; k++) {
-                    const void *old = d->slots[k].value;
-                    double mean = slot_size(d) == sizeof(float) ? ((const float *)old)[i] : ((const double *)old)[i];
-                    values[k][i] = mean * share;
-                    d->slots[k].confidence[i] = share;
-                }
-            }
+    const vd_sums_kernels *sums = &d->kernels.sums;
+    const vd_samples_kernels *samples = &d->kernels.samples;
+    double *share = d->confidence_row, weight = d->core.frames > 0 ? d->core.weight : 0;
+    int32_t slot_dtype = slot_size(d) == sizeof(float) ? VD_F32 : VD_F64;
+    widen_state(d, state, WIDTH_F64);
+    for (int64_t y = 0; y < s->height; y++) {
+        for (int64_t x = 0; x < s->width; x++)
+            share[x] = open ? s->y.inside[y] * s->x.inside[x] : 1;
+        samples->spread(share, s->width, s->channels);
+        sums->scale(plane_row(d, weight_sum, sizeof(double), y), share, weight, s->samples);
+        for (int k = 0; k < slots; k++) {
+            double *value = plane_row(d, values[k], sizeof(double), y);
+            samples->to_f64[slot_dtype](value, plane_row(d, d->slots[k].value, slot_size(d), y), s->samples);
+            sums->multiply(value, share, s->samples);
+            memcpy(plane_row(d, d->slots[k].confidence, sizeof(double), y), share, (size_t)s->samples * sizeof *share);
         }
+    }
     for (int k = 0; k < slots; k++) {
         free(d->slots[k].value);
         d->slots[k].value = values[k];
@@ -124,13 +137,7 @@ static vd_status widen(vd_diffuser *d, vd_width width)
     void *wider = malloc(d->samples * width_size((int32_t)width));
     if (wider == NULL)
         return VD_ERROR_MEMORY;
-    for (size_t i = 0; i < d->samples; i++) {
-        double value = d->core.state_width == WIDTH_FIXED ? ((uint16_t *)d->state)[i] / 256.0 : ((float *)d->state)[i];
-        if (width == WIDTH_F32)
-            ((float *)wider)[i] = (float)value;
-        else
-            ((double *)wider)[i] = value;
-    }
+    widen_state(d, wider, width);
     free(d->state);
     d->state = wider;
     d->core.state_width = (int32_t)width;

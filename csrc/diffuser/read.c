@@ -55,30 +55,26 @@ static double *expand_map_row(const vd_diffuser *d, const vd_image *map, int64_t
     const vd_spatial *s = &d->spatial;
     double *row = d->confidence_row + thread * s->samples;
     const void *from = vd_image_plain_row(map, y, s->scratch[thread].samples);
-    int64_t n = s->width * map->channels;
-    vd_row_to_f64(row, from, map->dtype, n);
-    if (map->dtype == VD_U8)
-        for (int64_t i = 0; i < n; i++)
-            row[i] /= 255;
+    d->kernels.samples.to_share[map->dtype](row, from, s->width * map->channels);
     if (map->channels != s->channels)
-        for (int64_t x = s->width - 1; x >= 0; x--) {
-            double value = row[x];
-            for (int64_t c = s->channels - 1; c >= 0; c--)
-                row[x * s->channels + c] = value;
-        }
+        d->kernels.samples.spread(row, s->width, s->channels);
     return row;
 }
 
 static void scan_confidence(void *context, int64_t begin, int64_t end, int thread)
 {
     const vd_job *job = context;
-    const vd_spatial *s = &job->d->spatial;
-    for (int64_t y = begin; y < end; y++) {
-        const double *row = expand_map_row(job->d, job->frame->confidence, y, thread);
-        for (int64_t i = 0; i < s->samples; i++)
-            if (!(row[i] >= 0 && row[i] <= 1))
-                job->d->found[thread] = 1;
-    }
+    vd_diffuser *d = job->d;
+    for (int64_t y = begin; y < end; y++)
+        d->found[thread] |=
+            d->kernels.samples.outside_unit(expand_map_row(d, job->frame->confidence, y, thread), d->spatial.samples);
+}
+
+/* Row y of an image of the stream's shape as double. */
+static void read_row(const vd_diffuser *d, const vd_image *image, int64_t y, int thread, double *row)
+{
+    const void *from = vd_image_plain_row(image, y, d->spatial.scratch[thread].samples);
+    d->kernels.samples.to_f64[image->dtype](row, from, d->spatial.samples);
 }
 
 /* A value that occurs in the frame for each channel: the smallest in magnitude of the first row with a sample that
@@ -87,27 +83,21 @@ static void scan_confidence(void *context, int64_t begin, int64_t end, int threa
 static void find_reference(const vd_diffuser *d, const vd_frame *frame, double *reference)
 {
     const vd_spatial *s = &d->spatial;
-    int64_t channels = s->channels, missing = channels;
-    for (int64_t c = 0; c < channels; c++)
-        reference[c] = 0;
+    int64_t channels = s->channels;
     bool idle = s->y.radius == 0 && s->x.radius == 0 && d->core.params.model != VD_MODEL_NONLOCAL_MEANS;
-    if (is_raw(d) || idle)
-        return;
+    bool missing = !is_raw(d) && !idle;
     for (int64_t c = 0; c < channels; c++)
-        reference[c] = NAN;
+        reference[c] = missing ? NAN : 0;
     double *row = s->scratch[0].value;
-    for (int64_t y = 0; y < s->height && missing > 0; y++) {
+    for (int64_t y = 0; y < s->height && missing; y++) {
         const double *confidence = NULL;
-        vd_row_to_f64(row, vd_image_plain_row(&frame->image, y, s->scratch[0].samples), frame->image.dtype, s->samples);
+        read_row(d, &frame->image, y, 0, row);
         if (frame->confidence != NULL)
             confidence = expand_map_row(d, frame->confidence, y, 0);
-        for (int64_t i = 0, c = 0; i < s->samples; i++, c = c + 1 == channels ? 0 : c + 1) {
-            if (isnan(row[i]) || (confidence != NULL && confidence[i] < MIN_CONFIDENCE))
-                continue;
-            missing -= isnan(reference[c]);
-            if (!(fabs(reference[c]) <= fabs(row[i])))
-                reference[c] = row[i];
-        }
+        d->kernels.sums.smallest(reference, row, confidence, MIN_CONFIDENCE, channels, s->samples);
+        missing = false;
+        for (int64_t c = 0; c < channels; c++)
+            missing = missing || isnan(reference[c]);
     }
     for (int64_t c = 0; c < channels; c++)
         if (isnan(reference[c]))
@@ -128,7 +118,7 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int thread)
             size_t size = vd_dtype_size(image->dtype);
             memcpy(plane_row(d, d->copy, size, y), row, row_samples * size);
         } else if (is_double(d))
-            vd_row_to_f64(plane_row(d, d->copy, sizeof(double), y), row, image->dtype, s->samples);
+            d->kernels.samples.to_f64[image->dtype](plane_row(d, d->copy, sizeof(double), y), row, s->samples);
         else if (image->dtype == VD_U8)
             d->kernels.rows.u8_to_f32(plane_row(d, d->copy, sizeof(float), y), row, row_samples);
         else
@@ -153,25 +143,14 @@ static void weigh_rows(void *context, int64_t begin, int64_t end, int thread)
     const vd_spatial *s = &d->spatial;
     for (int64_t y = begin; y < end; y++) {
         double *value = plane_row(d, d->plane, sizeof(double), y);
-        const void *row = vd_image_plain_row(&job->frame->image, y, s->scratch[thread].samples);
-        vd_row_to_f64(value, row, job->frame->image.dtype, s->samples);
+        read_row(d, &job->frame->image, y, thread, value);
         const double *map = NULL;
         if (job->frame->confidence != NULL)
             map = expand_map_row(d, job->frame->confidence, y, thread);
         double *weight = d->confidences != NULL ? plane_row(d, d->confidences, sizeof(double), y) : NULL;
-        for (int64_t i = 0, c = 0; i < s->samples; i++, c = c + 1 == s->channels ? 0 : c + 1) {
-            double m = map == NULL ? 1 : map[i] < MIN_CONFIDENCE ? 0 : map[i];
-            if (isnan(value[i]))
-                m = 0;
-            value[i] = m > 0 ? m * (value[i] - d->reference[c]) : 0;
-            if (weight != NULL)
-                weight[i] = m;
-        }
-        if (job->frame->coefficients != NULL) {
-            map = expand_map_row(d, job->frame->coefficients, y, thread);
-            for (int64_t i = 0; i < s->samples; i++)
-                value[i] *= map[i];
-        }
+        d->kernels.sums.weigh(value, weight, map, MIN_CONFIDENCE, d->reference, s->channels, s->samples);
+        if (job->frame->coefficients != NULL)
+            d->kernels.sums.multiply(value, expand_map_row(d, job->frame->coefficients, y, thread), s->samples);
     }
 }
 
@@ -185,8 +164,7 @@ static void put_rows(void *context, int64_t begin, int64_t end, int thread)
         const double *map = NULL;
         if (job->frame->confidence != NULL) {
             double *row = expand_map_row(d, job->frame->confidence, y, thread);
-            for (int64_t i = 0; i < d->spatial.samples; i++)
-                row[i] = row[i] < MIN_CONFIDENCE ? 0 : row[i];
+            d->kernels.sums.drop(row, MIN_CONFIDENCE, d->spatial.samples);
             map = row;
         }
         const vd_image *image = &job->frame->image;

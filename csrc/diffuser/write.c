@@ -25,9 +25,8 @@ void vd_store_f64(const vd_diffuser *d, const vd_image *out, int64_t y, int thre
     int64_t samples = d->spatial.samples;
     const uint16_t *threshold = thresholds_of(d, y);
     if (threshold != NULL && out->dtype <= VD_U16)
-        for (int64_t i = 0; i < samples; i++)
-            row[i] += threshold[i] / 256.0 - 0.5;
-    vd_row_from_f64(to, out->dtype, row, samples);
+        d->kernels.samples.dither_f64(row, threshold, samples);
+    d->kernels.samples.from_f64[out->dtype](to, row, samples);
     vd_finish_row(out, y, to);
 }
 
@@ -37,8 +36,7 @@ void vd_store_f32(const vd_diffuser *d, const vd_image *out, int64_t y, int thre
     size_t samples = (size_t)d->spatial.samples;
     const uint16_t *threshold = thresholds_of(d, y);
     if (threshold != NULL && out->dtype <= VD_U16)
-        for (size_t i = 0; i < samples; i++)
-            row[i] += (float)threshold[i] / 256 - 0.5f;
+        d->kernels.samples.dither_f32(row, threshold, (ptrdiff_t)samples);
     if (out->dtype == VD_U8)
         d->kernels.rows.f32_to_u8(to, row, samples);
     else if (out->dtype == VD_U16)
@@ -46,7 +44,7 @@ void vd_store_f32(const vd_diffuser *d, const vd_image *out, int64_t y, int thre
     else if (out->dtype == VD_F32)
         memmove(to, row, samples * sizeof(float));
     else
-        vd_row_to_f64(to, row, VD_F32, (int64_t)samples);
+        d->kernels.samples.to_f64[VD_F32](to, row, (ptrdiff_t)samples);
     vd_finish_row(out, y, to);
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/strict_math.h"
 
@@ -33,6 +34,11 @@
 typedef struct vd_bilateral_kernels {
     VD_BILATERAL_KERNELS(float, f32)
     VD_BILATERAL_KERNELS(double, f64)
+    /* Around the sums in integers of bilateral_bytes.h: out = row + zero, which are integers that fit; */
+    void (*to_bytes)(int8_t *out, const float *row, float zero, size_t n);
+    /* W = (whole_W + own) unit, sum = f W + whole_D unit */
+    void (*from_whole)(float *sum, float *W, const float *f, const int32_t *whole_W, const int32_t *whole_D,
+                       int32_t own, float unit, size_t n);
 } vd_bilateral_kernels;
 
 #undef VD_BILATERAL_KERNELS

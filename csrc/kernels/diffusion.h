@@ -34,11 +34,25 @@
     /* outs[j] = mid + tau (rights[j][x] (mid[x + 1] - mid) - rights[j][x - 1] (mid - mid[x - 1])                      \
      *                      + belows[1 + j] (down - mid) - belows[j] (mid - up)) for the mid row 1 + j */ \
     void (*step_##S)(T *const outs[2], const T *const rows[4], const T *const rights[2], const T *const belows[3],       \
-                     T tau, ptrdiff_t n);
+                     T tau, ptrdiff_t n);                                                                                \
+    /* out = samples confidence; each is 1 where it is NULL */                                                           \
+    void (*weigh_##S)(double *out, const T *samples, const T *confidence, ptrdiff_t n);                                  \
+    /* free[x] = 0 where hold and the confidence is 1 (NULL: 1), else 1 */                                               \
+    void (*release_##S)(double *free, const T *confidence, int hold, ptrdiff_t n);                                       \
+    /* out = weight, 0 below min, at most `most` where free is 1 */                                                      \
+    void (*end_weights_##S)(T * out, const double *weight, const double *free, double min, double most, ptrdiff_t n);    \
+    /* out = sum, 0 where the weight is 0 (NULL: nowhere) */                                                             \
+    void (*end_sums_##S)(T * out, const double *sum, const T *weight, ptrdiff_t n);
 
 typedef struct vd_diffusion_kernels {
     VD_DIFFUSION_KERNELS(float, f32)
     VD_DIFFUSION_KERNELS(double, f64)
+    /* right[x] = half_x h(here[x], here[x + 1]), 0 for the last, below[x] = half_y h(here[x], next[x]), 0 where next is NULL,
+     * with the harmonic mean h */
+    void (*couple)(double *right, double *below, const double *here, const double *next, double half_y, double half_x,
+                   ptrdiff_t n);
+    /* The maximum, at least 0, of right[x - 1] + right[x] + above[x] + below[x]. */
+    double (*bound)(const double *right, const double *above, const double *below, ptrdiff_t n);
     /* Chebyshev recurrence with X u = u + scale L u, L u the divergence as in step, 0 where free is 0:
      * last = 2 X mid - last, or X mid if first; sum += share (last - start) */
     void (*chebyshev)(double *last, double *sum, const double *start, const double *up, const double *mid,

@@ -136,12 +136,64 @@
     {                                                                                                                  \
         steps_##S(outs[0], outs[1], rows[0], rows[1], rows[2], rows[3], rights[0], rights[1], belows[0], belows[1],    \
                   belows[2], tau, n);                                                                                  \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void weigh_##S(double *restrict out, const T *restrict samples, const T *restrict confidence,     \
+                                    ptrdiff_t n)                                                                       \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            out[x] = (samples != NULL ? (double)samples[x] : 1) * (confidence != NULL ? (double)confidence[x] : 1);    \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void release_##S(double *restrict free, const T *restrict confidence, int hold, ptrdiff_t n)      \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            free[x] = hold && (confidence == NULL || confidence[x] == 1) ? 0 : 1;                                      \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void end_weights_##S(T *restrict out, const double *restrict weight, const double *restrict free, \
+                                          double min, double most, ptrdiff_t n)                                        \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
+            double value = weight[x] < min ? 0 : weight[x];                                                            \
+            out[x] = (T)(free[x] == 1 && value > most ? most : value);                                                 \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void end_sums_##S(T *restrict out, const double *restrict sum, const T *restrict weight,          \
+                                       ptrdiff_t n)                                                                    \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            out[x] = weight != NULL && weight[x] == 0 ? 0 : (T)sum[x];                                                 \
     }
 
 KERNELS(float, f32)
 KERNELS(double, f64)
 #undef KERNELS
 #undef SQUARES
+
+static inline VD_TARGET double harmonic_mean(double a, double b) { return 2 / (1 / a + 1 / b); }
+
+static VD_TARGET void couple(double *restrict right, double *restrict below, const double *restrict here,
+                             const double *restrict next, double half_y, double half_x, ptrdiff_t n)
+{
+    for (ptrdiff_t x = 0; x + 1 < n; x++)
+        right[x] = half_x * harmonic_mean(here[x], here[x + 1]);
+    right[n - 1] = 0;
+    for (ptrdiff_t x = 0; x < n; x++)
+        below[x] = next != NULL ? half_y * harmonic_mean(here[x], next[x]) : 0;
+}
+
+static VD_TARGET double bound(const double *restrict right, const double *restrict above, const double *restrict below,
+                              ptrdiff_t n)
+{
+    double max = 0;
+    for (ptrdiff_t x = 0; x < n; x++) {
+        double all = right[x - 1] + right[x] + above[x] + below[x];
+        max = max > all ? max : all;
+    }
+    return max;
+}
 
 static VD_TARGET void chebyshev(double *restrict last, double *restrict sum, const double *restrict start,
                                 const double *restrict up, const double *restrict mid, const double *restrict down,
@@ -162,12 +214,15 @@ static VD_TARGET void chebyshev(double *restrict last, double *restrict sum, con
     k->smooth_##S = smooth_##S, k->gradient_##S = gradient_##S, k->gradient_known_##S = gradient_known_##S,            \
     k->divide_##S = divide_##S, k->multiply_##S = multiply_##S, k->clear_##S = clear_##S,                              \
     k->exponential_##S = exponential_##S, k->rational_##S = rational_##S, k->faces_##S = faces_##S,                    \
-    k->step_##S = step_##S
+    k->step_##S = step_##S, k->weigh_##S = weigh_##S, k->release_##S = release_##S,                                    \
+    k->end_weights_##S = end_weights_##S, k->end_sums_##S = end_sums_##S
 
 static void fill_diffusion(vd_diffusion_kernels *k)
 {
     FILL(f32);
     FILL(f64);
+    k->couple = couple;
+    k->bound = bound;
     k->chebyshev = chebyshev;
 }
 

@@ -9,6 +9,8 @@
 #include "kernels/kernels.h"
 #include "kernels/nonlocal_means_template.h"
 #include "kernels/planes_template.h"
+#include "kernels/samples_template.h"
+#include "kernels/sums_template.h"
 
 #define REAL float
 #define SUFFIX f32
@@ -32,4 +34,6 @@ static void fill_families(vd_kernels *k)
     fill_motion_f64(&k->motion_f64);
     fill_nonlocal_means(&k->nonlocal_means);
     fill_planes(&k->planes);
+    fill_samples(&k->samples);
+    fill_sums(&k->sums);
 }

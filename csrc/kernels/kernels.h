@@ -4,6 +4,10 @@
  * function pointers; a set is one of each family, for one instruction set. Sets are layered: scalar.c fills in all
  * families, and the file of each supported instruction set overwrites those that it does better.
  *
+ * A family has four lines: its header and its member here, its template and its call in families_template.h. A list of
+ * families as a macro would spare the member and the call, but no macro can include files, and three of the families are
+ * exceptions: rows and bilateral_bytes are not filled from a template by every set, motion is there for two types.
+ *
  * Contract for every kernel
  * - It works on plain rows. n or (begin, end) may have any value, no pointer needs any alignment beyond its type's,
  *   unless it says so.
@@ -25,10 +29,14 @@
 #include "kernels/nonlocal_means.h"
 #include "kernels/planes.h"
 #include "kernels/rows.h"
+#include "kernels/samples.h"
+#include "kernels/sums.h"
 
 typedef struct vd_kernels {
     const char *name; /* of the last instruction set in it */
     vd_rows_kernels rows;
+    vd_samples_kernels samples;
+    vd_sums_kernels sums;
     vd_planes_kernels planes;
     vd_bilateral_kernels bilateral;
     vd_bilateral_bytes_kernels bilateral_bytes;

@@ -67,6 +67,58 @@ SPLIT(double, double, f64)
                 join_one_##S(out + c, (const T *)sums[c] + at, weights, (T)zero[c], channels, n);                      \
     }
 
+#define CONFIDENCES(T, S)                                                                                              \
+    static VD_TARGET bool mark_##S(T *restrict confidences, const void *const *planes, ptrdiff_t at,                   \
+                                   const double *restrict confidence, ptrdiff_t channels, ptrdiff_t n)                 \
+    {                                                                                                                  \
+        T min = 1;                                                                                                     \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            confidences[x] = 1;                                                                                        \
+        for (ptrdiff_t c = 0; c < channels; c++) {                                                                     \
+            T *restrict plane = (T *)planes[c] + at;                                                                   \
+            for (ptrdiff_t x = 0, i = c; confidence != NULL && x < n; x++, i += channels)                              \
+                confidences[x] = (T)confidence[i] < confidences[x] ? (T)confidence[i] : confidences[x];                \
+            for (ptrdiff_t x = 0; x < n; x++) {                                                                        \
+                bool missing = plane[x] != plane[x];                                                                   \
+                confidences[x] = missing ? 0 : confidences[x];                                                         \
+                plane[x] = missing ? 0 : plane[x];                                                                     \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (ptrdiff_t x = 0; x < n; x++)                                                                              \
+            min = confidences[x] < min ? confidences[x] : min;                                                         \
+        return min == 1;                                                                                               \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void recall_##S(T *restrict confidences, const void *const *planes, ptrdiff_t at,                 \
+                                     const double *restrict u, const double *restrict weight_sum, double decay,        \
+                                     double most, const double *restrict reference, ptrdiff_t channels, ptrdiff_t n)   \
+    {                                                                                                                  \
+        for (ptrdiff_t x = 0; x < n; x++) {                                                                            \
+            double kept = decay * weight_sum[x * channels];                                                            \
+            if (!(confidences[x] < 1) || !(kept > (double)confidences[x]))                                             \
+                continue;                                                                                              \
+            confidences[x] = (T)(kept < most ? kept : most);                                                           \
+            for (ptrdiff_t c = 0; c < channels; c++)                                                                   \
+                ((T *)planes[c])[at + x] = (T)(u[x * channels + c] - reference[c]);                                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static VD_TARGET void widen_##S(double *restrict out, double *restrict out_weights, void *const *sums,             \
+                                    ptrdiff_t at, const T *restrict weights, ptrdiff_t channels, ptrdiff_t n)          \
+    {                                                                                                                  \
+        for (ptrdiff_t c = 0; c < channels; c++) {                                                                     \
+            const T *restrict sum = (const T *)sums[c] + at;                                                           \
+            for (ptrdiff_t x = 0, i = c; x < n; x++, i += channels) {                                                  \
+                out[i] = (double)sum[x];                                                                               \
+                out_weights[i] = weights != NULL ? (double)weights[x] : 1;                                             \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+
+CONFIDENCES(float, f32)
+CONFIDENCES(double, f64)
+#undef CONFIDENCES
+
 JOIN(float, f32)
 JOIN(double, f64)
 #undef JOIN
@@ -79,4 +131,10 @@ static void fill_planes(vd_planes_kernels *k)
     k->split_f64 = split_f64;
     k->join_f32 = join_f32;
     k->join_f64 = join_f64;
+    k->mark_f32 = mark_f32;
+    k->mark_f64 = mark_f64;
+    k->recall_f32 = recall_f32;
+    k->recall_f64 = recall_f64;
+    k->widen_f32 = widen_f32;
+    k->widen_f64 = widen_f64;
 }

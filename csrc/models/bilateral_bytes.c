@@ -174,11 +174,7 @@ static void do_columns(const job *j, const workplace *w, int list, int64_t y, in
     int64_t n = end - begin;
     (n < BLOCK / 4 ? vd_bilateral_bytes_sums : j->kernels->sums)(w->W, w->D, j->samples + y * j->pitch + begin,
                                                                  w->lists + list, (size_t)n);
-    for (int64_t i = 0; i < n; i++) {
-        float W = (float)(w->W[i] + own) * (1.0f / UNIT);
-        weights[i] = W;
-        sums[i] = f[i] * W + (float)w->D[i] * (1.0f / UNIT);
-    }
+    frame->kernels->bilateral.from_whole(sums, weights, f, w->W, w->D, own, 1.0f / UNIT, (size_t)n);
 }
 
 static void do_rows(void *context, int64_t begin, int64_t end, int thread)
@@ -216,8 +212,7 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int thread)
         int64_t y = j->open ? i : i - j->radius_y;
         const float *from = (const float *)j->frame->planes[0] + y * j->frame->pitch;
         int8_t *to = j->samples + y * j->pitch;
-        for (int64_t x = first; x < last; x++)
-            to[x] = (int8_t)(int32_t)(from[x] + zero);
+        j->frame->kernels->bilateral.to_bytes(to + first, from + first, zero, (size_t)(last - first));
     }
 }
 

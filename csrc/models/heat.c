@@ -68,11 +68,11 @@ typedef struct heat {
 #define SUFFIX f64
 #include "models/heat_template.h"
 
-static void *converted(const vd_taps *k, int32_t dtype)
+static void *converted(const vd_model_frame *f, const vd_taps *k)
 {
-    void *values = vd_diffusion_allocate((size_t)k->count, 1, vd_dtype_size(dtype));
+    void *values = vd_diffusion_allocate((size_t)k->count, 1, vd_dtype_size(f->dtype));
     if (values != NULL)
-        vd_row_from_f64(values, dtype, k->values, k->count);
+        f->kernels->samples.from_f64[f->dtype](values, k->values, k->count);
     return values;
 }
 
@@ -88,8 +88,8 @@ vd_status vd_heat_convolve(const vd_model_frame *f)
         status = kernel(&h.x, t_x, min, f->width);
     if (status == VD_OK) {
         h.pitch = ((size_t)h.y.count * 2 * sizeof(void *) + (width + 2 * (size_t)h.x.count) * size + 63) / 64 * 64;
-        h.weights_y = converted(&h.y, f->dtype);
-        h.weights_x = converted(&h.x, f->dtype);
+        h.weights_y = converted(f, &h.y);
+        h.weights_x = converted(f, &h.x);
         h.zeros = calloc(width, size);
         h.scratch = vd_diffusion_allocate((size_t)vd_diffusion_threads(f), h.pitch, 1);
         if (f->confidences != NULL)

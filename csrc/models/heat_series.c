@@ -12,6 +12,7 @@
  */
 #include "models/diffusion.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,28 +39,26 @@ typedef struct series {
     int first;
 } series;
 
-static double sample_at(const void *plane, int32_t dtype, ptrdiff_t at)
+static const void *pixel_at(const void *plane, int32_t dtype, ptrdiff_t at)
 {
-    return dtype == VD_F32 ? ((const float *)plane)[at] : ((const double *)plane)[at];
+    return (const char *)plane + at * (ptrdiff_t)vd_dtype_size(dtype);
 }
 
-static double diffusivity_at(const series *s, int64_t y, int64_t x)
+/* The rows of the diffusivity, in `start`; `now` is room to gather samples in. */
+static void load_block(void *context, int64_t begin, int64_t end, int thread)
 {
+    series *s = context;
     const vd_image *map = s->diffusivity;
-    double value;
-    float single;
-    if (map == NULL)
-        return 1;
-    const char *at = vd_image_row(map, y) + x * map->column_stride;
-    if (map->dtype == VD_F64) {
-        memcpy(&value, at, sizeof value);
-        return value;
+    (void)thread;
+    for (int64_t y = begin; y < end; y++) {
+        double *row = s->start + y * s->pitch;
+        if (map != NULL)
+            s->frame->kernels->samples.to_f64[map->dtype](row, vd_image_plain_row(map, y, s->now + y * s->pitch),
+                                                          map->width);
+        else
+            s->kernels->weigh_f64(row, NULL, NULL, s->frame->width);
     }
-    memcpy(&single, at, sizeof single);
-    return single;
 }
-
-static double harmonic_mean(double a, double b) { return 2 / (1 / a + 1 / b); }
 
 /* The coefficients of the rows, and which pixels are held. */
 static void couple_block(void *context, int64_t begin, int64_t end, int thread)
@@ -70,20 +69,20 @@ static void couple_block(void *context, int64_t begin, int64_t end, int thread)
     double half_y = p->diffusivity * p->sigma_y * p->sigma_y / 2, half_x = p->diffusivity * p->sigma_x * p->sigma_x / 2;
     (void)thread;
     for (int64_t y = begin; y < end; y++) {
-        double *right = s->right + y * s->pitch, *below = s->below + (y + 1) * s->pitch, *free = s->free + y * s->pitch;
+        double *right = s->right + y * s->pitch, *free = s->free + y * s->pitch;
+        const double *here = s->start + y * s->pitch, *next = y + 1 < f->height ? here + s->pitch : NULL;
         right[-1] = 0;
-        for (int64_t x = 0; x < f->width; x++) {
-            double c = diffusivity_at(s, y, x);
-            right[x] = x + 1 < f->width ? half_x * harmonic_mean(c, diffusivity_at(s, y, x + 1)) : 0;
-            below[x] = y + 1 < f->height ? half_y * harmonic_mean(c, diffusivity_at(s, y + 1, x)) : 0;
-            free[x] = s->hold && (f->confidences == NULL || sample_at(f->confidences, f->dtype, y * f->pitch + x) == 1)
-                          ? 0
-                          : 1;
-        }
+        s->kernels->couple(right, s->below + (y + 1) * s->pitch, here, next, half_y, half_x, f->width);
+        const void *confidence = f->confidences;
+        if (confidence != NULL)
+            confidence = pixel_at(confidence, f->dtype, y * f->pitch);
+        if (f->dtype == VD_F32)
+            s->kernels->release_f32(free, confidence, s->hold, f->width);
+        else
+            s->kernels->release_f64(free, confidence, s->hold, f->width);
     }
     if (begin == 0)
-        for (int64_t x = 0; x < f->width; x++)
-            s->below[x] = 0;
+        memset(s->below, 0, (size_t)f->width * sizeof *s->below);
 }
 
 static void bound_block(void *context, int64_t begin, int64_t end, int thread)
@@ -91,13 +90,8 @@ static void bound_block(void *context, int64_t begin, int64_t end, int thread)
     series *s = context;
     (void)thread;
     for (int64_t y = begin; y < end; y++) {
-        const double *right = s->right + y * s->pitch, *above = s->below + y * s->pitch;
-        double max = 0;
-        for (int64_t x = 0; x < s->frame->width; x++) {
-            double all = right[x - 1] + right[x] + above[x] + above[x + s->pitch];
-            max = max > all ? max : all;
-        }
-        s->spectrum[y] = 2 * max;
+        const double *above = s->below + y * s->pitch;
+        s->spectrum[y] = 2 * s->kernels->bound(s->right + y * s->pitch, above, above + s->pitch, s->frame->width);
     }
 }
 
@@ -114,12 +108,15 @@ static void begin_block(void *context, int64_t begin, int64_t end, int thread)
     (void)thread;
     for (int64_t y = begin; y < end; y++) {
         double *start = s->start + y * s->pitch;
-        for (int64_t x = 0; x < f->width; x++) {
-            ptrdiff_t at = y * f->pitch + x;
-            double confidence = f->confidences != NULL ? sample_at(f->confidences, f->dtype, at) : 1;
-            start[x] =
-                s->channel < f->channels ? sample_at(f->planes[s->channel], f->dtype, at) * confidence : confidence;
-        }
+        const void *samples = s->channel < f->channels ? f->planes[s->channel] : NULL, *confidence = f->confidences;
+        if (samples != NULL)
+            samples = pixel_at(samples, f->dtype, y * f->pitch);
+        if (confidence != NULL)
+            confidence = pixel_at(confidence, f->dtype, y * f->pitch);
+        if (f->dtype == VD_F32)
+            s->kernels->weigh_f32(start, samples, confidence, f->width);
+        else
+            s->kernels->weigh_f64(start, samples, confidence, f->width);
         close_row(start, f->width);
         size_t bytes = (size_t)(f->width + 2) * sizeof *start;
         memcpy(s->now + y * s->pitch - 1, start - 1, bytes);
@@ -143,30 +140,32 @@ static void term_block(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
+#define END_ROW(T, S)                                                                                                  \
+    static void end_row_##S(const series *s, int64_t y)                                                                \
+    {                                                                                                                  \
+        const vd_model_frame *f = s->frame;                                                                            \
+        const double *sum = s->sum + y * s->pitch;                                                                     \
+        T *weights = (T *)f->weights + y * f->width;                                                                   \
+        double most = s->hold ? 1 - (double)EPSILON_##S / 2 : INFINITY; /* the largest number below 1 */               \
+        if (s->channel == f->channels)                                                                                 \
+            s->kernels->end_weights_##S(weights, sum, s->free + y * s->pitch, MIN_WEIGHT, most, f->width);             \
+        else                                                                                                           \
+            s->kernels->end_sums_##S((T *)f->sums[s->channel] + y * f->width, sum,                                     \
+                                     f->confidences != NULL ? weights : NULL, f->width);                               \
+    }
+
+#define EPSILON_f32 FLT_EPSILON
+#define EPSILON_f64 DBL_EPSILON
+END_ROW(float, f32)
+END_ROW(double, f64)
+
 /* The result of the channel; the weights come before the sums. */
 static void end_block(void *context, int64_t begin, int64_t end, int thread)
 {
-    series *s = context;
-    const vd_model_frame *f = s->frame;
-    double below_one = f->dtype == VD_F32 ? 1 - 0x1p-24 : 1 - 0x1p-53;
-    bool is_confidence = s->channel == f->channels;
-    void *out = is_confidence ? f->weights : f->sums[s->channel];
+    const series *s = context;
     (void)thread;
     for (int64_t y = begin; y < end; y++)
-        for (int64_t x = 0; x < f->width; x++) {
-            ptrdiff_t at = y * s->pitch + x, to = y * f->width + x;
-            double value = s->sum[at];
-            if (is_confidence) {
-                value = value < MIN_WEIGHT ? 0 : value;
-                if (s->hold && s->free[at] == 1 && value > below_one)
-                    value = below_one;
-            } else if (f->confidences != NULL && sample_at(f->weights, f->dtype, to) == 0)
-                value = 0;
-            if (f->dtype == VD_F32)
-                ((float *)out)[to] = (float)value;
-            else
-                ((double *)out)[to] = value;
-        }
+        (s->frame->dtype == VD_F32 ? end_row_f32 : end_row_f64)(s, y);
 }
 
 static void sum_series(series *s, const vd_taps *k)
@@ -202,6 +201,7 @@ vd_status vd_heat_series(const vd_model_frame *f, const vd_image *diffusivity, i
         for (size_t i = 0; i < PLANES; i++)
             *planes[i] = memory + i * (height + 1) * pitch + 1;
         int threads = vd_diffusion_threads(f);
+        vd_parallel_blocks(threads, f->height, load_block, &s);
         vd_parallel_blocks(threads, f->height, couple_block, &s);
         vd_parallel_blocks(threads, f->height, bound_block, &s);
         double z = 0;
@@ -224,6 +224,19 @@ vd_status vd_heat_series(const vd_model_frame *f, const vd_image *diffusivity, i
     return status;
 }
 
+static double diffusivity_at(const vd_image *map, int64_t y, int64_t x)
+{
+    double value;
+    float single;
+    const char *at = vd_image_row(map, y) + x * map->column_stride;
+    if (map->dtype == VD_F64) {
+        memcpy(&value, at, sizeof value);
+        return value;
+    }
+    memcpy(&single, at, sizeof single);
+    return single;
+}
+
 vd_status vd_diffusivity_check(const vd_image *map)
 {
     vd_status status = vd_image_check(map);
@@ -233,10 +246,9 @@ vd_status vd_diffusivity_check(const vd_image *map)
         return VD_ERROR_DTYPE;
     if (map->channels != 1)
         return VD_ERROR_SHAPE;
-    series s = {.diffusivity = map};
     for (int64_t y = 0; y < map->height; y++)
         for (int64_t x = 0; x < map->width; x++) {
-            double c = diffusivity_at(&s, y, x);
+            double c = diffusivity_at(map, y, x);
             if (!(c >= 0 && c < INFINITY))
                 return VD_ERROR_PARAMETER;
         }

@@ -145,65 +145,37 @@ static const void *weights_row(const vd_model_planes *m, int64_t y)
     return ones ? NULL : (const char *)f->weights + (size_t)(y * f->width) * sample_size(m);
 }
 
-#define PLANE_ROWS(T, S)                                                                                                              \
-    /* The confidences of row y: the minimum over each pixel's samples; 0, and the samples 0, where one is NaN. Whether all are 1. */ \
-    static bool mark_row_##S(vd_model_planes *m, int64_t y, const double *confidence)                                                 \
-    {                                                                                                                                 \
-        const vd_model_frame *f = &m->frame;                                                                                          \
-        T *confidences = (T *)confidence_origin(m) + y * f->pitch, min = 1;                                                           \
-        for (int64_t x = 0; x < f->width; x++)                                                                                        \
-            confidences[x] = 1;                                                                                                       \
-        for (int64_t c = 0; c < f->channels; c++) {                                                                                   \
-            T *plane = (T *)f->planes[c] + y * f->pitch;                                                                              \
-            for (int64_t x = 0, i = c; confidence != NULL && x < f->width; x++, i += f->channels)                                     \
-                confidences[x] = (T)confidence[i] < confidences[x] ? (T)confidence[i] : confidences[x];                               \
-            for (int64_t x = 0; x < f->width; x++) {                                                                                  \
-                bool missing = plane[x] != plane[x];                                                                                  \
-                confidences[x] = missing ? 0 : confidences[x];                                                                        \
-                plane[x] = missing ? 0 : plane[x];                                                                                    \
-            }                                                                                                                         \
-        }                                                                                                                             \
-        for (int64_t x = 0; x < f->width; x++)                                                                                        \
-            min = confidences[x] < min ? confidences[x] : min;                                                                        \
-        return min == 1;                                                                                                              \
-    }                                                                                                                                 \
-                                                                                                                                      \
-    static void recall_row_##S(vd_model_planes *m, int64_t y, const double *u, const double *weight_sum, double decay,                \
-                               const double *reference)                                                                               \
-    {                                                                                                                                 \
-        const vd_model_frame *f = &m->frame;                                                                                          \
-        T *confidences = (T *)confidence_origin(m) + y * f->pitch;                                                                    \
-        for (int64_t x = 0; x < f->width; x++) {                                                                                      \
-            double kept = decay * weight_sum[x * f->channels];                                                                        \
-            if (!(confidences[x] < 1) || !(kept > (double)confidences[x]))                                                            \
-                continue;                                                                                                             \
-            confidences[x] = (T)(kept < MAX_RECALLED ? kept : MAX_RECALLED);                                                          \
-            for (int64_t c = 0; c < f->channels; c++)                                                                                 \
-                ((T *)f->planes[c])[y * f->pitch + x] = (T)(u[x * f->channels + c] - reference[c]);                                   \
-        }                                                                                                                             \
-    }                                                                                                                                 \
-                                                                                                                                      \
-    static void get_row_##S(const vd_model_planes *m, int64_t y, double *sums, double *weights)                                       \
-    {                                                                                                                                 \
-        const vd_model_frame *f = &m->frame;                                                                                          \
-        const T *weight = weights_row(m, y);                                                                                          \
-        for (int64_t c = 0; c < f->channels; c++) {                                                                                   \
-            const T *sum = (const T *)f->sums[c] + y * f->width;                                                                      \
-            for (int64_t x = 0, i = c; x < f->width; x++, i += f->channels) {                                                         \
-                sums[i] = sum[x];                                                                                                     \
-                weights[i] = weight != NULL ? weight[x] : 1;                                                                          \
-            }                                                                                                                         \
-        }                                                                                                                             \
-    }                                                                                                                                 \
-                                                                                                                                      \
-    static void mean_row_##S(const vd_model_planes *m, int64_t y, const double *reference, T *out)                                    \
-    {                                                                                                                                 \
-        const vd_model_frame *f = &m->frame;                                                                                          \
-        f->kernels->planes.join_##S(out, f->sums, y * f->width, weights_row(m, y), reference, f->channels, f->width);                 \
+#define MODEL_ROWS(T, S)                                                                                               \
+    static bool mark_row_##S(vd_model_planes *m, int64_t y, const double *confidence)                                  \
+    {                                                                                                                  \
+        const vd_model_frame *f = &m->frame;                                                                           \
+        T *confidences = (T *)confidence_origin(m) + y * f->pitch;                                                     \
+        return f->kernels->planes.mark_##S(confidences, f->planes, y * f->pitch, confidence, f->channels, f->width);   \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void recall_row_##S(vd_model_planes *m, int64_t y, const double *u, const double *weight_sum, double decay, \
+                               const double *reference)                                                                \
+    {                                                                                                                  \
+        const vd_model_frame *f = &m->frame;                                                                           \
+        T *confidences = (T *)confidence_origin(m) + y * f->pitch;                                                     \
+        f->kernels->planes.recall_##S(confidences, f->planes, y * f->pitch, u, weight_sum, decay, MAX_RECALLED,        \
+                                      reference, f->channels, f->width);                                               \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void get_row_##S(const vd_model_planes *m, int64_t y, double *sums, double *weights)                        \
+    {                                                                                                                  \
+        const vd_model_frame *f = &m->frame;                                                                           \
+        f->kernels->planes.widen_##S(sums, weights, f->sums, y * f->width, weights_row(m, y), f->channels, f->width);  \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void mean_row_##S(const vd_model_planes *m, int64_t y, const double *reference, T *out)                     \
+    {                                                                                                                  \
+        const vd_model_frame *f = &m->frame;                                                                           \
+        f->kernels->planes.join_##S(out, f->sums, y * f->width, weights_row(m, y), reference, f->channels, f->width);  \
     }
 
-PLANE_ROWS(float, f32)
-PLANE_ROWS(double, f64)
+MODEL_ROWS(float, f32)
+MODEL_ROWS(double, f64)
 
 bool vd_model_put_row(vd_model_planes *m, int64_t y, const void *row, int32_t dtype, const double *reference,
                       const double *confidence)

@@ -56,8 +56,8 @@ def denoise(
     Raises
     ------
     ValueError, TypeError
-        The message names the argument, its value and what is allowed. `out` is then as before, unless it is
-        `motion` that returned something wrong.
+        The message names the argument, its value and what is allowed. `out` is then unchanged, unless the
+        result of `motion` is at fault.
     ImportError
         OpenCV is missing, which ``motion="flow"`` needs.
 

@@ -30,13 +30,13 @@ class Frame:
     Attributes
     ----------
     planes : tuple of ndarray
-        What filters see and change in place, as the reader's `planes` describe it.
+        The samples, which filters change in place; `VideoInfo.planes` describes them.
     index : int
         Number of the frame, from 0.
     seconds : float
         Time since the first frame.
     carrier : object
-        What the reader keeps with it.
+        Data that the reader attaches to the frame.
     """
 
     planes: tuple[Array, ...]
@@ -61,7 +61,7 @@ class Plane:
     subsampling : (int, int)
         Pixels of the picture for one sample, along y and x.
     channel_order : {"rgb", "bgr"}
-        Of "colour".
+        Order of the channels, for "colour".
     limited : bool
         Whether black and white are 16 and 235 of 255, as usual with luma.
     """

@@ -52,6 +52,16 @@ typedef struct vd_spectrum_samples {
     double *measured;     /* [coefficients] */
 } vd_spectrum_samples;
 
+/* What stays put; see still.c. A cell is a square of `method.step` samples, as lanes and rows of patches have them: those of
+ * row j of cells, lane i, are the padded samples from (j, i) method.step on; [rows + 1][phase_pitch]. */
+typedef struct vd_still {
+    float *mean;                  /* M, as vd_denoiser.frame */
+    float *age, *trust, *drift, *drift_low, *moved_x, *moved_y;   /* m, lambda and g of each cell */
+    float *gain, *squares, *low, *gain_low, *flow_x, *flow_y;  /* sums over cells */
+    float *bias;
+    float *samples;               /* [phase_pitch], of a row that are in the cell */
+} vd_still;
+
 struct vd_denoiser {
     vd_flag busy;
     vd_denoiser_params params;
@@ -88,6 +98,7 @@ struct vd_denoiser {
     int32_t *crop_place;      /* [width] in the phases of a row */
     int32_t *source_row;      /* [padded rows] */
     float *share_3, *share_5; /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
+    vd_still still;
     float *spectrum;          /* t: [coefficients] */
     bool learnt;
     vd_spectrum_samples samples;
@@ -141,6 +152,14 @@ void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *pha
 void vd_pad_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t y);
 void vd_read_result(vd_denoiser *d, const vd_image *out);
 void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out);
+
+void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2]);
+
+/* ---- still.c */
+
+void vd_still_start(vd_denoiser *d);
+void vd_still_prior(vd_denoiser *d, const vd_prior_state *prior, const vd_image *flow);
+void vd_still_end(vd_denoiser *d);
 
 /* ---- sweep.c */
 

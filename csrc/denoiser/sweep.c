@@ -104,6 +104,8 @@ static size_t lay_out(vd_sweep_state *s, const vd_denoiser *d, float *memory, fl
     s->eight = cut(memory, &used, VD_PATCH * pitch);
     s->eight_more = cut(memory, &used, VD_PATCH * pitch);
     s->zones = cut(memory, &used, (size_t)priors * VD_ZONES * pitch);
+    s->slack = cut(memory, &used, (size_t)priors * pitch);
+    s->min_ratio = cut(memory, &used, (size_t)priors * pitch);
     s->zero = cut(memory, &used, pitch);
     s->phases = cut(memory, &used, (size_t)vd_phase_row(d));
     s->pictures = cut(memory, &used, vd_pictures_scratch(d) / sizeof(float) + 1);

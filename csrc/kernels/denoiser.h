@@ -22,7 +22,8 @@ typedef struct vd_patch_rows {
     const float *brightness; /* r: the noise's variance over noise^2 */
     const float *keep;       /* 1, or 0 where the prior does not count */
     const float *share;      /* 1 / number of patches that a 3 x 3 mean is over */
-    float min_ratio;         /* minimum variance of the prior over that of the frame's noise */
+    const float *slack;      /* what the variance of the innovation is above s2 where the prior is exact, times s2 */
+    const float *min_ratio;  /* minimum variance of the prior over that of the frame's noise */
 } vd_patch_rows;
 
 typedef struct vd_denoiser_kernels {
@@ -49,10 +50,16 @@ typedef struct vd_denoiser_kernels {
     /* The weight w = (variance of the noise) / (variance of the prior) of one prior, at most 1 / min_ratio:
      *     s2 = noise brightness        now = 0.7 e^2 + 0.3 (rows[0] + rows[1] + rows[2]) share
      *     variance = 0.5 last + 0.5 now, or 2 s2 where fresh
-     *     w = keep s2 / max(variance - 1.1 s2, min_ratio s2),    weights += w,  moments += w e
+     *     w = keep s2 / max(variance - slack s2, min_ratio s2),    weights += w,  moments += w e
      * variance and last may be one row. */
     void (*weigh)(float *variance, float *weights, float *moments, const float *last, const float *e,
                   const float *const *rows, const vd_patch_rows *patches, const float *fresh, float noise, ptrdiff_t n);
+    /* gain += (f - mean)^2 - (f - prior)^2,  squares += (f - mean)^2,  sum += f - mean,
+     * sum_prior += f - prior */
+    void (*misfit)(float *gain, float *squares, float *sum, float *sum_prior, const float *f, const float *mean,
+                   const float *prior, ptrdiff_t n);
+    /* prior += trust (mean - prior), then mean += rate (f - mean) */
+    void (*accumulate)(float *prior, float *mean, const float *f, const float *trust, const float *rate, ptrdiff_t n);
     /* k = 1 / (1 + weights), x = q - k moments, v = k noise brightness */
     void (*combine)(float *x, float *v, const float *q, const float *weights, const float *moments,
                     const float *brightness, float noise, ptrdiff_t n);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kernels/denoiser.h"
+extern float VDP[16];
 
 /* Before a loop over lanes: no lane reads what another writes. */
 #if defined(__clang__)
@@ -189,7 +190,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
     const float *restrict above = rows[0], *restrict here = rows[1], *restrict below = rows[2];
     const float *restrict brightness = patches->brightness, *restrict keep = patches->keep;
     const float *restrict share = patches->share;
-    const float min_ratio = patches->min_ratio;
+    const float *restrict slack = patches->slack, *restrict min_ratio = patches->min_ratio;
     n = WHOLE_STEPS(n);
     INDEPENDENT_LANES
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -197,11 +198,36 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
         float now = 0.7f * (e[i] * e[i]) + 0.3f * ((above[i] + below[i] + here[i]) * share[i]);
         float measured = 0.5f * last[i] + 0.5f * now;
         measured = fresh[i] != 0 ? 2 * s2 : measured;
-        float excess = measured - 1.1f * s2, floor = min_ratio * s2;
+        float excess = measured - slack[i] * s2, floor = min_ratio[i] * s2;
         float w = keep[i] * (s2 / (excess > floor ? excess : floor));
         variance[i] = measured;
         weights[i] += w;
         moments[i] += w * e[i];
+    }
+}
+
+static VD_TARGET void misfit(float *restrict gain, float *restrict squares, float *restrict sum,
+                             float *restrict sum_prior, const float *restrict f, const float *restrict mean, const float *restrict prior,
+                             ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float a = f[i] - mean[i], b = f[i] - prior[i];
+        sum[i] += a;
+        sum_prior[i] += b;
+        squares[i] += a * a;
+        gain[i] += a * a - b * b;
+    }
+}
+
+static VD_TARGET void accumulate(float *restrict prior, float *restrict mean, const float *restrict f,
+                                 const float *restrict trust, const float *restrict rate, ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float m = mean[i];
+        prior[i] += trust[i] * (m - prior[i]);
+        mean[i] = m + rate[i] * (f[i] - m);
     }
 }
 
@@ -226,7 +252,8 @@ static VD_TARGET void wiener(float *restrict out, float *restrict sum, const flo
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
         float power = 0.1f * (x[i] * x[i]) + 0.9f * (((r0[i] + r4[i]) + (r1[i] + r3[i]) + r2[i]) * share[i]);
-        float a = power - 1.1f * v[i];
+        float a = power - 1.1f * v[i], own = x[i] * x[i] - VDP[10] * v[i];
+        a = a > own ? a : own;
         a = a > 0 ? a : 0;
         float g = a / (a + v[i]);
         g = g > certain ? g : certain;
@@ -390,6 +417,8 @@ static void fill_denoiser(vd_denoiser_kernels *k)
     k->squares_3 = squares_3;
     k->squares_5 = squares_5;
     k->weigh = weigh;
+    k->misfit = misfit;
+    k->accumulate = accumulate;
     k->combine = combine;
     k->wiener = wiener;
     k->wiener_again = wiener_again;

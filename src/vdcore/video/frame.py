@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-_UNITS = {"uint8": 1.0, "uint16": 256.0, "float32": 1 / 255}
+_UNITS = {"uint8": 1.0, "uint16": 256.0, "float32": 1 / 255, "float64": 1 / 255}
 _BLACK, _WHITE, _MIDDLE = 16, 235, 128  # of limited range, and of chroma, in 8 bits
 
 
@@ -56,7 +56,8 @@ class Plane:
     shape : tuple of int
         (H, W), or (H, W, C) where channels are filtered together.
     dtype : numpy.dtype
-        uint8, uint16 (full range, also where the file has 10 or 12 bits) or float32 (0 to 1).
+        uint8, uint16 (full range, also where the file has 10 or 12 bits), float32
+        or float64 (0 to 1).
     subsampling : (int, int)
         Pixels of the picture for one sample, along y and x.
     channel_order : {"rgb", "bgr"}

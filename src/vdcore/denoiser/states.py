@@ -145,7 +145,7 @@ def _estimator(
     )
     if estimator.index >= 0:
         estimator.dtype = dtype
-    used = parameters.strength == "auto" and min(shape[:2]) >= BLOCK
+    used = isinstance(parameters.strength, str) and min(shape[:2]) >= BLOCK
     _require(used == (estimator.index >= 0) and len(estimator.measured) <= MAX_PAIRS, "estimator")
     _require(used or (estimator.first is None and not estimator.measured), "estimator")
     return estimator

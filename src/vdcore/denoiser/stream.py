@@ -32,25 +32,26 @@ class Denoiser(Resumable, Generic[Result]):
 
     A Kalman filter [1]_ follows the spectrum of every small patch along the optical flow [3]_, so that what
     stays or moves steadily is averaged over many frames. The variance of the difference between a frame and
-    its past is measured: where the two disagree, the past counts less or not at all, so that nothing leaves
-    a trail and a cut needs no detector. A Wiener filter in space [2]_ then removes the remaining noise.
+    its past is measured: where the two disagree, the past has less weight or none, so that nothing leaves a
+    trail and a cut needs no detector. A Wiener filter in space [2]_ then removes the remaining noise.
 
     Parameters
     ----------
-    strength : "auto", float or NoiseEstimate, optional
+    strength : "auto", "light", "strong", float or NoiseEstimate, optional
         The noise: its standard deviation in sample units, >= 0, before samples were clipped to their range;
         or what `vdcore.estimate_noise` returns, which may depend on brightness. 0: frames pass unchanged, bit
         for bit. A number may be at most a quarter of the range of integer frames, 63.75 for uint8 and
         16383.75 for uint16; the range of float frames is not known. "auto": it is estimated from the stream,
-        see Notes.
+        see Notes. "light" assumes 0.7 times the standard deviation that was estimated, which keeps more
+        detail and more noise; "strong" 1.4 times.
     preset : {"balanced", "fast"}, optional
         "balanced" has a second step in space and a finer flow; "fast" takes about half the time.
     motion : {"flow", None} or callable, optional
         "flow": optical flow by OpenCV. None: no motion. A callable ``motion(frame, other)`` receives the
         frame and the last result (with `lookahead` also later frames), both of the stream's shape and dtype,
         and returns the flow, float32 or float64 of shape (H, W, 2): (dx, dy) in pixels such that
-        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite the past does not
-        count.
+        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite the past is
+        ignored.
     lookahead : int, optional
         Later frames, up to 31, that a frame is also compared with. Output is delayed by as many frames.
     threads : int or None, optional
@@ -68,17 +69,18 @@ class Denoiser(Resumable, Generic[Result]):
     -----
     Channels: (H, W) and (H, W, 1) are grey, (H, W, 3) is a colour in the order red, green, blue or the
     reverse, with the same result. The fourth channel of (H, W, 4) is alpha and copied bit for bit. The two of
-    (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be finite.
+    (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be finite
+    and at most 1e15 in magnitude.
 
-    With ``strength="auto"`` the first result is immediate, from the noise of the first frame alone, in which
-    texture may be mistaken for noise. Pairs of successive frames are more reliable: the noise is estimated
+    Where the noise is estimated, the first result is immediate, from the noise of the first frame alone, in
+    which texture may be mistaken for noise. Pairs of successive frames are more reliable: it is estimated
     again after 1, 2, 4, 8 and 16 pairs, then from pairs spread evenly over the whole stream, at ever longer
     intervals. Where it differs by more than 5 %, the filter restarts with the last result as its past, so
     that nothing jumps. Frames smaller than 8 x 8 pixels are uninformative and pass unchanged. The same frames
     always give the same results.
 
     A denoiser serves one thread at a time: a call that arrives while another is running raises RuntimeError.
-    A frame that is refused leaves no trace.
+    A frame that is refused changes nothing.
 
     References
     ----------
@@ -146,7 +148,7 @@ class Denoiser(Resumable, Generic[Result]):
         Parameters
         ----------
         frame : array_like, shape (H, W) or (H, W, C), C from 1 to 4
-            uint8, uint16, float32 or float64, finite; the same shape and dtype in every call.
+            uint8, uint16, float32 or float64, see Notes; the same shape and dtype in every call.
         flow : array of shape (H, W, 2), or list of them, optional
             The motion, where it is known, used instead of what `motion` finds: (dx, dy) in pixels from this
             frame to the last result, float32 or float64, see `motion`. A list gives what `find_flows`
@@ -167,7 +169,7 @@ class Denoiser(Resumable, Generic[Result]):
         Raises
         ------
         ValueError, TypeError
-            An argument is invalid, or what `motion` returned. The denoiser and `out` are then as before.
+            An argument, or the result of `motion`, is invalid. The denoiser and `out` are then unchanged.
         ImportError
             OpenCV is missing, which ``motion="flow"`` needs.
         RuntimeError
@@ -211,7 +213,7 @@ class Denoiser(Resumable, Generic[Result]):
             yield result if out is None else out
 
     def find_flows(self, frame: object = None) -> list[Flow | None]:
-        """Return the flows that the next call would follow; the denoiser stays as it is.
+        """Return the flows that the next call would follow, without changing the denoiser.
 
         Streams that move together, such as the planes of a YUV video, share their motion this way: find it in
         one of them, and give it to each as `flow`, scaled to the size of its frames.
@@ -277,7 +279,7 @@ class Denoiser(Resumable, Generic[Result]):
             return write_state(self._process)
 
     def restore(self, state: bytes) -> None:
-        """Resume from a saved state, with its parameters; `threads` and a callable `motion` stay.
+        """Resume from a saved state, with its parameters; `threads` and a callable `motion` are kept.
 
         Parameters
         ----------
@@ -287,7 +289,7 @@ class Denoiser(Resumable, Generic[Result]):
         Raises
         ------
         ValueError
-            The state is damaged, cut short or of another version. This denoiser is then as before.
+            The state is damaged, cut short or of another version. This denoiser is then unchanged.
         RuntimeError
             Another thread is using this denoiser.
         """
@@ -319,8 +321,8 @@ class Denoiser(Resumable, Generic[Result]):
 
         Notes
         -----
-        A checksum finds damage, but not forgery. A forged state cannot corrupt memory; it can hold any
-        parameters, and so take much memory and time.
+        A checksum detects damage, but not forgery. A forged state cannot corrupt memory, but it may hold any
+        parameters, and so require much memory and time.
         """
         return cls._with(read_state(state, threads, motion))
 

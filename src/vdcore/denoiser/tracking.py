@@ -10,7 +10,7 @@ import numpy.typing as npt
 from vdcore._arrays import Array
 from vdcore.noise import BLOCK, Estimator, NoiseEstimate
 
-from .parameters import Strength
+from .parameters import Strength, assumed
 from .samples import colour_count, with_channel_axis
 
 Levels = Callable[[NoiseEstimate], Array]  # from an estimate to the standard deviation of each layer
@@ -19,7 +19,7 @@ _TOLERANCE = 0.05  # of a standard deviation: estimates closer than this are not
 
 
 class NoiseTracker:
-    """The noise that a denoiser assumes; with ``strength="auto"`` the estimate improves with the stream.
+    """The noise that a denoiser assumes; where it is not given, the estimate improves with the stream.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class NoiseTracker:
         strength, colours = self._strength, colour_count(samples.shape)
         if isinstance(strength, NoiseEstimate):
             return strength
-        if strength != "auto":
+        if isinstance(strength, float):
             return fixed_noise(np.full(colours, strength))
         if min(samples.shape[:2]) < BLOCK:
             return fixed_noise(np.zeros(colours))
@@ -58,7 +58,7 @@ class NoiseTracker:
         due = measured and pairs & (pairs - 1) == 0  # 1, 2, 4, ...
         if self.noise is not None and not due:
             return self.noise
-        estimate = self.estimator.estimate()
+        estimate = assumed(self.estimator.estimate(), strength)
         if self.noise is not None:
             before, now = levels(self.noise), levels(estimate)
             if (np.abs(now - before) <= _TOLERANCE * np.maximum(now, before)).all():

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore._regions import FrameRange
-from vdcore.denoiser import Denoiser, DenoiserParameters, NoiseMeter
+from vdcore.denoiser import Automatic, Denoiser, DenoiserParameters, NoiseMeter, assumed, check_samples
 from vdcore.flow import Flow
 from vdcore.noise import NoiseEstimate
 from vdcore.video.frame import Frame, Orientation, Plane
@@ -95,13 +95,16 @@ class DenoisingFilter(StreamFilter):
         ]
 
 
-def noise_of_planes(frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane]) -> list[NoiseEstimate]:
-    """Estimate the noise of each plane, in its sample units."""
+def noise_of_planes(
+    frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane], strength: Automatic
+) -> list[NoiseEstimate]:
+    """Estimate the noise of each plane, in its sample units, and return what to assume."""
     meters = [NoiseMeter() for _ in planes]
     for frame in frames:
         for meter, samples in zip(meters, frame, strict=True):
+            check_samples(samples, "frame")
             meter.add(samples)
-    return [meter.estimate() for meter in meters]
+    return [assumed(meter.estimate(), strength) for meter in meters]
 
 
 def _joined(estimates: Sequence[NoiseEstimate], planes: Sequence[Plane]) -> NoiseEstimate:

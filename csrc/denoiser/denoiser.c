@@ -12,7 +12,6 @@
 #include "denoiser/denoiser.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "base/parallel.h"
 
@@ -71,9 +70,6 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     if (d == NULL)
         return VD_ERROR_MEMORY;
     d->params = *params;
-    extern float VDP[16];
-    if (getenv("VDP"))
-        sscanf(getenv("VDP"), "%f,%f,%f,%f,%f,%f,%f,%f,%f,%f,%f,%f", VDP, VDP + 1, VDP + 2, VDP + 3, VDP + 4, VDP + 5, VDP + 6, VDP + 7, VDP + 8, VDP + 9, VDP + 10, VDP + 11);
     d->params.threads = vd_thread_count(params->threads);
     d->method = METHODS[params->preset];
     vd_kernels_choose(&d->set);
@@ -157,15 +153,15 @@ static size_t lay_out(vd_denoiser *d, char *memory)
     d->source_row = cut(memory, &used, (size_t)vd_padded_height(d), sizeof(int32_t));
     d->share_3 = cut(memory, &used, 3 * (size_t)d->lanes, sizeof(float));
     d->share_5 = cut(memory, &used, 5 * (size_t)d->lanes, sizeof(float));
-    float **cells[] = {&d->still.age, &d->still.trust, &d->still.drift, &d->still.gain, &d->still.squares, &d->still.low, &d->still.gain_low, &d->still.drift_low, &d->still.moved_x, &d->still.moved_y, &d->still.flow_x, &d->still.flow_y};
-    d->still.mean = cut(memory, &used, frame, sizeof(float));
-    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) { /* behind each row, and so before the first, zeros */
-        float *cell = cut(memory, &used, (size_t)((d->rows + 1) * d->phase_pitch) + VD_LANE_STEP, sizeof(float));
-        *cells[i] = memory != NULL ? cell + VD_LANE_STEP : NULL;
-    }
-    d->still.bias = cut(memory, &used, (size_t)((d->rows + 1) * d->phase_pitch * d->channels), sizeof(float));
-    float *row = cut(memory, &used, (size_t)d->phase_pitch + VD_LANE_STEP, sizeof(float));
-    d->still.samples = memory != NULL ? row + VD_LANE_STEP : NULL;
+    vd_still *still = &d->still;
+    size_t row = (size_t)d->phase_pitch, cells = (size_t)(d->rows + 1) * row;
+    float **rows[] = {&still->samples, &still->share, &still->share_cells, &still->zero};
+    still->mean = cut(memory, &used, frame, sizeof(float));
+    still->bias = cut(memory, &used, cells * (size_t)d->channels, sizeof(float));
+    for (int i = 0; i < VD_CELL_PLANES; i++)
+        still->cells[i] = cut(memory, &used, cells, sizeof(float));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        *rows[i] = cut(memory, &used, row, sizeof(float));
     d->spectrum = cut(memory, &used, coefficients, sizeof(float));
     d->samples.squares = cut(memory, &used, samples * coefficients, sizeof(float));
     d->samples.energy = cut(memory, &used, samples, sizeof(float));
@@ -333,8 +329,6 @@ static vd_status load_prior(vd_denoiser *d, size_t l, const vd_prior *prior)
     if (d->frames == 0 || d->priors[l].seen != d->frames)
         start_variance(d, &d->priors[l]);
     vd_load_prior(d, &d->priors[l], picture, prior->flow);
-    if (l == 0)
-        vd_still_prior(d, &d->priors[l], prior->flow);
     return VD_OK;
 }
 
@@ -387,8 +381,9 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
         return status;
     }
     if (!clean) {
+        if (count > 0)
+            vd_still_update(d, &d->priors[0], priors[0].flow);
         vd_sweep(d, count, out);
-        vd_still_end(d);
         for (size_t l = 0; l < count; l++) {
             float *last = d->priors[l].variance[0];
             d->priors[l].variance[0] = d->priors[l].variance[1];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), pictures.c (pictures in and out:
- * colours, borders, motion), sweep.c (the filter), spectrum.c (the noise's spectrum) and state.c (saved states).
+ * colours, borders, motion), still.c (what stays put), sweep.c (the filter), spectrum.c (the noise's spectrum) and state.c (saved states).
  */
 #ifndef VD_DENOISER_H
 #define VD_DENOISER_H
@@ -52,14 +52,14 @@ typedef struct vd_spectrum_samples {
     double *measured;     /* [coefficients] */
 } vd_spectrum_samples;
 
-/* What stays put; see still.c. A cell is a square of `method.step` samples, as lanes and rows of patches have them: those of
- * row j of cells, lane i, are the padded samples from (j, i) method.step on; [rows + 1][phase_pitch]. */
+/* What stays put; see still.c. Rows of cells have phase_pitch lanes, of which columns + 1 hold a cell; lane i of row j has
+ * the padded samples from (j, i) method.step on. Zeros follow each row, and so precede the first. */
 typedef struct vd_still {
-    float *mean;                  /* M, as vd_denoiser.frame */
-    float *age, *trust, *drift, *drift_low, *moved_x, *moved_y;   /* m, lambda and g of each cell */
-    float *gain, *squares, *low, *gain_low, *flow_x, *flow_y;  /* sums over cells */
-    float *bias;
-    float *samples;               /* [phase_pitch], of a row that are in the cell */
+    float *mean;                                /* M, as vd_denoiser.frame */
+    float *cells[VD_CELL_PLANES];               /* [rows + 1][phase_pitch] */
+    float *bias;                                /* b': [rows + 1][channels][phase_pitch] */
+    float *samples, *share, *share_cells, *zero; /* rows: samples of a row of the picture in the cell; 1 / samples of
+                                                    three cells in all channels; 1 / cells, of the three that exist */
 } vd_still;
 
 struct vd_denoiser {
@@ -153,13 +153,16 @@ void vd_pad_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t
 void vd_read_result(vd_denoiser *d, const vd_image *out);
 void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out);
 
+/* dx and dy at a pixel, 0 where they are not finite. */
 void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2]);
 
 /* ---- still.c */
 
+/* The tables. */
 void vd_still_start(vd_denoiser *d);
-void vd_still_prior(vd_denoiser *d, const vd_prior_state *prior, const vd_image *flow);
-void vd_still_end(vd_denoiser *d);
+/* The frame and prior 0, as it was moved along the flow (or NULL): m and trust of every cell; the prior where trust leaves
+ * it; the frame into M. */
+void vd_still_update(vd_denoiser *d, const vd_prior_state *prior, const vd_image *flow);
 
 /* ---- sweep.c */
 

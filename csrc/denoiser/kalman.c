@@ -38,7 +38,6 @@ void vd_transform_patches(const vd_denoiser *d, const vd_transformed_rows *rows,
     d->kernels->forward(out, d->pitch, in, d->lanes);
 }
 
-extern float VDP[16];
 /* ---- the Kalman filter ---- */
 
 /* Frequencies fall into zones of which every test of `judge` is over some. */
@@ -141,31 +140,6 @@ static void sample(const vd_sweep_state *s, int64_t j)
     }
 }
 
-/* What is expected of prior l of patches j: see the kernel `weigh`. */
-static void expect(const vd_sweep_state *s, int l, int64_t j)
-{
-    const vd_denoiser *d = s->d;
-    const float *age = d->still.age + j * d->phase_pitch, *trust = d->still.trust + j * d->phase_pitch;
-    float *slack = s->slack + l * d->pitch, *min_ratio = s->min_ratio + l * d->pitch;
-    float least = fmaxf(d->priors[l].noise, 1 / VD_LARGEST_WEIGHT);
-    for (ptrdiff_t i = 0; i < d->lanes; i++) {
-        slack[i] = 1.1f;
-        min_ratio[i] = least;
-        if (l > 0 || i >= d->columns)
-            continue;
-        float t = 1, m = INFINITY;
-        for (int k = 0; k < 4; k++) {
-            ptrdiff_t at = k / 2 * d->phase_pitch + i + k % 2;
-            t = trust[at] < t ? trust[at] : t;
-            m = age[at] < m ? age[at] : m;
-        }
-        if (t > 0) {
-            slack[i] += VDP[6] * t;
-            min_ratio[i] += t * (1 / m - least);
-        }
-    }
-}
-
 /* X and V of patches j; E, where the row is this band's. */
 void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
 {
@@ -174,8 +148,15 @@ void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
     bool own = j >= s->begin && j < s->end;
     int existing = 1 + (j > 0) + (j + 1 < d->rows);
     float *weights = s->line[0], *moments = s->line[1], *last = s->line[2], *unused = s->line[3];
-    for (int l = 0; l < s->count; l++)
-        expect(s, l, j);
+    for (int l = 0; l < s->count; l++) {
+        const float *age[2], *trust[2];
+        for (int i = 0; i < 2; i++) {
+            age[i] = l > 0 ? s->zero : d->still.cells[VD_AGE] + (j + i) * d->phase_pitch;
+            trust[i] = l > 0 ? s->zero : d->still.cells[VD_TRUST] + (j + i) * d->phase_pitch;
+        }
+        d->kernels->expect(s->slack + l * pitch, s->min_ratio + l * pitch, age, trust,
+                           fmaxf(d->priors[l].noise, 1 / VD_LARGEST_WEIGHT), lanes);
+    }
     for (int64_t k = 0; k < d->coefficients; k++) {
         float noise = vd_noise_variance(d) * d->spectrum[k];
         ptrdiff_t at = k * pitch;

@@ -233,7 +233,6 @@ static void mark_lost(const vd_denoiser *d, float *fresh, int64_t row)
     d->kernels->mark_lost(fresh, lost, places, d->columns);
 }
 
-/* dx and dy at a pixel, 0 where they are not finite. */
 void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2])
 {
     const char *pixel = vd_image_row(flow, y) + x * flow->column_stride;

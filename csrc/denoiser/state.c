@@ -14,7 +14,7 @@
 #include "base/parallel.h"
 #include "denoiser/denoiser.h"
 
-static const vd_archive_kind KIND = {{'v', 'd', 'd', 'e', 'n', 'o', 'i', 's'}, 1};
+static const vd_archive_kind KIND = {{'v', 'd', 'd', 'e', 'n', 'o', 'i', 's'}, 2};
 
 /* ---- layout ---- */
 
@@ -63,6 +63,11 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
     vd_archive_move(archive, d->spectrum, (size_t)d->coefficients * sizeof *d->spectrum);
     for (int64_t y = 0; y < d->height; y++)
         vd_archive_move(archive, d->result.first + y * d->result.pitch, (size_t)(d->width * d->step) * sizeof(float));
+    size_t cells = (size_t)((d->rows + 1) * d->phase_pitch) * sizeof(float);
+    vd_archive_move(archive, d->still.mean, (size_t)(d->height * vd_phase_row(d)) * sizeof(float));
+    vd_archive_move(archive, d->still.bias, cells * (size_t)d->channels);
+    for (int i = 0; i < VD_FIRST_SUM; i++)
+        vd_archive_move(archive, d->still.cells[i], cells);
     for (int l = 0; l < d->params.priors; l++)
         move_prior(archive, d, &d->priors[l]);
 }

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "kernels/denoiser.h"
-extern float VDP[16];
 
 /* Before a loop over lanes: no lane reads what another writes. */
 #if defined(__clang__)
@@ -208,31 +207,6 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
     }
 }
 
-static VD_TARGET void misfit(float *restrict gain, float *restrict squares, float *restrict sum,
-                             float *restrict sum_prior, const float *restrict f, const float *restrict mean, const float *restrict prior,
-                             ptrdiff_t n)
-{
-    n = WHOLE_STEPS(n);
-    for (ptrdiff_t i = 0; i < n; i++) {
-        float a = f[i] - mean[i], b = f[i] - prior[i];
-        sum[i] += a;
-        sum_prior[i] += b;
-        squares[i] += a * a;
-        gain[i] += a * a - b * b;
-    }
-}
-
-static VD_TARGET void accumulate(float *restrict prior, float *restrict mean, const float *restrict f,
-                                 const float *restrict trust, const float *restrict rate, ptrdiff_t n)
-{
-    n = WHOLE_STEPS(n);
-    for (ptrdiff_t i = 0; i < n; i++) {
-        float m = mean[i];
-        prior[i] += trust[i] * (m - prior[i]);
-        mean[i] = m + rate[i] * (f[i] - m);
-    }
-}
-
 static VD_TARGET void combine(float *restrict x, float *restrict v, const float *restrict q,
                               const float *restrict weights, const float *restrict moments,
                               const float *restrict brightness, float noise, ptrdiff_t n)
@@ -254,7 +228,7 @@ static VD_TARGET void wiener(float *restrict out, float *restrict sum, const flo
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
         float power = 0.1f * (x[i] * x[i]) + 0.9f * (((r0[i] + r4[i]) + (r1[i] + r3[i]) + r2[i]) * share[i]);
-        float a = power - 1.1f * v[i], own = x[i] * x[i] - VDP[10] * v[i];
+        float a = power - 1.1f * v[i], own = x[i] * x[i] - 14 * v[i];
         a = a > own ? a : own;
         a = a > 0 ? a : 0;
         float g = a / (a + v[i]);
@@ -408,6 +382,8 @@ static VD_TARGET void look_up(float *row, const float *table, float last, float 
             look_up_some(row + i, table, last, scale, 1);
 }
 
+#include "kernels/denoiser_still_template.h"
+
 static void fill_denoiser(vd_denoiser_kernels *k)
 {
     k->forward = forward;
@@ -420,7 +396,11 @@ static void fill_denoiser(vd_denoiser_kernels *k)
     k->squares_5 = squares_5;
     k->weigh = weigh;
     k->misfit = misfit;
+    k->drift = drift;
+    k->divide = divide;
+    k->judge_cells = judge_cells;
     k->accumulate = accumulate;
+    k->expect = expect;
     k->combine = combine;
     k->wiener = wiener;
     k->wiener_again = wiener_again;

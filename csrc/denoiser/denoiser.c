@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, pictures.c
- * and spectrum.c, why it is so in docs/adr/0014-video-denoiser.md.
+ * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, still.c,
+ * pictures.c and spectrum.c, why it is so in docs/adr/0014-video-denoiser.md.
  *
  * State: the last result (up to four floats a pixel) and, for each prior, the variance of the innovations (64 floats for each
- * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart).
+ * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart); the mean over time where nothing moves, with some floats for each patch.
  *
  * Order of a push: check everything, reserve memory, read the frame and the priors, then filter: a refused frame leaves no
  * trace, and the result may be written over the frame.

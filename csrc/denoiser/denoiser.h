@@ -55,9 +55,9 @@ typedef struct vd_spectrum_samples {
 /* What stays put; see still.c. Rows of cells have phase_pitch lanes, of which columns + 1 hold a cell; lane i of row j has
  * the padded samples from (j, i) method.step on. Zeros follow each row, and so precede the first. */
 typedef struct vd_still {
-    float *mean;                                /* M, as vd_denoiser.frame */
-    float *cells[VD_CELL_PLANES];               /* [rows + 1][phase_pitch] */
-    float *bias;                                /* b': [rows + 1][channels][phase_pitch] */
+    float *mean;                                 /* M, as vd_denoiser.frame */
+    float *cells[VD_CELL_PLANES];                /* [rows + 1][phase_pitch] */
+    float *bias;                                 /* b': [rows + 1][channels][phase_pitch] */
     float *samples, *share, *share_cells, *zero; /* rows: samples of a row of the picture in the cell; 1 / samples of
                                                     three cells in all channels; 1 / cells, of the three that exist */
 } vd_still;
@@ -99,7 +99,7 @@ struct vd_denoiser {
     int32_t *source_row;      /* [padded rows] */
     float *share_3, *share_5; /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
     vd_still still;
-    float *spectrum;          /* t: [coefficients] */
+    float *spectrum; /* t: [coefficients] */
     bool learnt;
     vd_spectrum_samples samples;
     float *table;  /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */

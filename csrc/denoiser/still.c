@@ -13,7 +13,7 @@
  * where M is the mean of something that stays, each is 0 or below but for chance. G, L, b and the flow F have a memory:
  * x' <- x' + max(1 / 4, 1 / m) (x - x') for b, 1 / 4 for G and L, max(1 / 16, 1 / m) for F. Then
  *
- *     v = max(0, G' - 4 sqrt((1 / m + 0.05) / n C), the same of L', A - 4.5 deviations, B - 7 deviations)
+ *     v = max(0, G' - 4 sqrt((1 / m + 0.05) / n C), the same of L', A - 4.5 deviations, B - 5 deviations)
  *     trust = clip(2 - 2 v m) clip((m - 2) / 3) clip(2 - |F'| / 0.35),  clip to [0, 1]
  *     P <- P + trust (M - P)
  *     m <- min(m, 1 / v),  M <- M + (f - M) / (m + 1),  m <- m + 1
@@ -64,7 +64,7 @@ typedef struct job {
     const vd_prior_state *prior;
     const vd_image *flow;
     float all, low[VD_MAX_CHANNELS]; /* 1 / variance of the noise, over all and over low frequencies */
-    bool fresh;                       /* everywhere */
+    bool fresh;                      /* everywhere */
 } job;
 
 static float *cells(const vd_denoiser *d, int plane, int64_t j) { return d->still.cells[plane] + j * d->phase_pitch; }
@@ -112,8 +112,8 @@ static void measure_rows(void *context, int64_t begin, int64_t end, int thread)
                     d->kernels->misfit(gain, squares, sum, sum_prior, d->frame + at, d->still.mean + at,
                                        k->prior->planes + at, n);
                 }
-            d->kernels->drift(d->still.bias + (j * d->channels + c) * n, cells(d, VD_BIAS, j),
-                              cells(d, VD_LOW_NOW, j), sum, sum_prior, r, cells(d, VD_AGE, j), d->still.samples,
+            d->kernels->drift(d->still.bias + (j * d->channels + c) * n, cells(d, VD_BIAS, j), cells(d, VD_LOW_NOW, j),
+                              sum, sum_prior, r, cells(d, VD_AGE, j), d->still.samples,
                               k->low[c] / (float)rows_of(d, j), n);
         }
         d->kernels->divide(gain, r, k->all, n);

@@ -76,7 +76,7 @@ static VD_TARGET void judge_cells(float *restrict rate, const vd_cell_rows *rows
         v = v > more ? v : more;
         more = squares - 4.5f * (1 + one) * sqrtf(2 * share);
         v = v > more ? v : more;
-        more = bias - 7 * spread * sqrtf(2 * low_share);
+        more = bias - 5 * spread * sqrtf(2 * low_share);
         v = v > more ? v : more;
         v = v > 0 ? v : 0;
         float misfit = v * m, known = rows->fresh[i] == 0 ? 1 : 0;

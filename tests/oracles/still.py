@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stays put in a video, for the denoiser: the mean over time M, and how many frames m it is worth.
 
-For cells of S x S samples, with the frame f, a prior P and the variance s^2 of the noise; over the 3 x 3 cells
-around each:
+For cells of S x S samples, with the frame f, a prior P and the variance s^2 of the noise; over the 3 x 3
+cells around each:
 
     G = mean of ((f - M)^2 - (f - P)^2) / s^2 - 1 / m        M against P
     A = mean of (f - M)^2 / s^2 - 1 - 1 / m                  M against the noise
@@ -10,8 +10,8 @@ around each:
         expected value
     L = as G, with the sums over cells in place of samples
 
-G, L and the flow F are averaged over time. An error of M of variance v = max(0, G, L, A, B less some deviations)
-limits m to 1 / v, and the trust in M falls with v m, with the motion, and where m is small.
+G, L and the flow F are averaged over time. An error of M of variance v = max(0, G, L, A, B less some
+deviations) limits m to 1 / v, and the trust in M falls with v m, with the motion, and where m is small.
 """
 
 import numpy as np
@@ -78,7 +78,9 @@ class Still:
         """The least of the 2 x 2 cells of each patch."""
         with_samples = np.flatnonzero(self.known[:, 0])
         cells = cells[np.arange(len(cells)).clip(with_samples[0], with_samples[-1])]
-        least = np.minimum(np.minimum(cells[:-1, :-1], cells[1:, :-1]), np.minimum(cells[:-1, 1:], cells[1:, 1:]))
+        least = np.minimum(
+            np.minimum(cells[:-1, :-1], cells[1:, :-1]), np.minimum(cells[:-1, 1:], cells[1:, 1:])
+        )
         return least[:, :, None, None, None]
 
     def update(self, frame, prior, flow, lost, variance, spectrum, brightness):
@@ -99,7 +101,9 @@ class Still:
         a, b, channels = frame - self.mean, frame - prior, frame.shape[2]
         r = brightness(self.sums(self.mean)[:, :, 0] / self.count_or_1)
         s2 = variance * spectrum.mean() * r
-        low_s2 = variance * spectrum[:, :2, :2].mean(axis=(1, 2)) * r[:, :, None] * self.count_or_1[:, :, None]
+        low_s2 = (
+            variance * spectrum[:, :2, :2].mean(axis=(1, 2)) * r[:, :, None] * self.count_or_1[:, :, None]
+        )
         moments, moments_prior = self.sums(a), self.sums(b)
         rate = np.maximum(0.25, 1 / (self.age + 1))[:, :, None]
         self.bias += rate * (moments / np.sqrt(low_s2) - self.bias)
@@ -119,7 +123,7 @@ class Still:
             gain - 4 * np.sqrt((1 / m + 0.05) * self.near),
             low - 4 * np.sqrt((1 / m + 0.05) * low_near),
             squares - 1 - 1 / m - 4.5 * (1 + 1 / m) * np.sqrt(2 * self.near),
-            bias - 7 * spread * np.sqrt(2 * low_near),
+            bias - 5 * spread * np.sqrt(2 * low_near),
         ]
         v = np.maximum(0, np.max(tests, axis=0))
         trust = clip(2 - 2 * v * m) * clip((m - 2) / 3) * clip(2 - np.linalg.norm(moved, axis=2) / 0.35)
@@ -128,9 +132,7 @@ class Still:
         covers = np.pad(lost, 1)
         fresh = covers[:-1, :-1] | covers[1:, :-1] | covers[:-1, 1:] | covers[1:, 1:]
         usable = ~fresh & self.known
-        self.age, self.trust, self.gain, self.low = (
-            np.where(usable, x, 0) for x in (age, trust, gain, low)
-        )
+        self.age, self.trust, self.gain, self.low = (np.where(usable, x, 0) for x in (age, trust, gain, low))
         self.moved = np.where(usable[:, :, None], moved, 0)
         result = prior + self.of_samples(self.trust) * (self.mean - prior)
         self.mean = self.mean + (frame - self.mean) / (self.of_samples(self.age) + 1)

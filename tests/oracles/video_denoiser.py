@@ -10,8 +10,8 @@ result, warped along the flow):
     K = max(0.02, v / (v + s^2))               Kalman gain; 1 where the patch starts again
     X = P + K e,  V = K s^2                    estimate, and the variance of the noise left in it
 
-Where the picture stays put (see still.py), the mean of the frames takes the prior's place by the trust t in it,
-the factor 1.1 becomes 1.1 + 4 t, and the least v becomes the mean of 1 / 49 and 1 / m by t.
+Where the picture stays put (see still.py), the mean of the frames takes the prior's place by the trust t in
+it, the factor 1.1 becomes 1.1 + 4 t, and the least v becomes the mean of 1 / 49 and 1 / m by t.
 
 With several priors, each with an E of its own and weight w = s^2 / v, K = 1 / (1 + sum of w) and
 X = Q - K (sum of w e). A prior with noise of its own, as a frame of the future, has v >= s^2.

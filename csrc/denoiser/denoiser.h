@@ -14,7 +14,7 @@
 #include "base/image.h"
 #include "kernels/kernels.h"
 
-enum { VD_MOST_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
+enum { VD_MAX_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
 
 /* How a preset works. */
 typedef struct vd_denoiser_method {

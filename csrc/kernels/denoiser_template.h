@@ -378,7 +378,8 @@ static VD_TARGET void unclip(float *row, const vd_unclipping *u, ptrdiff_t sampl
     for (; i + BLOCK <= samples; i += BLOCK) {
         int any = 0;
         for (int j = 0; j < BLOCK; j++)
-            any |= ((row[i + j] - u->origin[0]) * u->scale[0] < last) | ((row[i + j] - u->origin[1]) * u->scale[1] < last);
+            any |=
+                ((row[i + j] - u->origin[0]) * u->scale[0] < last) | ((row[i + j] - u->origin[1]) * u->scale[1] < last);
         if (any)
             look_up_some(row + i, u, BLOCK);
     }

@@ -61,7 +61,9 @@ def test_dark_camera_noise_is_measured():
 
 
 @pytest.mark.parametrize("photons", [0.3, 1, 3])
-@pytest.mark.parametrize(("scale", "dtype"), [(1, np.uint8), (12, np.uint8), (100, np.uint16), (0.1, np.float32)])
+@pytest.mark.parametrize(
+    ("scale", "dtype"), [(1, np.uint8), (12, np.uint8), (100, np.uint16), (0.1, np.float32)]
+)
 def test_photons_were_not_clipped(photons, scale, dtype):
     """They are never negative, and 0 more often than any other value."""
     frames = (scale * np.random.default_rng(4).poisson(photons, (FRAMES, 96, 128))).astype(dtype)

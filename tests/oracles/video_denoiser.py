@@ -335,11 +335,11 @@ class VideoDenoiser:
     def _unclipped(self, samples):
         """m, from the mean of clip(m + noise) and within the limits."""
         low, high = self.limits
-        ends = [end for end in self.limits if np.isfinite(end)]
-        if not ends:
+        if np.isinf(low) and np.isinf(high):
             return samples
-        reach = 1000 + 10 * np.sqrt(self.variance)
-        start, stop = (low if np.isfinite(low) else high - reach), (high if np.isfinite(high) else low + reach)
+        reach = 1000 + 10 * np.sqrt(self.variance)  # where the end has no effect
+        start = low if np.isfinite(low) else high - reach
+        stop = high if np.isfinite(high) else low + reach
         means = np.linspace(start, stop, 8001)
         variances = np.full(means.shape, self.variance)
         if self.gain != 0:

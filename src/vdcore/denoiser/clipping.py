@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the samples of a stream were clipped to, told from the samples.
 
-Clipping at an end e moves the mean of normal noise, and leaves samples that are exactly e. With the noise s(m),
-a block of mean y has the expected value m, where E clip(m + noise) = y, and a share F((e - m) / s) of its samples
-is e. An end is clipped where that share is there. There is another reason why samples can be 0: counts of
-photons, whose mean is right as it is. They have k times a Poisson variable, k = variance / mean, and no
-samples between 0 and k. Of the two distributions the likelier one is taken.
+Clipping at an end e moves the mean of normal noise, and leaves samples that are exactly e. With noise of the
+deviation s(m), a flat block of mean y has the expected value m, where E clip(m + noise) = y, and a share
+F((e - m) / s) of its samples is e. An end is clipped where that share is there. There is another reason why
+samples can be 0: counts of photons, whose mean is right as it is. They are k times a Poisson variable, k =
+variance / mean, and none lies between 0 and k. The likelier of the two distributions decides.
 """
 
 import math
@@ -35,8 +35,8 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def _normal(x: Floats) -> Floats:
-    result: Floats = 0.5 + 0.5 * _erf(x * math.sqrt(0.5))
-    return result
+    """The normal distribution function."""
+    return np.asarray(0.5 + 0.5 * _erf(x * math.sqrt(0.5)), np.float64)
 
 
 @dataclass
@@ -84,56 +84,66 @@ class End:
             return
         if value < self.value:
             self.value, self.expected, self.found, self.clipped, self.counted = value, 0.0, 0.0, 0.0, 0.0
+        inwards = _Noise(noise[0], self.sign * noise[1], noise[2] + noise[1] * self.sign * value)
         samples = samples - value
-        sigma, gain, offset = noise
-        offset += gain * self.sign * value
-        gain *= self.sign
-
-        def deviation(m: Floats) -> Floats:
-            variance = np.maximum(gain * m + offset, 0.01 * sigma**2) if gain else np.full(m.shape, sigma**2)
-            return np.sqrt(variance)
-
-        reach = _REACH * float(deviation(np.full(1, _REACH * sigma))[0])
-        mean = samples.mean(axis=1)
-        near = samples[(mean < reach) & (samples != samples[:, :1]).any(axis=1)]
+        varied = (samples != samples[:, :1]).any(axis=1)
+        near = samples[(samples.mean(axis=1) < inwards.reach) & varied]
         if len(near) < 2:
             return
-        groups = [group for group in _flat(near) if len(group)]
-        step = float(np.gcd.reduce(np.unique(np.rint(near)).astype(np.int64))) if integers else 0.0
-        grid = np.linspace(0, 2 * reach, 512)
-        there = deviation(grid)
-        a = grid / there
-        clipped_mean = np.maximum.accumulate(
-            grid + there * np.exp(-(a**2) / 2) / math.sqrt(2 * math.pi) - grid * _normal(-a)
-        )
-        count = math.fsum(group.var(axis=1, ddof=1).sum() for group in groups)
-        count /= max(math.fsum(group.mean(axis=1).sum() for group in groups), 1e-300)  # k
+        groups = _flat(near)
+        count = sum(group.var(axis=1, ddof=1).sum() for group in groups)
+        count = float(count / max(sum(group.mean(axis=1).sum() for group in groups), 1e-300))  # k
         edges = count * np.array([0.0, 0.7, 1.5, 2.5, 3.5, 4.5])
-        if step:
+        if integers:
+            step = float(np.gcd.reduce(np.unique(near).astype(np.int64)))
             edges = (np.floor(edges / step) + 0.5) * step
-        weight = 0.0
+        self._forget()
         for group in groups:
-            mean = group.mean()
-            m = np.interp(mean, clipped_mean, grid, left=0.0)
-            below = _normal((edges - m) / deviation(np.full(1, m)))
-            clipped = np.diff(below, prepend=0.0, append=1.0)
-            poisson = np.array([math.exp(-mean / count) * (mean / count) ** n / math.factorial(n) for n in range(5)])
-            counted = np.array([poisson[0], 0.0, *poisson[1:], max(1 - poisson.sum(), 0.0)])
+            mean = float(group.mean())
+            clipped, counted = inwards.shares(mean, edges), _poisson_shares(mean / count)
             found = np.diff((group[..., None] <= edges).sum(axis=(0, 1)), prepend=0, append=group.size)
-            if weight == 0:
-                self.forget()
-            weight += group.size
             self.expected += group.size * float(clipped[0])
-            self.found += int(found[0])
+            self.found += float(found[0])
             self.clipped += float(found @ np.log(_mixed(clipped)))
             self.counted += float(found @ np.log(_mixed(counted)))
 
-    def forget(self) -> None:
+    def _forget(self) -> None:
         """Let what was found so far count less."""
         self.expected *= _FORGET
         self.found *= _FORGET
         self.clipped *= _FORGET
         self.counted *= _FORGET
+
+
+class _Noise:
+    """Normal noise, clipped at 0."""
+
+    def __init__(self, sigma: float, gain: float, offset: float) -> None:
+        self.sigma, self.gain, self.offset = sigma, gain, offset
+        self.reach = _REACH * float(self.deviation(np.array(_REACH * sigma)))
+        self.values = np.linspace(0, 2 * self.reach, 512)
+        s = self.deviation(self.values)
+        a = self.values / s
+        means = s * np.exp(-(a**2) / 2) / math.sqrt(2 * math.pi) + self.values * _normal(a)
+        self.means = np.maximum.accumulate(means)
+
+    def deviation(self, values: Floats) -> Floats:
+        """Standard deviation at these expected values."""
+        if self.gain == 0:
+            return np.full(values.shape, self.sigma)
+        variance = np.maximum(self.gain * values + self.offset, 0.01 * self.sigma**2)
+        return np.asarray(np.sqrt(variance), np.float64)
+
+    def shares(self, mean: float, edges: Floats) -> Floats:
+        """Shares of the samples up to the first edge, to the next ones and beyond, given their mean."""
+        value = np.array(np.interp(mean, self.means, self.values))
+        return np.diff(_normal((edges - value) / self.deviation(value)), prepend=0.0, append=1.0)
+
+
+def _poisson_shares(mean: float) -> Floats:
+    """Shares of no photon, of none between no and one, of 1, 2, 3, 4 and of more."""
+    shares = [math.exp(-mean) * mean**n / math.factorial(n) for n in range(5)]
+    return np.array([shares[0], 0.0, *shares[1:], max(1 - sum(shares), 0.0)])
 
 
 def _real(value: float | None) -> float:
@@ -143,18 +153,19 @@ def _real(value: float | None) -> float:
 
 def _mixed(shares: Floats) -> Floats:
     """Probabilities none of which is 0."""
-    return (1 - _STRAY) * shares / max(shares.sum(), 1e-300) + _STRAY / len(shares)
+    mixed: Floats = (1 - _STRAY) * shares / shares.sum() + _STRAY / len(shares)
+    return mixed
 
 
 def _flat(blocks: Floats) -> list[Floats]:
-    """Groups of blocks of similar mean: half of the samples of that half of the blocks whose other half varies least."""
+    """Every other sample of those blocks whose other samples vary least, in groups of similar mean."""
     odd = np.add.outer(np.arange(_BLOCK), np.arange(_BLOCK)).ravel() % 2 == 1
     order = np.argsort(blocks.mean(axis=1), kind="stable")
-    result = []
+    flattest = []
     for group in np.array_split(order, min(_GROUPS, max(len(order) // 4, 1))):
         rank = np.argsort(blocks[group][:, odd].var(axis=1), kind="stable")
-        result.append(blocks[group[rank[: (len(group) + 1) // 2]]][:, ~odd])
-    return result
+        flattest.append(blocks[group[rank[: (len(group) + 1) // 2]]][:, ~odd])
+    return flattest
 
 
 @dataclass
@@ -172,8 +183,13 @@ class RangeMeter:
 
     def values(self) -> list[list[float | None]]:
         """Return what `of_values` takes."""
-        ends = [[end.value, end.expected, end.found, end.clipped, end.counted] for end in (self.low, self.high)]
-        return [[self.frames, int(self.integers)], *([None if math.isinf(x) else x for x in end] for end in ends)]
+        ends = [
+            [end.value, end.expected, end.found, end.clipped, end.counted] for end in (self.low, self.high)
+        ]
+        return [
+            [self.frames, int(self.integers)],
+            *([None if math.isinf(x) else x for x in end] for end in ends),
+        ]
 
     @staticmethod
     def of_values(values: list[list[float | None]]) -> "RangeMeter":
@@ -207,4 +223,4 @@ def _blocks(frame: Array, number: int) -> Floats:
     y, x = np.divmod(which, width)
     inside_y, inside_x = np.divmod(np.arange(_BLOCK**2), _BLOCK)
     samples = frame[(_BLOCK * y)[:, None] + inside_y, (_BLOCK * x)[:, None] + inside_x]
-    return np.moveaxis(samples, 2, 0).reshape(-1, _BLOCK**2).astype(np.float64)
+    return np.asarray(np.moveaxis(samples, 2, 0).reshape(-1, _BLOCK**2), np.float64)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), pictures.c (pictures in and out:
- * colours, borders, motion), still.c (what stays put), sweep.c (the filter), spectrum.c (the noise's spectrum) and state.c (saved states).
+ * colours, borders, motion), still.c (what stays put), sweep.c (the filter), unclipping.c (expected values), spectrum.c (the
+ * noise's spectrum) and state.c (saved states).
  */
 #ifndef VD_DENOISER_H
 #define VD_DENOISER_H
@@ -68,6 +69,8 @@ struct vd_denoiser {
     vd_denoiser_method method;
     vd_kernels set;
     const vd_denoiser_kernels *kernels; /* of the set */
+    double low, high;                   /* what samples were clipped to; infinite: they were not */
+    vd_unclipping unclipping;
 
     /* The stream; all zero before the first frame. */
     int32_t dtype;
@@ -102,14 +105,11 @@ struct vd_denoiser {
     float *spectrum; /* t: [coefficients] */
     bool learnt;
     vd_spectrum_samples samples;
-    float *table;  /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */
     float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
     char *scratch; /* [threads] */
     size_t scratch_size;
     int *found; /* [threads] */
 };
-
-enum { VD_UNCLIPPING_TABLE = 1021 };
 
 /* Height of the padded picture. */
 static inline int64_t vd_padded_height(const vd_denoiser *d) { return (d->rows - 1) * d->method.step + VD_PATCH; }
@@ -138,7 +138,7 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame);
 
 /* Bytes of scratch that the functions below need. */
 size_t vd_pictures_scratch(const vd_denoiser *d);
-/* The tables of places and the unclipping. */
+/* The tables of places. */
 void vd_pictures_start(vd_denoiser *d);
 /* frame <- image; VD_ERROR_MISSING or VD_ERROR_INFINITE if that is what it holds. */
 vd_status vd_load_frame(vd_denoiser *d, const vd_image *image);
@@ -163,6 +163,13 @@ void vd_still_start(vd_denoiser *d);
 /* The frame and prior 0, as it was moved along the flow (or NULL): m and trust of every cell; the prior where trust leaves
  * it; the frame into M. */
 void vd_still_update(vd_denoiser *d, const vd_prior_state *prior, const vd_image *flow);
+
+/* ---- unclipping.c */
+
+/* Whether samples can be clipped to that: low < high, infinite or as MAX_NOISE. */
+bool vd_denoiser_takes_range(double low, double high);
+/* The tables of d->unclipping, from the noise, low and high. */
+void vd_unclipping_start(vd_denoiser *d);
 
 /* ---- sweep.c */
 

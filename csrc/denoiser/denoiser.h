@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), pictures.c (pictures in and out:
- * colours, borders, motion), sweep.c (the filter), unclipping.c (expected values), spectrum.c (the noise's spectrum) and state.c (saved states).
+ * colours, borders, motion), still.c (what stays put), sweep.c (the filter), unclipping.c (expected values), spectrum.c (the
+ * noise's spectrum) and state.c (saved states).
  */
 #ifndef VD_DENOISER_H
 #define VD_DENOISER_H
@@ -52,6 +53,16 @@ typedef struct vd_spectrum_samples {
     double *measured;     /* [coefficients] */
 } vd_spectrum_samples;
 
+/* What stays put; see still.c. Rows of cells have phase_pitch lanes, of which columns + 1 hold a cell; lane i of row j has
+ * the padded samples from (j, i) method.step on. Zeros follow each row, and so precede the first. */
+typedef struct vd_still {
+    float *mean;                                 /* M, as vd_denoiser.frame */
+    float *cells[VD_CELL_PLANES];                /* [rows + 1][phase_pitch] */
+    float *bias;                                 /* b': [rows + 1][channels][phase_pitch] */
+    float *samples, *share, *share_cells, *zero; /* rows: samples of a row of the picture in the cell; 1 / samples of
+                                                    three cells in all channels; 1 / cells, of the three that exist */
+} vd_still;
+
 struct vd_denoiser {
     vd_flag busy;
     vd_denoiser_params params;
@@ -90,7 +101,8 @@ struct vd_denoiser {
     int32_t *crop_place;      /* [width] in the phases of a row */
     int32_t *source_row;      /* [padded rows] */
     float *share_3, *share_5; /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
-    float *spectrum;          /* t: [coefficients] */
+    vd_still still;
+    float *spectrum; /* t: [coefficients] */
     bool learnt;
     vd_spectrum_samples samples;
     float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
@@ -140,6 +152,17 @@ void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *pha
 void vd_pad_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t y);
 void vd_read_result(vd_denoiser *d, const vd_image *out);
 void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out);
+
+/* dx and dy at a pixel, 0 where they are not finite. */
+void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2]);
+
+/* ---- still.c */
+
+/* The tables. */
+void vd_still_start(vd_denoiser *d);
+/* The frame and prior 0, as it was moved along the flow (or NULL): m and trust of every cell; the prior where trust leaves
+ * it; the frame into M. */
+void vd_still_update(vd_denoiser *d, const vd_prior_state *prior, const vd_image *flow);
 
 /* ---- unclipping.c */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states of the denoiser: the parameters, the scalars of the stream, the spectrum of the noise, the last result and
- * the variances of the innovations of each prior that was given with the last frame; base/archive.h frames them. All else
+ * Saved states of the denoiser: the parameters, the scalars of the stream, the spectrum of the noise, the last result,
+ * the variances of the innovations of each prior that was given with the last frame, and what stays put; base/archive.h frames them. All else
  * is working memory or follows from these. `move_params`, `move_scalars` and `move_stream` are the layout: a change of it
  * needs another version in KIND.
  *
@@ -68,6 +68,11 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
         vd_archive_move(archive, d->result.first + y * d->result.pitch, (size_t)(d->width * d->step) * sizeof(float));
     for (int l = 0; l < d->params.priors; l++)
         move_prior(archive, d, &d->priors[l]);
+    size_t cells = (size_t)((d->rows + 1) * d->phase_pitch) * sizeof(float);
+    vd_archive_move(archive, d->still.mean, (size_t)(d->height * vd_phase_row(d)) * sizeof(float));
+    vd_archive_move(archive, d->still.bias, cells * (size_t)d->channels);
+    for (int i = 0; i < VD_FIRST_SUM; i++)
+        vd_archive_move(archive, d->still.cells[i], cells);
 }
 
 static void write_members(vd_archive *archive, void *object)

@@ -168,7 +168,7 @@ void vd_still_update(vd_denoiser *d, const vd_prior_state *prior, const vd_image
 
 /* ---- unclipping.c */
 
-/* Whether samples can be clipped to that: low < high, infinite or as MAX_NOISE. */
+/* Whether samples can be clipped to that: low < high, infinite or at most 1e15. */
 bool vd_denoiser_takes_range(double low, double high);
 /* The tables of d->unclipping, from the noise, low and high. */
 void vd_unclipping_start(vd_denoiser *d);

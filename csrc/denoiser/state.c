@@ -5,10 +5,10 @@
  * is working memory or follows from these. `move_params`, `move_scalars` and `move_stream` are the layout: a change of it
  * needs another version in KIND.
  *
- * Loading trusts nothing. Parameters pass the checks of vd_denoiser_create, the shape those of a frame, and a stream may not
- * be larger than the bytes that are there before memory is reserved for it. The spectrum is divided by, so it must be one
- * that can be learnt. Results and variances may hold anything: they only enter arithmetic, and what is rounded to
- * integers in the end is clipped first.
+ * Loading trusts nothing. Parameters pass the checks of vd_denoiser_create and vd_denoiser_set_range, the shape those of a
+ * frame, and a stream may not be larger than the bytes that are there before memory is reserved for it. The spectrum is
+ * divided by, so it must be one that can be learnt. Results and variances may hold anything: they only enter arithmetic, and
+ * what is rounded to integers in the end is clipped first.
  */
 #include "base/archive.h"
 #include "base/parallel.h"

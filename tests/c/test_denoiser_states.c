@@ -24,7 +24,9 @@ enum {
     GAIN_AT = NOISE_AT + 8,
     PRESET_AT = NOISE_AT + 3 * 8,
     PRIORS_AT = PRESET_AT + 4,
-    HEIGHT_AT = PRIORS_AT + 4,
+    LOW_AT = PRIORS_AT + 4,
+    HIGH_AT = LOW_AT + 8,
+    HEIGHT_AT = HIGH_AT + 8,
     WIDTH_AT = HEIGHT_AT + 8,
     CHANNELS_AT = WIDTH_AT + 8,
     FRAMES_AT = CHANNELS_AT + 8,
@@ -360,6 +362,11 @@ static void test_forged_members(void)
     FORGE(PRIORS_AT, int32_t, 1, VD_ERROR_STATE);
     FORGE(PRIORS_AT, int32_t, 3, VD_ERROR_STATE);
     FORGE(PRIORS_AT, int32_t, 33, VD_ERROR_STATE);
+    FORGE(LOW_AT, double, 0, VD_OK);
+    FORGE(LOW_AT, double, NAN, VD_ERROR_STATE);
+    FORGE(LOW_AT, double, INFINITY, VD_ERROR_STATE);
+    FORGE(HIGH_AT, double, -1e20, VD_ERROR_STATE);
+    FORGE(HIGH_AT, double, -1e15, VD_OK);
     FORGE(HEIGHT_AT, int64_t, 39, VD_ERROR_STATE);
     FORGE(HEIGHT_AT, int64_t, 41, VD_ERROR_STATE);
     FORGE(HEIGHT_AT, int64_t, 0, VD_ERROR_STATE);

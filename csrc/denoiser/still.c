@@ -125,7 +125,7 @@ static void measure_rows(void *context, int64_t begin, int64_t end, int thread)
             memset(sum, 0, row);
             memset(sum_prior, 0, row);
             for (int64_t y = first_row(d, j); y < end_row(d, j); y++)
-                for (int p = 0; p < step; p++) {
+                for (int p = 0; p < step; p += 2) { /* step is even */
                     ptrdiff_t at = y * vd_phase_row(d) + (c * step + p) * n;
                     d->kernels->misfit(gain, squares, sum, sum_prior, d->frame + at, d->still.mean + at,
                                        k->prior->planes + at, n);

@@ -93,7 +93,7 @@ typedef struct vd_denoiser_kernels {
     void (*weigh)(float *variance, float *weights, float *moments, const float *last, const float *e,
                   const float *const *rows, const vd_patch_rows *patches, const float *fresh, float noise, ptrdiff_t n);
 
-    /* What stays put, see denoiser/still.c: of samples
+    /* What stays put, see denoiser/still.c: of two rows of samples, n apart,
      *     gain += (f - mean)^2 - (f - prior)^2,  squares += (f - mean)^2,  sum += f - mean,  sum_prior += f - prior */
     void (*misfit)(float *gain, float *squares, float *sum, float *sum_prior, const float *f, const float *mean,
                    const float *prior, ptrdiff_t n);

@@ -7,11 +7,12 @@ static VD_TARGET void misfit(float *restrict gain, float *restrict squares, floa
 {
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
-        float a = f[i] - mean[i], b = f[i] - prior[i], aa = a * a;
-        sum[i] += a;
-        sum_prior[i] += b;
-        squares[i] += aa;
-        gain[i] += aa - b * b;
+        float a = f[i] - mean[i], b = f[i] - prior[i], c = f[n + i] - mean[n + i], d = f[n + i] - prior[n + i];
+        float squared = a * a + c * c;
+        sum[i] += a + c;
+        sum_prior[i] += b + d;
+        squares[i] += squared;
+        gain[i] += squared - (b * b + d * d);
     }
 }
 

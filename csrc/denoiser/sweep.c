@@ -8,9 +8,9 @@
  *     w = s^2 / max(E - (1.1 + 4 t) s^2, ((1 - t) max(b, 1 / 49) + t / m) s^2)
  *                                                                      what the prior is worth; 0 if it does not fit
  *     K = 1 / (1 + sum w),  X = Q - K sum w e,  V = K s^2              Kalman filter over all priors, and its noise
- *     A = max(0, 0.1 X^2 + 0.9 mean of X^2 over 5 x 5 patches - 1.1 V, X^2 - 14 V)   power of the signal
- *     g = A / (A + V), 1 for k = 0                                     Wiener filter; picture y1 from g X
- *     g = B^2 / (B^2 + V), B the spectra of y1                         once more (`again`); picture y from g X
+ *     A = max(0, 0.1 X^2 + 0.9 mean of X^2 over 5 x 5 patches - 1.1 V, X^2 - (14 - 6 t) V)   power
+ *     g = A / (A + max(0, V - t A / 4)), 1 for k = 0                                     Wiener filter; picture y1 from g X
+ *     the same with A = B^2, B the spectra of y1                       once more (`again`); picture y from g X
  *
  * A picture is the weighted mean of the patches that cover a sample, weights h(y) h(x) / (sum over k of g^2 V + 0.1 or
  * 0.02 noise^2), h a Kaiser window. A prior does not fit a patch (restart) if, over the zones max(kx, ky) < 2, 4 or 8 and
@@ -110,7 +110,7 @@ static size_t lay_out(vd_sweep_state *s, const vd_denoiser *d, float *memory, fl
     s->eight = cut(memory, &used, VD_PATCH * pitch);
     s->eight_more = cut(memory, &used, VD_PATCH * pitch);
     s->zones = cut(memory, &used, (size_t)priors * VD_ZONES * pitch);
-    s->slack = cut(memory, &used, (size_t)priors * pitch);
+    s->trust = cut(memory, &used, (size_t)priors * pitch);
     s->min_ratio = cut(memory, &used, (size_t)priors * pitch);
     s->zero = cut(memory, &used, pitch);
     s->phases = cut(memory, &used, (size_t)vd_phase_row(d));

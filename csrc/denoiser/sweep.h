@@ -34,7 +34,7 @@ typedef struct vd_sweep_state {
     float *q[2], *x[VD_KEPT], *v[VD_KEPT], *squares[VD_POOLED];
     float *brightness[2];
     float **e, **near, **keep; /* [count][2], [count][3], [count][2] */
-    float *slack, *min_ratio;  /* [count][pitch] */
+    float *trust, *min_ratio;  /* [count][pitch] */
     float *spectra;            /* one row of 64 coefficients */
     float *eight, *eight_more; /* 8 rows of lanes */
     float *zones;              /* [count][VD_ZONES][pitch] */
@@ -57,6 +57,7 @@ void vd_transform_rows(const vd_denoiser *d, vd_transformed_rows *rows, const fl
 void vd_transform_patches(const vd_denoiser *d, const vd_transformed_rows *rows, int64_t j, int64_t c, int kx,
                           float *out);
 void vd_sweep_compare(vd_sweep_state *s, int64_t j);
+void vd_sweep_expect(vd_sweep_state *s, int l, int64_t j);
 void vd_sweep_estimate(vd_sweep_state *s, int64_t j);
 
 /* ---- wiener.c ---- */

@@ -53,10 +53,20 @@ void vd_clear_aggregate(const vd_denoiser *d, vd_aggregate *a)
     memset(a->weights, 0, rows * sizeof *a->weights);
 }
 
+/* The trust in the mean over time of patches j; valid until the next call for another row. */
+static const float *trust_of(vd_sweep_state *s, int64_t j)
+{
+    if (s->count == 0)
+        return s->zero;
+    vd_sweep_expect(s, 0, j);
+    return s->trust;
+}
+
 void vd_sweep_first_step(vd_sweep_state *s, int64_t j)
 {
     const vd_denoiser *d = s->d;
     ptrdiff_t pitch = d->pitch;
+    const float *trust = trust_of(s, j);
     int existing = (int)(vd_min(j, 2) + vd_min(d->rows - 1 - j, 2)) + 1;
     for (int64_t c = 0; c < d->channels; c++) {
         memset(s->line[0], 0, (size_t)d->lanes * sizeof(float));
@@ -66,7 +76,7 @@ void vd_sweep_first_step(vd_sweep_state *s, int64_t j)
             for (int i = -2; i <= 2; i++)
                 rows[i + 2] = j + i >= 0 && j + i < d->rows ? s->squares[(j + i) % VD_POOLED] + at : s->zero;
             d->kernels->wiener(s->spectra + k * pitch, s->line[0], s->x[j % VD_KEPT] + at, s->v[j % VD_KEPT] + at, rows,
-                               d->share_5 + (existing - 1) * d->lanes, k == 0, d->lanes);
+                               d->share_5 + (existing - 1) * d->lanes, trust, k == 0, d->lanes);
         }
         add_patches(s, &s->first, j, c, 0.1f);
     }
@@ -75,6 +85,7 @@ void vd_sweep_first_step(vd_sweep_state *s, int64_t j)
 void vd_sweep_second_step(vd_sweep_state *s, int64_t j)
 {
     const vd_denoiser *d = s->d;
+    const float *trust = trust_of(s, j);
     ptrdiff_t pitch = d->pitch;
     for (int64_t c = 0; c < d->channels; c++) {
         memset(s->line[0], 0, (size_t)d->lanes * sizeof(float));
@@ -84,7 +95,7 @@ void vd_sweep_second_step(vd_sweep_state *s, int64_t j)
                 int k = kx * VD_PATCH + ky;
                 ptrdiff_t at = (c * VD_COEFFICIENTS + k) * pitch;
                 d->kernels->wiener_again(s->spectra + k * pitch, s->line[0], s->x[j % VD_KEPT] + at,
-                                         s->v[j % VD_KEPT] + at, s->eight_more + ky * pitch, k == 0, d->lanes);
+                                         s->v[j % VD_KEPT] + at, s->eight_more + ky * pitch, trust, k == 0, d->lanes);
             }
         }
         add_patches(s, &s->second, j, c, 0.02f);

@@ -22,7 +22,7 @@ typedef struct vd_patch_rows {
     const float *brightness; /* r: the noise's variance over noise^2 */
     const float *keep;       /* 1, or 0 where the prior does not count */
     const float *share;      /* 1 / number of patches that a 3 x 3 mean is over */
-    const float *slack;      /* variance of the innovation over s2 up to which a prior passes for exact */
+    const float *trust;      /* that the prior is a mean of what stays put, 0 to 1 */
     const float *min_ratio;  /* minimum variance of the prior over that of the frame's noise */
 } vd_patch_rows;
 
@@ -88,7 +88,7 @@ typedef struct vd_denoiser_kernels {
     /* The weight w = (variance of the noise) / (variance of the prior) of one prior, at most 1 / min_ratio:
      *     s2 = noise brightness        now = 0.7 e^2 + 0.3 (rows[0] + rows[1] + rows[2]) share
      *     variance = 0.5 last + 0.5 now, or 2 s2 where fresh
-     *     w = keep s2 / max(variance - slack s2, min_ratio s2),    weights += w,  moments += w e
+     *     w = keep s2 / max(variance - (1.1 + 4 trust) s2, min_ratio s2),    weights += w,  moments += w e
      * variance and last may be one row. */
     void (*weigh)(float *variance, float *weights, float *moments, const float *last, const float *e,
                   const float *const *rows, const vd_patch_rows *patches, const float *fresh, float noise, ptrdiff_t n);
@@ -109,20 +109,20 @@ typedef struct vd_denoiser_kernels {
     /* prior += trust (mean - prior), then mean += rate (f - mean) */
     void (*accumulate)(float *prior, float *mean, const float *f, const float *trust, const float *rate, ptrdiff_t n);
     /* With t and m the least trust and age (two rows of each) of four cells, one lane more than n:
-     *     slack = 1.1 + 4 t,  min_ratio = (1 - t) ratio + t / m */
-    void (*expect)(float *slack, float *min_ratio, const float *const *age, const float *const *trust, float ratio,
+     *     trust = t,  min_ratio = (1 - t) ratio + t / m */
+    void (*expect)(float *trust, float *min_ratio, const float *const *age, const float *const *cells, float ratio,
                    ptrdiff_t n);
 
     /* k = 1 / (1 + weights), x = q - k moments, v = k noise brightness */
     void (*combine)(float *x, float *v, const float *q, const float *weights, const float *moments,
                     const float *brightness, float noise, ptrdiff_t n);
 
-    /* Wiener gain g = a / (a + v), or 1 where `mean` says so; out = g x; sum += g^2 v;
-     * a = max(0, 0.1 x^2 + 0.9 (rows[0] + .. + rows[4]) share - 1.1 v, x^2 - 14 v), or in the second step pilot^2 */
+    /* Wiener gain g = a / (a + max(0, v - trust a / 4)), or 1 where `mean` says so; out = g x; sum += g^2 v;
+     * a = max(0, 0.1 x^2 + 0.9 (rows[0] + .. + rows[4]) share - 1.1 v, x^2 - (14 - 6 trust) v), or in the second step pilot^2 */
     void (*wiener)(float *out, float *sum, const float *x, const float *v, const float *const *rows, const float *share,
-                   int mean, ptrdiff_t n);
-    void (*wiener_again)(float *out, float *sum, const float *x, const float *v, const float *pilot, int mean,
-                         ptrdiff_t n);
+                   const float *trust, int mean, ptrdiff_t n);
+    void (*wiener_again)(float *out, float *sum, const float *x, const float *v, const float *pilot, const float *trust,
+                         int mean, ptrdiff_t n);
     /* out[m] = (first a[m] + second b[m - 1]) / (first w[m] + second w[m - 1]), or 0 where the sum of weights is 0 */
     void (*overlap)(float *out, const float *a, const float *b, const float *w, float first, float second, ptrdiff_t n);
 

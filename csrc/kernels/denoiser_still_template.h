@@ -81,7 +81,7 @@ static VD_TARGET void judge_cells(float *restrict rate, const vd_cell_rows *rows
         v = v > more ? v : more;
         v = v > 0 ? v : 0;
         float misfit = v * m, known = rows->fresh[i] == 0 ? 1 : 0;
-        float moves = 2 - sqrtf(x * x + y * y) * (1 / 0.35f);
+        float moves = 2 - sqrtf(x * x + y * y) * 4;
         float trust = clip_1(2 - 2 * misfit) * clip_1((m - 2) * (1 / 3.0f)) * clip_1(moves);
         float age = misfit > 1 ? 1 / v : m;
         here[VD_TRUST][i] = known * trust;
@@ -109,16 +109,16 @@ static VD_TARGET void accumulate(float *restrict prior, float *restrict mean, co
 
 INLINE float least(float a, float b) { return a < b ? a : b; }
 
-static VD_TARGET void expect(float *restrict slack, float *restrict min_ratio, const float *const *age,
-                             const float *const *trust, float ratio, ptrdiff_t n)
+static VD_TARGET void expect(float *restrict trust, float *restrict min_ratio, const float *const *age,
+                             const float *const *cells, float ratio, ptrdiff_t n)
 {
     const float *restrict age0 = age[0], *restrict age1 = age[1];
-    const float *restrict trust0 = trust[0], *restrict trust1 = trust[1];
+    const float *restrict trust0 = cells[0], *restrict trust1 = cells[1];
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
         float m = least(least(age0[i], age0[i + 1]), least(age1[i], age1[i + 1]));
         float t = least(least(trust0[i], trust0[i + 1]), least(trust1[i], trust1[i + 1]));
-        slack[i] = 1.1f + 4 * t;
+        trust[i] = t;
         min_ratio[i] = ratio + t * (1 / (m > 1 ? m : 1) - ratio);
     }
 }

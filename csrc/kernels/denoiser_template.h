@@ -191,7 +191,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
     const float *restrict above = rows[0], *restrict here = rows[1], *restrict below = rows[2];
     const float *restrict brightness = patches->brightness, *restrict keep = patches->keep;
     const float *restrict share = patches->share;
-    const float *restrict slack = patches->slack, *restrict min_ratio = patches->min_ratio;
+    const float *restrict trust = patches->trust, *restrict min_ratio = patches->min_ratio;
     n = WHOLE_STEPS(n);
     INDEPENDENT_LANES
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -199,7 +199,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
         float now = 0.7f * (e[i] * e[i]) + 0.3f * ((above[i] + below[i] + here[i]) * share[i]);
         float measured = 0.5f * last[i] + 0.5f * now;
         measured = fresh[i] != 0 ? 2 * s2 : measured;
-        float excess = measured - slack[i] * s2, floor = min_ratio[i] * s2;
+        float excess = measured - (1.1f + 4 * trust[i]) * s2, floor = min_ratio[i] * s2;
         float w = keep[i] * (s2 / (excess > floor ? excess : floor));
         variance[i] = measured;
         weights[i] += w;
@@ -220,7 +220,8 @@ static VD_TARGET void combine(float *restrict x, float *restrict v, const float 
 }
 
 static VD_TARGET void wiener(float *restrict out, float *restrict sum, const float *restrict x, const float *restrict v,
-                             const float *const *rows, const float *restrict share, int mean, ptrdiff_t n)
+                             const float *const *rows, const float *restrict share, const float *restrict trust,
+                             int mean, ptrdiff_t n)
 {
     const float *restrict r0 = rows[0], *restrict r1 = rows[1], *restrict r2 = rows[2], *restrict r3 = rows[3];
     const float *restrict r4 = rows[4];
@@ -228,10 +229,11 @@ static VD_TARGET void wiener(float *restrict out, float *restrict sum, const flo
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
         float power = 0.1f * (x[i] * x[i]) + 0.9f * (((r0[i] + r4[i]) + (r1[i] + r3[i]) + r2[i]) * share[i]);
-        float a = power - 1.1f * v[i], own = x[i] * x[i] - 14 * v[i];
+        float a = power - 1.1f * v[i], own = x[i] * x[i] - (14 - 6 * trust[i]) * v[i];
         a = a > own ? a : own;
         a = a > 0 ? a : 0;
-        float g = a / (a + v[i]);
+        float rest = v[i] - 0.25f * trust[i] * a;
+        float g = a / (a + (rest > 0 ? rest : 0));
         g = g > certain ? g : certain;
         sum[i] += g * g * v[i];
         out[i] = g * x[i];
@@ -239,13 +241,15 @@ static VD_TARGET void wiener(float *restrict out, float *restrict sum, const flo
 }
 
 static VD_TARGET void wiener_again(float *restrict out, float *restrict sum, const float *restrict x,
-                                   const float *restrict v, const float *restrict pilot, int mean, ptrdiff_t n)
+                                   const float *restrict v, const float *restrict pilot, const float *restrict trust,
+                                   int mean, ptrdiff_t n)
 {
     const float certain = mean ? 1 : 0;
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
         float a = pilot[i] * pilot[i];
-        float g = a / (a + v[i]);
+        float rest = v[i] - 0.25f * trust[i] * a;
+        float g = a / (a + (rest > 0 ? rest : 0));
         g = g > certain ? g : certain;
         sum[i] += g * g * v[i];
         out[i] = g * x[i];

@@ -126,7 +126,7 @@ class Still:
             bias - 5 * spread * np.sqrt(2 * low_near),
         ]
         v = np.maximum(0, np.max(tests, axis=0))
-        trust = clip(2 - 2 * v * m) * clip((m - 2) / 3) * clip(2 - np.linalg.norm(moved, axis=2) / 0.35)
+        trust = clip(2 - 2 * v * m) * clip((m - 2) / 3) * clip(2 - np.linalg.norm(moved, axis=2) / 0.25)
         age = np.where(v * m > 1, 1 / np.maximum(v, 1e-9), m)
 
         covers = np.pad(lost, 1)

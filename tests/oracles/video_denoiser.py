@@ -190,7 +190,8 @@ class VideoDenoiser:
         if priors is None:
             priors = [(None, None if self.result is None else self._flow(f), 0.0)]
         x, v = self._kalman(f, q, priors)
-        result = self._wiener(x, v)
+        trust = self.still.of_patches(self.still.trust) if priors else np.zeros((*q.shape[:2], 1, 1, 1))
+        result = self._wiener(x, v, trust)
         self.result = result[SIZE : SIZE + height, SIZE : SIZE + width]
         self.count += 1
 
@@ -351,18 +352,18 @@ class VideoDenoiser:
         b = (measured / 1.1).clip(1, 8)
         self.spectrum = b if (self.spectrum == 1).all() else 0.7 * self.spectrum + 0.3 * b
 
-    def _wiener(self, x, v):
-        """The spatial stage: a picture with its border, from X and V."""
+    def _wiener(self, x, v, trust):
+        """The spatial stage: a picture with its border, from X and V; gentler where time is to be trusted."""
         step = self.preset.step
         power = np.maximum(0, 0.1 * x**2 + 0.9 * mean_around(x**2, 2) - 1.1 * v)
-        power = np.maximum(power, x**2 - 14 * v)  # what stands out by itself
-        result = self._shrunk(x, v, power, 0.1)
+        power = np.maximum(power, x**2 - (14 - 6 * trust) * v)  # what stands out by itself
+        result = self._shrunk(x, v, power, trust, 0.1)
         if self.preset.second_step:
-            result = self._shrunk(x, v, spectra(result, step) ** 2, 0.02)
+            result = self._shrunk(x, v, spectra(result, step) ** 2, trust, 0.02)
         return result
 
-    def _shrunk(self, x, v, power, floor):
-        g = power / (power + v)
+    def _shrunk(self, x, v, power, trust, floor):
+        g = power / (power + np.maximum(0, v - trust * power / 4))
         g[..., 0, 0] = 1.0
         weights = 1 / ((g**2 * v).sum(axis=(3, 4)) + floor * self.variance)
         return aggregated(g * x, weights, self.preset.step)

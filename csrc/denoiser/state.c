@@ -14,7 +14,7 @@
 #include "base/parallel.h"
 #include "denoiser/denoiser.h"
 
-static const vd_archive_kind KIND = {{'v', 'd', 'd', 'e', 'n', 'o', 'i', 's'}, 1};
+static const vd_archive_kind KIND = {{'v', 'd', 'd', 'e', 'n', 'o', 'i', 's'}, 2};
 
 /* ---- layout ---- */
 
@@ -23,13 +23,15 @@ static void move_params(vd_archive *archive, vd_denoiser_params *p)
     VD_ARCHIVE_VALUE(archive, p->noise);
     VD_ARCHIVE_VALUE(archive, p->gain);
     VD_ARCHIVE_VALUE(archive, p->offset);
+    VD_ARCHIVE_VALUE(archive, p->fill_value);
+    VD_ARCHIVE_VALUE(archive, p->fill);
     VD_ARCHIVE_VALUE(archive, p->preset);
     VD_ARCHIVE_VALUE(archive, p->priors);
 }
 
 typedef struct scalars {
     int64_t height, width, channels, frames;
-    int32_t dtype, learnt;
+    int32_t dtype, learnt, unknown;
 } scalars;
 
 static void move_scalars(vd_archive *archive, scalars *s)
@@ -40,6 +42,7 @@ static void move_scalars(vd_archive *archive, scalars *s)
     VD_ARCHIVE_VALUE(archive, s->frames);
     VD_ARCHIVE_VALUE(archive, s->dtype);
     VD_ARCHIVE_VALUE(archive, s->learnt);
+    VD_ARCHIVE_VALUE(archive, s->unknown);
 }
 
 /* Variances of a prior that was not given with the last frame are not used again. */
@@ -63,6 +66,8 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
     vd_archive_move(archive, d->spectrum, (size_t)d->coefficients * sizeof *d->spectrum);
     for (int64_t y = 0; y < d->height; y++)
         vd_archive_move(archive, d->result.first + y * d->result.pitch, (size_t)(d->width * d->step) * sizeof(float));
+    if (d->gaps.unknown)
+        vd_archive_move(archive, d->gaps.known, (size_t)(d->height * d->width));
     for (int l = 0; l < d->params.priors; l++)
         move_prior(archive, d, &d->priors[l]);
 }
@@ -70,7 +75,7 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
 static void write_members(vd_archive *archive, void *object)
 {
     vd_denoiser *d = object;
-    scalars s = {d->height, d->width, d->channels, d->frames, d->dtype, d->learnt};
+    scalars s = {d->height, d->width, d->channels, d->frames, d->dtype, d->learnt, d->gaps.unknown};
     move_params(archive, &d->params);
     move_scalars(archive, &s);
     if (d->dtype != 0)
@@ -98,7 +103,7 @@ static bool scalars_are_sound(const scalars *s, size_t bytes)
     char sample;
     vd_image frame = vd_image_contiguous(&sample, (vd_dtype)s->dtype, s->height, s->width, s->channels);
     return vd_image_check(&frame) == VD_OK && s->channels <= VD_MOST_CHANNELS && s->frames > 0 &&
-           s->frames < INT64_MAX / 2 && (s->learnt == 0 || s->learnt == 1) &&
+           s->frames < INT64_MAX / 2 && (s->learnt == 0 || s->learnt == 1) && (s->unknown == 0 || s->unknown == 1) &&
            (uint64_t)s->height <= bytes / sizeof(float) / (uint64_t)s->width / (uint64_t)s->channels;
 }
 
@@ -121,6 +126,9 @@ static vd_status read_stream(vd_archive *archive, vd_denoiser *d, const scalars 
         return status;
     d->frames = s->frames;
     d->learnt = s->learnt != 0;
+    d->gaps.unknown = s->unknown != 0;
+    if (d->gaps.unknown && vd_reserve_gaps(d) != VD_OK)
+        return VD_ERROR_MEMORY;
     move_stream(archive, d);
     for (int64_t y = 0; y < d->height; y++)
         vd_pad_picture_row(d, &d->result, y);

@@ -448,29 +448,6 @@ static vd_status read_result(vd_denoiser *d, const vd_image *out)
     return status;
 }
 
-static vd_status read_known(const vd_denoiser *d, const vd_image *out)
-{
-    vd_status status = vd_image_check(out);
-    if (status == VD_OK && (d->dtype == 0 || out->height != d->height || out->width != d->width || out->channels != 1))
-        status = VD_ERROR_SHAPE;
-    if (status == VD_OK && out->dtype != VD_U8)
-        status = VD_ERROR_DTYPE;
-    if (status == VD_OK)
-        vd_read_known(d, out);
-    return status;
-}
-
-vd_status vd_denoiser_known(vd_denoiser *d, const vd_image *out)
-{
-    if (d == NULL || out == NULL)
-        return VD_ERROR_NULL;
-    if (!take_flag(&d->busy))
-        return flag_refusal(&d->busy);
-    vd_status status = read_known(d, out);
-    drop_flag(&d->busy);
-    return status;
-}
-
 vd_status vd_denoiser_result(vd_denoiser *d, const vd_image *out)
 {
     if (d == NULL || out == NULL)

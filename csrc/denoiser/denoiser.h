@@ -177,8 +177,6 @@ vd_status vd_find_missing(vd_denoiser *d, const vd_image *frame, const vd_image 
 void vd_fill_frame(vd_denoiser *d, vd_prior_state *prior, const vd_prior *given);
 /* After the sweep, or in place of it for a frame without noise: what is not known at all. */
 void vd_settle_missing(vd_denoiser *d, const vd_image *out, bool clean);
-/* Whether pixels are known, as bytes of 0 and 255. */
-void vd_read_known(const vd_denoiser *d, const vd_image *out);
 /* Memory for a state in which not all pixels are known. */
 vd_status vd_reserve_gaps(vd_denoiser *d);
 

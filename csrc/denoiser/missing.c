@@ -344,13 +344,30 @@ void vd_settle_missing(vd_denoiser *d, const vd_image *out, bool clean)
         vd_parallel_blocks(d->threads, d->height, settle_rows, &j);
 }
 
-void vd_read_known(const vd_denoiser *d, const vd_image *out)
+static vd_status read_known(const vd_denoiser *d, const vd_image *out)
 {
-    for (int64_t y = 0; y < d->height; y++)
+    vd_status status = vd_image_check(out);
+    if (status == VD_OK && (d->dtype == 0 || out->height != d->height || out->width != d->width || out->channels != 1))
+        status = VD_ERROR_SHAPE;
+    if (status == VD_OK && out->dtype != VD_U8)
+        status = VD_ERROR_DTYPE;
+    for (int64_t y = 0; y < d->height && status == VD_OK; y++)
         for (int64_t x = 0; x < d->width; x++) {
             uint8_t known = !d->gaps.unknown || d->gaps.known[y * d->width + x] != 0 ? 255 : 0;
             memcpy(vd_image_row(out, y) + x * out->column_stride, &known, 1);
         }
+    return status;
+}
+
+vd_status vd_denoiser_known(vd_denoiser *d, const vd_image *out)
+{
+    if (d == NULL || out == NULL)
+        return VD_ERROR_NULL;
+    if (!take_flag(&d->busy))
+        return flag_refusal(&d->busy);
+    vd_status status = read_known(d, out);
+    drop_flag(&d->busy);
+    return status;
 }
 
 /* ---- pictures alone ---- */

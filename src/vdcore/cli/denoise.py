@@ -8,7 +8,7 @@ import click
 import vdcore
 
 from .errors import Command
-from .options import file_options, frame_options, parse_strength
+from .options import file_options, frame_options, parse_region, parse_strength
 from .process import process
 
 
@@ -18,8 +18,9 @@ from .process import process
     default="auto",
     show_default=True,
     callback=parse_strength,
-    metavar="auto|S",
-    help="Standard deviation of the noise in 8-bit units (0 to 255) for every bit depth; 0 = no change.",
+    metavar="light|auto|strong|S",
+    help="auto: the noise is estimated; light, strong: 0.7 and 1.4 times that. Or its standard deviation in"
+    " 8-bit units (0 to 255) for every bit depth; 0 = no change.",
 )
 @click.option(
     "--preset",
@@ -36,6 +37,17 @@ from .process import process
     help="Follow the optical flow, or assume a static scene.",
 )
 @frame_options
+@click.option(
+    "--confidence",
+    callback=parse_region,
+    metavar="X,Y,W,H|PICTURE",
+    help="What is known of each pixel, in the forms of --region; black = missing.",
+)
+@click.option(
+    "--fill",
+    type=float,
+    help="Value, 0 to 255, of missing pixels that were never known; by default the frame's own.",
+)
 @file_options
 def denoise(motion: str, **options: Any) -> int:
     """Remove noise from the video IN and write the result to OUT, or from many into a folder.
@@ -45,6 +57,7 @@ def denoise(motion: str, **options: Any) -> int:
     \b
     Examples:
       vdcore denoise in.mp4 out.mp4
+      vdcore denoise in.mp4 out.mp4 --strength strong
       vdcore denoise in.mp4 out.mkv --preset fast --lookahead 2 --codec lossless
       vdcore denoise holiday/ --out-dir clean/ --suffix .mkv
     """  # fmt: skip

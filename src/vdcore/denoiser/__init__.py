@@ -3,23 +3,31 @@
 
 from .arrays import denoise
 from .parameters import (
+    FACTORS,
+    Automatic,
     DenoiserInfo,
     DenoiserParameters,
     Preset,
     Strength,
+    assumed,
     check_strength,
     denoiser_parameters,
 )
+from .samples import check_samples
 from .stream import Denoiser
 from .tracking import NoiseMeter
 
 __all__ = [
+    "FACTORS",
+    "Automatic",
     "Denoiser",
     "DenoiserInfo",
     "DenoiserParameters",
     "NoiseMeter",
     "Preset",
     "Strength",
+    "assumed",
+    "check_samples",
     "check_strength",
     "denoise",
     "denoiser_parameters",

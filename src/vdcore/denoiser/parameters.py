@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The denoiser's parameters, checked, and what it reports."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Literal, cast
+from types import MappingProxyType
+from typing import Final, Literal, cast
 
 import numpy as np
 
 from vdcore import _core
-from vdcore._checks import MAX_THREADS, choice, integer, number
+from vdcore._checks import MAX_THREADS, choice, filling, integer, number
 from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
 Preset = Literal["fast", "balanced"]
-Strength = Literal["auto"] | float | NoiseEstimate
+Automatic = Literal["light", "auto", "strong"]
+Strength = Automatic | float | NoiseEstimate
+
+FACTORS: Final[Mapping[Automatic, float]] = MappingProxyType({"light": 0.7, "auto": 1.0, "strong": 1.4})
+"""What the standard deviation that was estimated is multiplied by."""
 
 MAX_LOOKAHEAD = 31  # the C library takes 32 priors
 MIN_NOISE, MAX_NOISE = 1e-15, 1e15  # standard deviations that the C library takes; less is no noise
@@ -27,6 +33,7 @@ class DenoiserParameters:
     preset: Preset
     motion: Motion | None
     lookahead: int
+    fill: float | None
     threads: int | None
 
 
@@ -35,6 +42,7 @@ def denoiser_parameters(
     preset: Preset,
     motion: Motion | None,
     lookahead: int,
+    fill: float | None,
     threads: int | None,
 ) -> DenoiserParameters:
     """Return the parameters, checked; see `Denoiser` for what they mean.
@@ -51,6 +59,7 @@ def denoiser_parameters(
         preset=cast(Preset, choice(preset, "preset", tuple(_core.DENOISERS))),
         motion=motion,
         lookahead=integer(lookahead, "lookahead", 0, MAX_LOOKAHEAD),
+        fill=None if fill is None else filling(fill),
         threads=None if threads is None else integer(threads, "threads", 1, MAX_THREADS),
     )
 
@@ -60,7 +69,7 @@ def check_strength(strength: Strength, white: float, unit: str) -> None:
 
     Parameters
     ----------
-    strength : "auto", float or NoiseEstimate
+    strength : str, float or NoiseEstimate
         A NoiseEstimate was measured, so it may be anything.
     white : float
         The greatest sample.
@@ -84,11 +93,21 @@ def _strength(strength: object) -> Strength:
         if (value := number(strength, "strength", 0)) > MAX_NOISE:
             raise ValueError(f"strength must be at most {MAX_NOISE:g}, got {strength!r}")
         return value
-    if isinstance(strength, str) and strength == "auto":
-        return "auto"
+    if isinstance(strength, str) and strength in FACTORS:
+        return cast(Automatic, strength)
     raise ValueError(
-        f"strength must be 'auto', a standard deviation >= 0 or a NoiseEstimate, got {strength!r}"
+        f"strength must be {', '.join(map(repr, FACTORS))}, a standard deviation >= 0 or a NoiseEstimate,"
+        f" got {strength!r}"
     )
+
+
+def assumed(found: NoiseEstimate, strength: Automatic) -> NoiseEstimate:
+    """Return the noise to remove where this much was found."""
+    factor = FACTORS[strength]
+    if factor == 1:
+        return found
+    sigma, gain, offset = found.sigma * factor, found.gain * factor**2, found.offset * factor**2
+    return replace(found, sigma=sigma, gain=gain, offset=offset)
 
 
 @dataclass(frozen=True)
@@ -99,8 +118,8 @@ class DenoiserInfo:
     ----------
     noise : NoiseEstimate or None
         The noise that the filter assumes, in sample units, for each channel but alpha; of one channel if
-        `strength` is an estimate of one. None before the first frame. Where sigma is 0, frames pass
-        unchanged.
+        `strength` is an estimate of one; with "light" and "strong" 0.7 and 1.4 times what was estimated.
+        None before the first frame. Where sigma is 0, frames pass unchanged.
     frames : int
         Frames taken since creation or reset.
     pending : int

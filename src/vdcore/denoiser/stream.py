@@ -9,7 +9,15 @@ from typing import Any, Generic, Literal, Self, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arrays import Array, Result, as_frame, as_output
+from vdcore._arrays import (
+    Array,
+    Result,
+    as_frame,
+    as_output,
+    as_weights,
+    check_unit_interval,
+    copy_if_aliased,
+)
 from vdcore._states import Resumable
 from vdcore.flow import Flow, Motion, checked_flow
 from vdcore.noise import NoiseEstimate
@@ -23,7 +31,7 @@ from .parameters import (
     denoiser_parameters,
 )
 from .process import Process, new_process
-from .samples import check_samples, colour_count
+from .samples import check_samples, colour_count, without_gaps
 from .states import read_state, write_state
 
 
@@ -32,27 +40,31 @@ class Denoiser(Resumable, Generic[Result]):
 
     A Kalman filter [1]_ follows the spectrum of every small patch along the optical flow [3]_, so that what
     stays or moves steadily is averaged over many frames. The variance of the difference between a frame and
-    its past is measured: where the two disagree, the past counts less or not at all, so that nothing leaves
-    a trail and a cut needs no detector. A Wiener filter in space [2]_ then removes the remaining noise.
+    its past is measured: where the two disagree, the past has less weight or none, so that nothing leaves a
+    trail and a cut needs no detector. A Wiener filter in space [2]_ then removes the remaining noise.
 
     Parameters
     ----------
-    strength : "auto", float or NoiseEstimate, optional
+    strength : "auto", "light", "strong", float or NoiseEstimate, optional
         The noise: its standard deviation in sample units, >= 0, before samples were clipped to their range;
         or what `vdcore.estimate_noise` returns, which may depend on brightness. 0: frames pass unchanged, bit
         for bit. A number may be at most a quarter of the range of integer frames, 63.75 for uint8 and
         16383.75 for uint16; the range of float frames is not known. "auto": it is estimated from the stream,
-        see Notes.
+        see Notes. "light" assumes 0.7 times the standard deviation that was estimated, which keeps more
+        detail and more noise; "strong" 1.4 times.
     preset : {"balanced", "fast"}, optional
         "balanced" has a second step in space and a finer flow; "fast" takes about half the time.
     motion : {"flow", None} or callable, optional
         "flow": optical flow by OpenCV. None: no motion. A callable ``motion(frame, other)`` receives the
         frame and the last result (with `lookahead` also later frames), both of the stream's shape and dtype,
         and returns the flow, float32 or float64 of shape (H, W, 2): (dx, dy) in pixels such that
-        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite the past does not
-        count.
+        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite the past is
+        ignored.
     lookahead : int, optional
         Later frames, up to 31, that a frame is also compared with. Output is delayed by as many frames.
+    fill : float or None, optional
+        The result for missing samples of which nothing is known yet, in sample units, NaN allowed for float
+        frames; None keeps those of the frame. See Notes.
     threads : int or None, optional
         Threads to use, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors that
         this process may use. The result does not depend on it. OpenCV has threads of its own.
@@ -68,17 +80,18 @@ class Denoiser(Resumable, Generic[Result]):
     -----
     Channels: (H, W) and (H, W, 1) are grey, (H, W, 3) is a colour in the order red, green, blue or the
     reverse, with the same result. The fourth channel of (H, W, 4) is alpha and copied bit for bit. The two of
-    (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be finite.
+    (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be finite
+    and at most 1e15 in magnitude.
 
-    With ``strength="auto"`` the first result is immediate, from the noise of the first frame alone, in which
-    texture may be mistaken for noise. Pairs of successive frames are more reliable: the noise is estimated
+    Where the noise is estimated, the first result is immediate, from the noise of the first frame alone, in
+    which texture may be mistaken for noise. Pairs of successive frames are more reliable: it is estimated
     again after 1, 2, 4, 8 and 16 pairs, then from pairs spread evenly over the whole stream, at ever longer
     intervals. Where it differs by more than 5 %, the filter restarts with the last result as its past, so
     that nothing jumps. Frames smaller than 8 x 8 pixels are uninformative and pass unchanged. The same frames
     always give the same results.
 
     A denoiser serves one thread at a time: a call that arrives while another is running raises RuntimeError.
-    A frame that is refused leaves no trace.
+    A frame that is refused changes nothing.
 
     References
     ----------
@@ -104,6 +117,7 @@ class Denoiser(Resumable, Generic[Result]):
         preset: Preset = "balanced",
         motion: Motion | None = "flow",
         lookahead: Literal[0] = 0,
+        fill: float | None = None,
         threads: int | None = None,
     ) -> None: ...
 
@@ -115,6 +129,7 @@ class Denoiser(Resumable, Generic[Result]):
         preset: Preset = "balanced",
         motion: Motion | None = "flow",
         lookahead: int = 0,
+        fill: float | None = None,
         threads: int | None = None,
     ) -> None: ...
 
@@ -125,10 +140,11 @@ class Denoiser(Resumable, Generic[Result]):
         preset: Preset = "balanced",
         motion: Motion | None = "flow",
         lookahead: int = 0,
+        fill: float | None = None,
         threads: int | None = None,
     ) -> None:
         self.parameters: DenoiserParameters = denoiser_parameters(
-            strength, preset, motion, lookahead, threads
+            strength, preset, motion, lookahead, fill, threads
         )
         self._busy = Lock()
         self._process = new_process(self.parameters)
@@ -137,6 +153,7 @@ class Denoiser(Resumable, Generic[Result]):
         self,
         frame: object,
         *,
+        confidence: object = None,
         flow: object = None,
         out: Any = None,
         dtype: npt.DTypeLike | None = None,
@@ -146,7 +163,10 @@ class Denoiser(Resumable, Generic[Result]):
         Parameters
         ----------
         frame : array_like, shape (H, W) or (H, W, C), C from 1 to 4
-            uint8, uint16, float32 or float64, finite; the same shape and dtype in every call.
+            uint8, uint16, float32 or float64, see Notes; the same shape and dtype in every call.
+        confidence : array_like, optional
+            Of each pixel or sample, shape (H, W) or that of the frame: bool, float in [0, 1], or uint8 where
+            255 is 1. 0: missing. In between: the noise's variance is that of the others over it.
         flow : array of shape (H, W, 2), or list of them, optional
             The motion, where it is known, used instead of what `motion` finds: (dx, dy) in pixels from this
             frame to the last result, float32 or float64, see `motion`. A list gives what `find_flows`
@@ -167,7 +187,7 @@ class Denoiser(Resumable, Generic[Result]):
         Raises
         ------
         ValueError, TypeError
-            An argument is invalid, or what `motion` returned. The denoiser and `out` are then as before.
+            An argument, or the result of `motion`, is invalid. The denoiser and `out` are then unchanged.
         ImportError
             OpenCV is missing, which ``motion="flow"`` needs.
         RuntimeError
@@ -175,10 +195,11 @@ class Denoiser(Resumable, Generic[Result]):
         """
         with self._alone():
             samples = as_frame(frame)
-            self._check(samples)
+            weights, gaps = self._check(samples, confidence)
             result = as_output(out, dtype, samples.shape, samples.dtype, True)
             given = _given_flows(flow, self._process.flow_count, samples.shape)
-            ready = self._process.take(samples, result, given)
+            weights = copy_if_aliased(weights, result)
+            ready = self._process.take(samples, weights, gaps, result, given)
             return cast(Result, (result if out is None else out) if ready else None)
 
     def flush(
@@ -210,8 +231,8 @@ class Denoiser(Resumable, Generic[Result]):
                 flow = None
             yield result if out is None else out
 
-    def find_flows(self, frame: object = None) -> list[Flow | None]:
-        """Return the flows that the next call would follow; the denoiser stays as it is.
+    def find_flows(self, frame: object = None, *, confidence: object = None) -> list[Flow | None]:
+        """Return the flows that the next call would follow, without changing the denoiser.
 
         Streams that move together, such as the planes of a YUV video, share their motion this way: find it in
         one of them, and give it to each as `flow`, scaled to the size of its frames.
@@ -220,6 +241,8 @@ class Denoiser(Resumable, Generic[Result]):
         ----------
         frame : array_like, optional
             The next frame, as in a call. None: for the next step of `flush`.
+        confidence : array_like, optional
+            As in a call.
 
         Returns
         -------
@@ -245,8 +268,9 @@ class Denoiser(Resumable, Generic[Result]):
                 found = process.find_future_flows([None] * (len(process.queue) - 1)) if process.queue else []
             else:
                 samples = as_frame(frame)
-                self._check(samples)
-                found = process.find_flows(samples, [None] * process.flow_count)
+                weights, gaps = self._check(samples, confidence)
+                filled = without_gaps(samples, weights) if gaps else samples
+                found = process.find_flows(samples, [None] * process.flow_count, filled)
             return [flows[0] if flows else None for flows in found]
 
     def reset(self) -> None:
@@ -277,7 +301,7 @@ class Denoiser(Resumable, Generic[Result]):
             return write_state(self._process)
 
     def restore(self, state: bytes) -> None:
-        """Resume from a saved state, with its parameters; `threads` and a callable `motion` stay.
+        """Resume from a saved state, with its parameters; `threads` and a callable `motion` are kept.
 
         Parameters
         ----------
@@ -287,7 +311,7 @@ class Denoiser(Resumable, Generic[Result]):
         Raises
         ------
         ValueError
-            The state is damaged, cut short or of another version. This denoiser is then as before.
+            The state is damaged, cut short or of another version. This denoiser is then unchanged.
         RuntimeError
             Another thread is using this denoiser.
         """
@@ -319,8 +343,8 @@ class Denoiser(Resumable, Generic[Result]):
 
         Notes
         -----
-        A checksum finds damage, but not forgery. A forged state cannot corrupt memory; it can hold any
-        parameters, and so take much memory and time.
+        A checksum detects damage, but not forgery. A forged state cannot corrupt memory, but it may hold any
+        parameters, and so require much memory and time.
         """
         return cls._with(read_state(state, threads, motion))
 
@@ -359,15 +383,21 @@ class Denoiser(Resumable, Generic[Result]):
         finally:
             self._busy.release()
 
-    def _check(self, samples: Array) -> None:
-        """Refuse a frame that does not belong to the stream."""
+    def _check(self, samples: Array, confidence: object) -> tuple[Array | None, bool]:
+        """Refuse a frame that does not belong to the stream; return the confidence, and whether it has gaps."""
         shape, dtype = self._process.shape, self._process.dtype
         if shape and (samples.shape != shape or samples.dtype != dtype):
             raise (ValueError if samples.shape != shape else TypeError)(
                 f"frame must be {shape} {dtype} like the frames before it,"
                 f" got {samples.shape} {samples.dtype}"
             )
-        check_samples(samples, "frame")
+        gaps = check_samples(samples, "frame")
+        weights = None
+        if confidence is not None:
+            given = as_weights(confidence, "confidence", samples.shape)
+            check_unit_interval(given, "confidence")
+            weights = np.float32(given / 255.0 if given.dtype == np.uint8 else given)
+            gaps = gaps or not weights.all()
         strength, colours = self.parameters.strength, colour_count(samples.shape)
         if samples.dtype.kind == "u":
             white = int(np.iinfo(samples.dtype).max)
@@ -377,6 +407,7 @@ class Denoiser(Resumable, Generic[Result]):
                 f"strength must be a NoiseEstimate of 1 or {colours} channels for frames of"
                 f" shape {samples.shape}, got {strength.sigma.size}"
             )
+        return weights, gaps
 
 
 def _given_flows(flow: object, count: int, shape: tuple[int, ...]) -> list[Flow | None]:

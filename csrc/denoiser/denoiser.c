@@ -282,7 +282,7 @@ static vd_status check(const vd_denoiser *d, const vd_image *frame, const vd_pri
                        const vd_image *out)
 {
     vd_status status = vd_image_check(frame);
-    if (status == VD_OK && (frame->channels > VD_MOST_CHANNELS || (d->dtype != 0 && !has_stream_shape(d, frame))))
+    if (status == VD_OK && (frame->channels > VD_MAX_CHANNELS || (d->dtype != 0 && !has_stream_shape(d, frame))))
         status = VD_ERROR_SHAPE;
     if (status == VD_OK && d->dtype != 0 && frame->dtype != d->dtype)
         status = VD_ERROR_DTYPE;

@@ -15,7 +15,7 @@
 #include "denoiser/pyramid.h"
 #include "kernels/kernels.h"
 
-enum { VD_MOST_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
+enum { VD_MAX_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
 
 /* How a preset works. */
 typedef struct vd_denoiser_method {
@@ -61,9 +61,9 @@ typedef struct vd_gaps {
     void *memory;
     size_t size;
     vd_pyramid pyramid;
-    float *value[VD_MOST_CHANNELS], *spread, *weight, *error, *both; /* planes of the pyramid */
-    float *confidence;                                               /* level 0 of such a plane, as given */
-    float *gain, *share, *level;                                     /* [rows][lanes] */
+    float *value[VD_MAX_CHANNELS], *spread, *weight, *error, *both; /* planes of the pyramid */
+    float *confidence;                                              /* level 0 of such a plane, as given */
+    float *gain, *share, *level;                                    /* [rows][lanes] */
     uint8_t *known, *next; /* [height][width]: whether any sample at a pixel was ever known; the same moved */
     uint8_t *given;        /* of a prior that came as a picture */
     uint8_t *repair;       /* where not 0 the result takes the sample's place in any case; all 0 without outliers */
@@ -109,7 +109,7 @@ struct vd_denoiser {
     float *spectrum;          /* t: [coefficients] */
     bool learnt;
     vd_spectrum_samples samples;
-    float *table;  /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */
+    float *table; /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */
     vd_gaps gaps;
     float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
     char *scratch; /* [threads] */

@@ -33,7 +33,7 @@ typedef struct job {
     const float *prior;
     const uint8_t *known; /* NULL: everywhere */
     float limit;
-    bool clean;
+    bool clean, empty; /* without noise; nothing of the frame is known */
 } job;
 
 /* ---- memory ---- */
@@ -86,7 +86,7 @@ vd_status vd_reserve_gaps(vd_denoiser *d)
 /* Row y of level 0. */
 static float *row_of(const vd_denoiser *d, float *plane, int64_t y) { return plane + y * d->gaps.pyramid.pitch[0]; }
 
-static void planes_of(const vd_denoiser *d, float *planes[VD_MOST_CHANNELS], float *first, ptrdiff_t room)
+static void planes_of(const vd_denoiser *d, float *planes[VD_MAX_CHANNELS], float *first, ptrdiff_t room)
 {
     for (int64_t c = 0; c < d->channels; c++)
         planes[c] = first + c * room;
@@ -103,7 +103,7 @@ static void find_rows(void *context, int64_t begin, int64_t end, int thread)
     double *row = (double *)vd_scratch(d, thread), *share = row + vd_plane_room(d);
     int found = 0;
     for (int64_t y = begin; y < end; y++) {
-        float *weight = row_of(d, g->weight, y), *values[VD_MOST_CHANNELS];
+        float *weight = row_of(d, g->weight, y), *values[VD_MAX_CHANNELS];
         uint8_t *repair = g->repair + y * d->width;
         for (int64_t x = 0; x < d->width; x++)
             share[x] = 1;
@@ -122,9 +122,7 @@ static void find_rows(void *context, int64_t begin, int64_t end, int thread)
             values[c] = row_of(d, g->value[c], y);
         vd_pick_planes(d, values, d->frame, y);
         found |= d->set.holes.present(weight, values, d->channels, (ptrdiff_t)d->width);
-        vd_image_gather_row(j->image, y,
-                            g->original +
-                                (size_t)(y * d->width * d->channels) * vd_dtype_size(d->dtype));
+        vd_image_gather_row(j->image, y, g->original + (size_t)(y * d->width * d->channels) * vd_dtype_size(d->dtype));
     }
     d->found[thread] = found;
 }
@@ -211,11 +209,11 @@ static void measure_rows(void *context, int64_t begin, int64_t end, int thread)
     const job *j = context;
     vd_denoiser *d = j->d;
     vd_gaps *g = &d->gaps;
-    float *prior[VD_MOST_CHANNELS], *vectors = vd_scratch(d, thread);
+    float *prior[VD_MAX_CHANNELS], *vectors = vd_scratch(d, thread);
     planes_of(d, prior, vectors + 2 * vd_plane_room(d), (ptrdiff_t)vd_plane_room(d));
     for (int64_t y = begin; y < end; y++) {
         uint8_t *next = g->next + y * d->width;
-        const float *weight = row_of(d, g->weight, y), *value[VD_MOST_CHANNELS];
+        const float *weight = row_of(d, g->weight, y), *value[VD_MAX_CHANNELS];
         memset(row_of(d, g->spread, y), 0, (size_t)d->width * sizeof *g->spread);
         if (j->prior == NULL) {
             memset(next, 0, (size_t)d->width);
@@ -237,9 +235,9 @@ static void fill_rows(void *context, int64_t begin, int64_t end, int thread)
     vd_denoiser *d = j->d;
     vd_gaps *g = &d->gaps;
     ptrdiff_t room = (ptrdiff_t)vd_plane_room(d);
-    float *own[VD_MOST_CHANNELS], *prior[VD_MOST_CHANNELS], *value[VD_MOST_CHANNELS], *scratch = vd_scratch(d, thread);
+    float *own[VD_MAX_CHANNELS], *prior[VD_MAX_CHANNELS], *value[VD_MAX_CHANNELS], *scratch = vd_scratch(d, thread);
     planes_of(d, own, scratch, room);
-    planes_of(d, prior, scratch + VD_MOST_CHANNELS * room, room);
+    planes_of(d, prior, scratch + VD_MAX_CHANNELS * room, room);
     for (int64_t y = begin; y < end; y++) {
         const float *weight = row_of(d, g->weight, y);
         uint8_t *next = g->next + y * d->width;
@@ -252,7 +250,7 @@ static void fill_rows(void *context, int64_t begin, int64_t end, int thread)
                 d->set.holes.choose(value[c], own[c], prior[c], weight, next, row_of(d, g->error, y),
                                     row_of(d, g->spread, y), j->limit, (ptrdiff_t)d->width);
         }
-        vd_put_phases(d, d->frame, y, (const float *const *)value);
+        vd_put_phases(d, d->frame, y, (const float *const *)(j->empty ? prior : value));
         d->set.holes.learn(next, weight, (ptrdiff_t)d->width);
     }
 }
@@ -289,6 +287,7 @@ void vd_fill_frame(vd_denoiser *d, vd_prior_state *prior, const vd_prior *given)
     vd_pyramid_planes values = {.channels = d->channels, .weight = g->weight, .spread = g->spread};
     memcpy(values.value, g->value, sizeof g->value);
     vd_pyramid_pull(&g->pyramid, kernels, &values, d->threads);
+    j.empty = j.prior != NULL && g->weight[g->pyramid.at[g->pyramid.levels - 1]] == 0;
     if (j.prior != NULL) {
         vd_pyramid_planes error = {.channels = 1, .value = {g->error}, .weight = g->both};
         vd_pyramid_pull(&g->pyramid, kernels, &error, d->threads);
@@ -312,11 +311,11 @@ static void settle_rows(void *context, int64_t begin, int64_t end, int thread)
     vd_denoiser *d = j->d;
     vd_gaps *g = &d->gaps;
     const vd_image *out = j->image;
-    ptrdiff_t n = (ptrdiff_t)(d->width * d->channels), room = (ptrdiff_t)vd_plane_room(d) * VD_MOST_CHANNELS;
+    ptrdiff_t n = (ptrdiff_t)(d->width * d->channels), room = (ptrdiff_t)vd_plane_room(d) * VD_MAX_CHANNELS;
     size_t size = vd_dtype_size(d->dtype);
     double fill = d->params.fill_value, *share = (double *)vd_scratch(d, thread), *source = share + room,
            *row = source + room;
-    float *planes[VD_MOST_CHANNELS];
+    float *planes[VD_MAX_CHANNELS];
     planes_of(d, planes, (float *)share, (ptrdiff_t)vd_plane_room(d));
     for (int64_t y = begin; y < end; y++) {
         const uint8_t *known = g->known + y * d->width, *repair = g->repair + y * d->width;
@@ -328,7 +327,8 @@ static void settle_rows(void *context, int64_t begin, int64_t end, int thread)
         }
         d->set.samples.to_f64[d->dtype](source, g->original + (size_t)(y * n) * size, n);
         d->set.holes.settle(share, source, known, repair, j->clean ? row_of(d, g->weight, y) : NULL,
-                            d->params.fill == VD_FILL_VALUE ? &fill : NULL, (ptrdiff_t)d->channels, (ptrdiff_t)d->width);
+                            d->params.fill == VD_FILL_VALUE ? &fill : NULL, (ptrdiff_t)d->channels,
+                            (ptrdiff_t)d->width);
         d->set.samples.from_f64[out->dtype](row, source, n);
         void *samples = source;
         vd_image_gather_row(out, y, samples);
@@ -387,7 +387,7 @@ static vd_status read_filling_row(const filling *f, int64_t y)
     ptrdiff_t width = (ptrdiff_t)image->width, n = (ptrdiff_t)image->channels * width;
     ptrdiff_t at = y * f->pyramid.pitch[0];
     double *share = f->rows + n;
-    float *samples = (float *)(f->rows + 2 * n), *weight = f->planes.weight + at, *planes[VD_MOST_CHANNELS];
+    float *samples = (float *)(f->rows + 2 * n), *weight = f->planes.weight + at, *planes[VD_MAX_CHANNELS];
     for (ptrdiff_t x = 0; x < width; x++)
         share[x] = 1;
     if (f->confidence != NULL) {
@@ -437,15 +437,16 @@ vd_status vd_fill_missing(const vd_image *image, const vd_image *confidence, con
         status = vd_image_check(confidence);
     if (status != VD_OK)
         return status;
-    if (!vd_image_same_shape(image, out) || image->channels > VD_MOST_CHANNELS ||
-        (confidence != NULL && (confidence->height != image->height || confidence->width != image->width ||
-                                confidence->channels != 1)))
+    if (!vd_image_same_shape(image, out) || image->channels > VD_MAX_CHANNELS ||
+        (confidence != NULL &&
+         (confidence->height != image->height || confidence->width != image->width || confidence->channels != 1)))
         return VD_ERROR_SHAPE;
     if (out->dtype != image->dtype || (confidence != NULL && confidence->dtype == VD_U16))
         return VD_ERROR_DTYPE;
     if (!vd_is_thread_request(threads))
         return VD_ERROR_PARAMETER;
-    filling f = {.image = image, .confidence = confidence, .out = out, .pyramid = vd_pyramid_of(image->height, image->width)};
+    filling f = {
+        .image = image, .confidence = confidence, .out = out, .pyramid = vd_pyramid_of(image->height, image->width)};
     vd_kernels_choose(&f.set);
     size_t samples = (size_t)(image->width * image->channels), planes = (size_t)image->channels + 1;
     float *memory = calloc(planes * f.pyramid.floats, sizeof *memory);

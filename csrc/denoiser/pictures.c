@@ -82,7 +82,7 @@ size_t vd_plane_room(const vd_denoiser *d) { return (size_t)d->width + VD_LANE_S
 
 size_t vd_pictures_scratch(const vd_denoiser *d)
 {
-    size_t planes = 2 + 6 * VD_MOST_CHANNELS; /* of missing.c: three rows of doubles */
+    size_t planes = 2 + 6 * VD_MAX_CHANNELS; /* of missing.c: three rows of doubles */
     return vd_plane_room(d) * planes * sizeof(float);
 }
 
@@ -105,10 +105,10 @@ static void read_row(const vd_denoiser *d, const vd_image *image, int64_t y, flo
 static void read_planes(const vd_denoiser *d, const vd_image *image, int64_t y, float *planes, size_t room,
                         float *scratch)
 {
-    float *plane[VD_MOST_CHANNELS], *samples = d->channels == 1 ? planes : scratch;
+    float *plane[VD_MAX_CHANNELS], *samples = d->channels == 1 ? planes : scratch;
     for (int64_t c = 0; c < d->channels; c++)
         plane[c] = planes + (size_t)c * room;
-    read_row(d, image, y, samples, scratch + VD_MOST_CHANNELS * room);
+    read_row(d, image, y, samples, scratch + VD_MAX_CHANNELS * room);
     if (d->opponent)
         d->kernels->opponents(plane, samples, d->width);
     else if (d->channels > 1)
@@ -131,7 +131,7 @@ static void load_frame_rows(void *context, int64_t begin, int64_t end, int threa
     const job *j = context;
     vd_denoiser *d = j->d;
     size_t room = vd_plane_room(d);
-    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MOST_CHANNELS * room;
+    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MAX_CHANNELS * room;
     int found = VD_SCAN_FINITE;
     for (int64_t y = begin; y < end; y++) {
         read_planes(d, j->image, y, planes, room, scratch);
@@ -179,7 +179,7 @@ static void load_picture_rows(void *context, int64_t begin, int64_t end, int thr
     const job *j = context;
     vd_denoiser *d = j->d;
     size_t room = vd_plane_room(d);
-    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MOST_CHANNELS * room;
+    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MAX_CHANNELS * room;
     for (int64_t y = begin; y < end; y++) {
         read_planes(d, j->image, y, planes, room, scratch);
         put_picture_row(d, j->picture, y, planes, room);
@@ -211,7 +211,7 @@ static void load_prior_rows(void *context, int64_t begin, int64_t end, int threa
     const job *j = context;
     vd_denoiser *d = j->d;
     size_t room = vd_plane_room(d);
-    float *pixels = vd_scratch(d, thread), *taps = pixels + VD_MOST_CHANNELS * room,
+    float *pixels = vd_scratch(d, thread), *taps = pixels + VD_MAX_CHANNELS * room,
           *vectors = taps + VD_WARP_TAPS * room;
     int found = 0;
     for (int64_t y = begin; y < end; y++) {
@@ -336,8 +336,7 @@ static void join_planes(const vd_denoiser *d, float *samples, const float *plane
 void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *phases, float *scratch)
 {
     size_t room = vd_plane_room(d);
-    float *planes = scratch, *samples = planes + VD_MOST_CHANNELS * room,
-          *free_part = samples + VD_MOST_CHANNELS * room;
+    float *planes = scratch, *samples = planes + VD_MAX_CHANNELS * room, *free_part = samples + VD_MAX_CHANNELS * room;
     for (int64_t c = 0; c < d->channels; c++)
         d->kernels->pick(planes + (size_t)c * room, phases + c * d->method.step * d->phase_pitch, d->crop_place,
                          d->width);
@@ -357,7 +356,7 @@ void vd_put_plain_row(vd_denoiser *d, const vd_image *out, int64_t y, float *pla
     size_t room = vd_plane_room(d);
     put_picture_row(d, &d->result, y, planes, room);
     join_planes(d, scratch, planes, room);
-    write_row(d, out, y, scratch, scratch + VD_MOST_CHANNELS * room);
+    write_row(d, out, y, scratch, scratch + VD_MAX_CHANNELS * room);
 }
 
 static void read_result_rows(void *context, int64_t begin, int64_t end, int thread)
@@ -365,8 +364,8 @@ static void read_result_rows(void *context, int64_t begin, int64_t end, int thre
     const job *j = context;
     vd_denoiser *d = j->d;
     size_t room = vd_plane_room(d);
-    float *planes = vd_scratch(d, thread), *samples = planes + VD_MOST_CHANNELS * room;
-    float *free_part = samples + VD_MOST_CHANNELS * room;
+    float *planes = vd_scratch(d, thread), *samples = planes + VD_MAX_CHANNELS * room;
+    float *free_part = samples + VD_MAX_CHANNELS * room;
     for (int64_t y = begin; y < end; y++) {
         const float *row = d->result.first + y * d->result.pitch;
         d->set.motion_f32.split(planes, (ptrdiff_t)room, row, d->width, d->step, d->channels);
@@ -390,11 +389,11 @@ static void mean_row(const vd_denoiser *d, const vd_image *image, int64_t y, flo
     ptrdiff_t step = d->step;
     if (image != NULL && d->opponent) {
         size_t room = vd_plane_room(d);
-        read_planes(d, image, y, scratch, room, scratch + VD_MOST_CHANNELS * room);
+        read_planes(d, image, y, scratch, room, scratch + VD_MAX_CHANNELS * room);
         step = 1;
         row = scratch;
     } else if (image != NULL) {
-        read_row(d, image, y, scratch, scratch + VD_MOST_CHANNELS * vd_plane_room(d));
+        read_row(d, image, y, scratch, scratch + VD_MAX_CHANNELS * vd_plane_room(d));
         row = scratch;
     }
     if (d->opponent)

@@ -9,13 +9,13 @@
 
 #include "kernels/kernels.h"
 
-enum { VD_MOST_LEVELS = 40, VD_PYRAMID_PLANES = 5 };
+enum { VD_MAX_LEVELS = 40, VD_PYRAMID_PLANES = 5 };
 
 /* Where the rows of each level are in a plane. Behind the samples of a row comes at least one more, and so behind the rows. */
 typedef struct vd_pyramid {
     int levels;
-    int64_t height[VD_MOST_LEVELS], width[VD_MOST_LEVELS];
-    ptrdiff_t pitch[VD_MOST_LEVELS], at[VD_MOST_LEVELS];
+    int64_t height[VD_MAX_LEVELS], width[VD_MAX_LEVELS];
+    ptrdiff_t pitch[VD_MAX_LEVELS], at[VD_MAX_LEVELS];
     size_t floats; /* of a plane */
 } vd_pyramid;
 
@@ -28,7 +28,8 @@ typedef struct vd_pyramid_planes {
 
 vd_pyramid vd_pyramid_of(int64_t height, int64_t width);
 /* From level 0, which the caller has written, up. */
-void vd_pyramid_pull(const vd_pyramid *p, const vd_holes_kernels *kernels, const vd_pyramid_planes *planes, int threads);
+void vd_pyramid_pull(const vd_pyramid *p, const vd_holes_kernels *kernels, const vd_pyramid_planes *planes,
+                     int threads);
 /* And down again: all levels of `plane`, where the weight times `scale` is below 1. */
 void vd_pyramid_push(const vd_pyramid *p, const vd_holes_kernels *kernels, float *plane, const float *weight,
                      float scale, int threads);

@@ -102,7 +102,7 @@ static bool scalars_are_sound(const scalars *s, size_t bytes)
 {
     char sample;
     vd_image frame = vd_image_contiguous(&sample, (vd_dtype)s->dtype, s->height, s->width, s->channels);
-    return vd_image_check(&frame) == VD_OK && s->channels <= VD_MOST_CHANNELS && s->frames > 0 &&
+    return vd_image_check(&frame) == VD_OK && s->channels <= VD_MAX_CHANNELS && s->frames > 0 &&
            s->frames < INT64_MAX / 2 && (s->learnt == 0 || s->learnt == 1) && (s->unknown == 0 || s->unknown == 1) &&
            (uint64_t)s->height <= bytes / sizeof(float) / (uint64_t)s->width / (uint64_t)s->channels;
 }

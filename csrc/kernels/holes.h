@@ -23,11 +23,11 @@ typedef struct vd_holes_kernels {
     void (*forget)(float *weight, const uint8_t *outlier, ptrdiff_t n);
     /* error = the sum over the planes of (f - p)^2, both = weight where known is not 0 */
     void (*mismatch)(float *error, float *both, const float *const *f, const float *const *p, const float *weight,
-                   const uint8_t *known, ptrdiff_t channels, ptrdiff_t n);
+                     const uint8_t *known, ptrdiff_t channels, ptrdiff_t n);
     /* known[x] = 1 where weight[x] > 0 or it is not 0 already */
     void (*learn)(uint8_t *known, const float *weight, ptrdiff_t n);
-    /* out[x] = known at the pixel nearest to where the flow (dx, dy) of row y leads, 0 where it is not finite. Without a
-     * flow: row y; without known: 1. */
+    /* out[x] = 1 where known (0 or 1) is at all the pixels next to where the flow (dx, dy) of row y leads, 0 where that is not
+     * finite. Without a flow: row y; without known: 1. */
     void (*follow)(uint8_t *out, const uint8_t *known, const float *flow, int64_t y, int64_t height, int64_t width);
     /* out = the weighted mean of two by two samples of the rows a and b, out_weight the sum of their weights; where that is 0
      * so is out. With spread, the variance within samples and its mean plus that between them, over all planes. */

@@ -34,9 +34,9 @@ static VD_TARGET void forget(float *restrict weight, const uint8_t *restrict out
         weight[x] = outlier[x] != 0 ? 0 : weight[x];
 }
 
-static VD_TARGET void mismatch(float *restrict error, float *restrict both, const float *const *f, const float *const *p,
-                             const float *restrict weight, const uint8_t *restrict known, ptrdiff_t channels,
-                             ptrdiff_t n)
+static VD_TARGET void mismatch(float *restrict error, float *restrict both, const float *const *f,
+                               const float *const *p, const float *restrict weight, const uint8_t *restrict known,
+                               ptrdiff_t channels, ptrdiff_t n)
 {
     memset(error, 0, (size_t)n * sizeof *error);
     for (ptrdiff_t c = 0; c < channels; c++) {
@@ -66,15 +66,18 @@ static VD_TARGET void follow(uint8_t *restrict out, const uint8_t *restrict know
     }
     float last_x = (float)(width - 1), last_y = (float)(height - 1);
     for (int64_t x = 0; x < width; x++) {
-        float dx = flow[2 * x], dy = flow[2 * x + 1];
+        float column = (float)x + flow[2 * x], row = (float)y + flow[2 * x + 1];
         out[x] = 0;
-        if (!(fabsf(dx) < INFINITY && fabsf(dy) < INFINITY))
+        if (!(fabsf(column) < INFINITY && fabsf(row) < INFINITY))
             continue;
-        float column = rintf((float)x + dx), row = rintf((float)y + dy);
         column = column > 0 ? column : 0;
         row = row > 0 ? row : 0;
-        int64_t i = column < last_x ? (int64_t)column : width - 1, j = row < last_y ? (int64_t)row : height - 1;
-        out[x] = known != NULL ? known[j * width + i] : 1;
+        column = column < last_x ? column : last_x;
+        row = row < last_y ? row : last_y;
+        int64_t left = (int64_t)column, above = (int64_t)row;
+        int64_t right = (float)left < column ? left + 1 : left, below = (float)above < row ? above + 1 : above;
+        out[x] = known == NULL || (known[above * width + left] & known[above * width + right] &
+                                   known[below * width + left] & known[below * width + right]);
     }
 }
 
@@ -132,7 +135,8 @@ static VD_TARGET void choose(float *restrict s, const float *restrict f, const f
 {
     for (ptrdiff_t x = 0; x < n; x++) {
         float own = weight[x] > 0 ? weight[x] * f[x] : 0, mixed = own + (1 - weight[x]) * p[x];
-        s[x] = (known[x] != 0) & (error[x] <= spread[x] + limit) ? mixed : s[x];
+        int fits = (known[x] != 0) & (error[x] <= spread[x] + limit);
+        s[x] = fits ? mixed : s[x];
     }
 }
 
@@ -160,8 +164,8 @@ static VD_TARGET void relative(float *restrict relative, const float *restrict m
 }
 
 static VD_TARGET void settle(double *restrict share, double *restrict source, const uint8_t *restrict known,
-                             const uint8_t *restrict repair, const float *restrict weight,
-                             const double *restrict fill, ptrdiff_t channels, ptrdiff_t n)
+                             const uint8_t *restrict repair, const float *restrict weight, const double *restrict fill,
+                             ptrdiff_t channels, ptrdiff_t n)
 {
     for (ptrdiff_t x = 0; x < n; x++) {
         int there = known[x] != 0 || (repair != NULL && repair[x] != 0);

@@ -409,7 +409,6 @@ void vd_pyramid_row(const vd_spatial *s, int64_t y, int thread, float *out)
         const float *strip[4] = {rows[0] + begin, rows[1] + begin, rows[2] + begin, rows[3] + begin};
         vd_prefetch(scratch->prefetch, 2, begin, end, n);
         s->kernels->expand_vertical(out + begin, strip, weights, end - begin);
-        for (size_t i = begin; i < end; i++)
-            out[i] += reference[i];
+        s->conversions->add_f32(out + begin, reference + begin, (ptrdiff_t)(end - begin));
     }
 }

@@ -160,7 +160,7 @@ class Laplacian:
         if not (np.isfinite(diffusivity) & (diffusivity >= 0)).all():
             raise ValueError(
                 "diffusivity must be finite and >= 0 everywhere,"
-                f" it runs from {diffusivity.min()} to {diffusivity.max()}"
+                f" got values from {diffusivity.min()} to {diffusivity.max()}"
             )
         diffusivity.flags.writeable = False
         object.__setattr__(self, "diffusivity", diffusivity)

@@ -266,7 +266,7 @@ typedef struct vd_noise {
     const double *gain; /* [channels], finite */
     const double *offset;
     double min_variance; /* >= 0, finite */
-    int64_t channels;    /* 1: all channels of the frames, or as many as they have */
+    int64_t channels;    /* 1, for all channels of the frames, or their number */
 } vd_noise;
 
 /* The gate: c follows from this noise; NULL: c = 1. The diffuser keeps a copy, which is part of the state. Non-local
@@ -446,7 +446,8 @@ VD_API vd_status vd_denoiser_known(vd_denoiser *denoiser, const vd_image *out);
 
 /* The image with its missing samples (NaN, and where confidence, NULL or as for a frame, is 0) interpolated between the others;
  * 0 where there are none. out: the image's shape and dtype; it may be the image. Up to 4 channels. */
-VD_API vd_status vd_fill_missing(const vd_image *image, const vd_image *confidence, const vd_image *out, int32_t threads);
+VD_API vd_status vd_fill_missing(const vd_image *image, const vd_image *confidence, const vd_image *out,
+                                 int32_t threads);
 
 /*
  * The picture to estimate motion from: the mean of the channels, blurred, as VD_U8, of height x width pixels with

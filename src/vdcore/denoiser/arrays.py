@@ -89,7 +89,7 @@ def denoise(
     is_in_place(source, target)
     for index, frame in enumerate(source):
         check_samples(frame, f"frames[{index}]")
-    weights_at = resolve_region(confidence, *source.shape[1:3], "confidence")
+    weights_at = resolve_region(confidence, source.shape[1], source.shape[2], "confidence")
     weights = [weights_at(index, float(index)) for index in range(len(source))]
     if confidence is not None:  # a callable may reuse its array, and out overwrite it
         weights = [None if mask is None else mask.copy() for mask in weights]

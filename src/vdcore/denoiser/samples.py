@@ -84,6 +84,7 @@ def with_gaps(samples: Array, confidence: Array | None) -> Array:
 def without_gaps(samples: Array, confidence: Array | None) -> Array:
     """The samples with missing ones interpolated between those around them."""
     weights = None if confidence is None else pixel_weights(confidence, slice(3))
-    filled = np.empty_like(samples)
-    _core.fill_missing(samples, weights, filled)
+    filled = samples.copy()
+    colours = with_channel_axis(filled)[..., :3]
+    _core.fill_missing(colours, weights, colours)
     return filled

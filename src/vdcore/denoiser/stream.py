@@ -80,8 +80,15 @@ class Denoiser(Resumable, Generic[Result]):
     -----
     Channels: (H, W) and (H, W, 1) are grey, (H, W, 3) is a colour in the order red, green, blue or the
     reverse, with the same result. The fourth channel of (H, W, 4) is alpha and copied bit for bit. The two of
-    (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be finite
-    and at most 1e15 in magnitude.
+    (H, W, 2) are two grey videos, each with its own noise and motion. Samples are at most
+    1e15 in magnitude.
+
+    Missing samples are NaN or have a confidence of 0; with one sample its pixel is missing, in (H, W, 2) each
+    channel on its own. What they hold does not matter. The result is what the last result shows there, along
+    the motion, where it fits the frame around; otherwise what the samples around suggest. Pixels of which
+    nothing was ever known are left to `fill`. A callable `motion` is given the frame as it is. Where frames
+    pass unchanged, missing samples are filled all the same. Within about 8 pixels, one confidence is assumed
+    for those that have most of it, and the others count as partly missing.
 
     Where the noise is estimated, the first result is immediate, from the noise of the first frame alone, in
     which texture may be mistaken for noise. Pairs of successive frames are more reliable: it is estimated
@@ -384,7 +391,7 @@ class Denoiser(Resumable, Generic[Result]):
             self._busy.release()
 
     def _check(self, samples: Array, confidence: object) -> tuple[Array | None, bool]:
-        """Refuse a frame that does not belong to the stream; return the confidence, and whether it has gaps."""
+        """Refuse a frame that does not belong to the stream; return its confidence, and if it has gaps."""
         shape, dtype = self._process.shape, self._process.dtype
         if shape and (samples.shape != shape or samples.dtype != dtype):
             raise (ValueError if samples.shape != shape else TypeError)(
@@ -392,11 +399,12 @@ class Denoiser(Resumable, Generic[Result]):
                 f" got {samples.shape} {samples.dtype}"
             )
         gaps = check_samples(samples, "frame")
-        weights = None
+        weights: Array | None = None
         if confidence is not None:
             given = as_weights(confidence, "confidence", samples.shape)
             check_unit_interval(given, "confidence")
-            weights = np.float32(given / 255.0 if given.dtype == np.uint8 else given)
+            shares = given / 255.0 if given.dtype == np.uint8 else given
+            weights = shares.astype(np.float32, copy=False)
             gaps = gaps or not weights.all()
         strength, colours = self.parameters.strength, colour_count(samples.shape)
         if samples.dtype.kind == "u":

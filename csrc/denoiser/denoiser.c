@@ -76,6 +76,9 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     vd_kernels_choose(&d->set);
     d->kernels = &d->set.denoiser;
     memcpy(d->window, KAISER, sizeof KAISER);
+    d->low = -INFINITY;
+    d->high = INFINITY;
+    vd_unclipping_start(d);
     *denoiser = d;
     return VD_OK;
 }
@@ -163,7 +166,6 @@ static size_t lay_out(vd_denoiser *d, char *memory)
     d->samples.order = cut(memory, &used, samples, sizeof(float));
     d->samples.numbers = cut(memory, &used, samples, sizeof(int64_t));
     d->samples.measured = cut(memory, &used, coefficients, sizeof(double));
-    d->table = cut(memory, &used, VD_UNCLIPPING_TABLE + 1, sizeof(float));
     d->guide = cut(memory, &used, pixels, sizeof(float));
     d->scratch = cut(memory, &used, (size_t)d->threads, d->scratch_size);
     d->found = cut(memory, &used, (size_t)d->threads, sizeof(int));
@@ -434,6 +436,21 @@ vd_status vd_denoiser_push(vd_denoiser *d, const vd_image *frame, const vd_image
     vd_status status = push(d, frame, confidence, outliers, priors, count, out);
     drop_flag(&d->busy);
     return status;
+}
+
+vd_status vd_denoiser_set_range(vd_denoiser *d, double low, double high)
+{
+    if (d == NULL)
+        return VD_ERROR_NULL;
+    if (!vd_denoiser_takes_range(low, high))
+        return VD_ERROR_PARAMETER;
+    if (!take_flag(&d->busy))
+        return flag_refusal(&d->busy);
+    d->low = low;
+    d->high = high;
+    vd_unclipping_start(d);
+    drop_flag(&d->busy);
+    return VD_OK;
 }
 
 static vd_status read_result(vd_denoiser *d, const vd_image *out)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), pictures.c (pictures in and out:
- * colours, borders, motion), missing.c (missing samples), sweep.c (the filter), spectrum.c (the noise's spectrum) and state.c (saved states).
+ * colours, borders, motion), missing.c (missing samples), sweep.c (the filter), unclipping.c (expected values), spectrum.c
+ * (the noise's spectrum) and state.c (saved states).
  */
 #ifndef VD_DENOISER_H
 #define VD_DENOISER_H
@@ -76,6 +77,8 @@ struct vd_denoiser {
     vd_denoiser_method method;
     vd_kernels set;
     const vd_denoiser_kernels *kernels; /* of the set */
+    double low, high;                   /* what samples were clipped to; infinite: they were not */
+    vd_unclipping unclipping;
 
     /* The stream; all zero before the first frame. */
     int32_t dtype;
@@ -109,15 +112,12 @@ struct vd_denoiser {
     float *spectrum;          /* t: [coefficients] */
     bool learnt;
     vd_spectrum_samples samples;
-    float *table; /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */
     vd_gaps gaps;
     float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
     char *scratch; /* [threads] */
     size_t scratch_size;
     int *found; /* [threads] */
 };
-
-enum { VD_UNCLIPPING_TABLE = 1021 };
 
 /* Height of the padded picture. */
 static inline int64_t vd_padded_height(const vd_denoiser *d) { return (d->rows - 1) * d->method.step + VD_PATCH; }
@@ -146,7 +146,7 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame);
 
 /* Bytes of scratch that the functions below need. */
 size_t vd_pictures_scratch(const vd_denoiser *d);
-/* The tables of places and the unclipping. */
+/* The tables of places. */
 void vd_pictures_start(vd_denoiser *d);
 /* frame <- image; VD_ERROR_MISSING (it is read all the same) or VD_ERROR_INFINITE if that is what it holds. */
 vd_status vd_load_frame(vd_denoiser *d, const vd_image *image);
@@ -179,6 +179,13 @@ void vd_fill_frame(vd_denoiser *d, vd_prior_state *prior, const vd_prior *given)
 void vd_settle_missing(vd_denoiser *d, const vd_image *out, bool clean);
 /* Memory for a state in which not all pixels are known. */
 vd_status vd_reserve_gaps(vd_denoiser *d);
+
+/* ---- unclipping.c */
+
+/* Whether samples can be clipped to that: low < high, infinite or as MAX_NOISE. */
+bool vd_denoiser_takes_range(double low, double high);
+/* The tables of d->unclipping, from the noise, low and high. */
+void vd_unclipping_start(vd_denoiser *d);
 
 /* ---- sweep.c */
 

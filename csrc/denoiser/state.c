@@ -30,12 +30,15 @@ static void move_params(vd_archive *archive, vd_denoiser_params *p)
 }
 
 typedef struct scalars {
+    double low, high;
     int64_t height, width, channels, frames;
     int32_t dtype, learnt, unknown;
 } scalars;
 
 static void move_scalars(vd_archive *archive, scalars *s)
 {
+    VD_ARCHIVE_VALUE(archive, s->low);
+    VD_ARCHIVE_VALUE(archive, s->high);
     VD_ARCHIVE_VALUE(archive, s->height);
     VD_ARCHIVE_VALUE(archive, s->width);
     VD_ARCHIVE_VALUE(archive, s->channels);
@@ -75,7 +78,7 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
 static void write_members(vd_archive *archive, void *object)
 {
     vd_denoiser *d = object;
-    scalars s = {d->height, d->width, d->channels, d->frames, d->dtype, d->learnt, d->gaps.unknown};
+    scalars s = {d->low, d->high, d->height, d->width, d->channels, d->frames, d->dtype, d->learnt, d->gaps.unknown};
     move_params(archive, &d->params);
     move_scalars(archive, &s);
     if (d->dtype != 0)
@@ -156,6 +159,8 @@ vd_status vd_denoiser_load(vd_denoiser **denoiser, const void *buffer, size_t si
     if (archive.failed)
         return VD_ERROR_STATE;
     status = vd_denoiser_create(&d, &params);
+    if (status == VD_OK)
+        status = vd_denoiser_set_range(d, s.low, s.high);
     if (status == VD_OK && s.dtype != 0)
         status = read_stream(&archive, d, &s);
     if (status == VD_OK && (archive.failed || vd_archive_remaining(&archive) > 0))

@@ -25,6 +25,15 @@ typedef struct vd_patch_rows {
     float min_ratio;         /* minimum variance of the prior over that of the frame's noise */
 } vd_patch_rows;
 
+enum { VD_UNCLIPPING_STEPS = 512 };
+
+/* Functions near either end of the range of samples: at x = origin + k / scale the value is table[k], before the first step
+ * too; there is none where origin is -INFINITY and scale 1. */
+typedef struct vd_unclipping {
+    float table[2][VD_UNCLIPPING_STEPS + 2]; /* the last value twice */
+    float origin[2], scale[2];
+} vd_unclipping;
+
 typedef struct vd_denoiser_kernels {
     /* Orthonormal DCT-II of VD_PATCH numbers: coefficient k of lane i in out[k pitch + i], from in[0 .. 7][i]. */
     void (*forward)(float *out, ptrdiff_t pitch, const float *const *in, ptrdiff_t n);
@@ -87,9 +96,9 @@ typedef struct vd_denoiser_kernels {
     void (*halve)(float *out, const float *above, const float *below, ptrdiff_t samples);
     /* fresh[i] = 1 where any lost[y][places[x][i]], y and x < VD_PATCH, is not 0, for any n */
     void (*mark_lost)(float *fresh, const uint8_t *const *lost, const int32_t *const *places, ptrdiff_t n);
-    /* row[i] through the table of values at 0, 1 / scale, 2 / scale .. (last), linear between, held at the ends; blocks of
-     * samples wholly within [low, high] stay as they are */
-    void (*look_up)(float *row, const float *table, float last, float scale, float low, float high, ptrdiff_t samples);
+    /* samples that lie within the steps of one of the two tables become its value there, linear between; u->table[0] goes
+     * first */
+    void (*unclip)(float *row, const vd_unclipping *u, ptrdiff_t samples);
 } vd_denoiser_kernels;
 
 #define VD_LARGEST_WEIGHT 49.0f

@@ -352,33 +352,38 @@ static VD_TARGET void mark_lost(float *restrict fresh, const uint8_t *const *los
         }
 }
 
-INLINE void look_up_some(float *restrict row, const float *restrict table, float last, float scale, ptrdiff_t n)
+INLINE void look_up_some(float *restrict row, const vd_unclipping *u, ptrdiff_t n)
 {
+    const float *restrict table = u->table[0];
+    const float origin0 = u->origin[0], origin1 = u->origin[1], scale0 = u->scale[0], scale1 = u->scale[1];
+    const float last = VD_UNCLIPPING_STEPS;
     for (ptrdiff_t i = 0; i < n; i++) {
-        float place = row[i] * scale;
-        place = place > 0 ? place : 0;
-        place = place < last ? place : last;
-        int32_t below = (int32_t)place;
-        float part = place - (float)below;
-        row[i] = table[below] + part * (table[below + 1] - table[below]);
+        float low = (row[i] - origin0) * scale0, high = (row[i] - origin1) * scale1;
+        float place = low < last ? low : high;
+        int32_t begin = low < last ? 0 : VD_UNCLIPPING_STEPS + 2;
+        float within = place > 0 ? place : 0;
+        within = within < last ? within : last;
+        int32_t below = (int32_t)within;
+        float part = within - (float)below;
+        float value = table[begin + below] + part * (table[begin + below + 1] - table[begin + below]);
+        row[i] = place < last ? value : row[i];
     }
 }
 
-static VD_TARGET void look_up(float *row, const float *table, float last, float scale, float low, float high,
-                              ptrdiff_t samples)
+static VD_TARGET void unclip(float *row, const vd_unclipping *u, ptrdiff_t samples)
 {
     enum { BLOCK = 64 };
+    const float last = VD_UNCLIPPING_STEPS;
     ptrdiff_t i = 0;
     for (; i + BLOCK <= samples; i += BLOCK) {
-        int outside = 0;
+        int any = 0;
         for (int j = 0; j < BLOCK; j++)
-            outside |= (row[i + j] < low) | (row[i + j] > high);
-        if (outside)
-            look_up_some(row + i, table, last, scale, BLOCK);
+            any |=
+                ((row[i + j] - u->origin[0]) * u->scale[0] < last) | ((row[i + j] - u->origin[1]) * u->scale[1] < last);
+        if (any)
+            look_up_some(row + i, u, BLOCK);
     }
-    for (; i < samples; i++)
-        if (row[i] < low || row[i] > high)
-            look_up_some(row + i, table, last, scale, 1);
+    look_up_some(row + i, u, samples - i);
 }
 
 static void fill_denoiser(vd_denoiser_kernels *k)
@@ -405,7 +410,7 @@ static void fill_denoiser(vd_denoiser_kernels *k)
     k->mean_of_opponents = mean_of_opponents;
     k->halve = halve;
     k->mark_lost = mark_lost;
-    k->look_up = look_up;
+    k->unclip = unclip;
 }
 
 #undef INVERSE

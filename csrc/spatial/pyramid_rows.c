@@ -5,10 +5,10 @@
  *     frame -> level `step` -> .. -> coarsest level, short kernel, -> .. -> level `step` -> rows of the frame
  *
  * step = 2 where the plan has two levels or more, else 1: the two finest levels are fused. Down, a vertical kernel
- * of 13 rows (the binomial convolved with itself at a distance of two) makes a row of the quarter resolution at once, and only such rows
- * are then reduced horizontally, twice. Up, only these rows are expanded horizontally, and each row of the frame is a
- * weighted sum of at most four of them. That is the same arithmetic as level by level, with the horizontal work of
- * the finest level on a quarter of the rows rather than half of them.
+ * of 13 rows (the binomial convolved with itself at a distance of two) makes a row of a quarter of the resolution directly,
+ * and only such rows are then reduced horizontally, twice. Up, only these rows are expanded horizontally, and each row of
+ * the frame is a weighted sum of at most four of them. That is the same arithmetic as level by level, with the horizontal
+ * work of the finest level on a quarter of the rows rather than half of them.
  *
  * 8-bit rows: the vertical weights are integers that add up to 256, so that the 16-bit sums are exact. Float rows: the frame's
  * reference is subtracted first (and the kernel's rounding error on it, see spatial.c), so that constants and samples

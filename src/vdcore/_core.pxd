@@ -224,6 +224,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
     vd_status vd_denoiser_result(vd_denoiser *denoiser, const vd_image *out) noexcept
     vd_status vd_denoiser_guide(
         vd_denoiser *denoiser, const vd_image *picture, double low, double high, const vd_image *out) noexcept
+    vd_status vd_denoiser_set_range(vd_denoiser *denoiser, double low, double high) noexcept
     vd_status vd_denoiser_reset(vd_denoiser *denoiser) noexcept
     vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info) noexcept
     vd_status vd_denoiser_copy(vd_denoiser **copy, vd_denoiser *denoiser) noexcept

@@ -63,7 +63,7 @@ static void run(float *out, int32_t preset, int32_t priors, int32_t threads)
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2), to = colour(out, VD_F32);
     for (int t = 0; t < FRAMES; t++) {
         vd_image frame = colour(frames[t], VD_U8), next = colour(frames[(t + 1) % FRAMES], VD_U8);
-        vd_prior both[] = {{NULL, &flow, 0}, {&next, t % 2 ? &flow : NULL, 1}};
+        vd_prior both[] = {{NULL, &flow, 0, NULL}, {&next, t % 2 ? &flow : NULL, 1, NULL}};
         CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, both, (size_t)priors, &to), VD_OK);
     }
     vd_denoiser_destroy(d);
@@ -108,7 +108,7 @@ static void test_strides_and_overlap(void)
     for (int i = 0; i < 3; i++)
         d[i] = created(15, VD_DENOISER_BALANCED, 1, 1);
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2), result = colour(plain, VD_U8);
-    vd_prior last = {NULL, &flow, 0};
+    vd_prior last = {NULL, &flow, 0, NULL};
     for (int t = 0; t < 3; t++) {
         vd_image frame = colour(frames[t], VD_U8), both = colour(shared, VD_U8), odd = both;
         memcpy(shared, frames[t], SAMPLES);
@@ -151,7 +151,7 @@ static void test_sizes(void)
                     vd_denoiser *d = created(0.1, preset, 1, 3);
                     vd_image frame = vd_image_contiguous(samples, dtype, height, width, channels);
                     vd_image result = vd_image_contiguous(out, VD_F64, height, width, channels);
-                    vd_prior last = {NULL, NULL, 0};
+                    vd_prior last = {NULL, NULL, 0, NULL};
                     for (int t = 0; t < 3; t++)
                         CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &last, 1, &result), VD_OK);
                     int close = 1;
@@ -203,6 +203,43 @@ static void test_guides(void)
     }
 }
 
+/* A flat picture has the mean of clipped noise; the expected value comes back, in a copy too, and only near a given end. */
+static void test_range(void)
+{
+    static float samples[HEIGHT * WIDTH], result[HEIGHT * WIDTH];
+    vd_image frame = vd_image_contiguous(samples, VD_F32, HEIGHT, WIDTH, 1);
+    vd_image out = vd_image_contiguous(result, VD_F32, HEIGHT, WIDTH, 1);
+    static const struct {
+        double low, high;
+        float mean, expected;
+    } cases[] = {
+        {-INFINITY, INFINITY, 10.11077f, 10.11077f},
+        {0, INFINITY, 10.11077f, 10},    /* s = sqrt 35 */
+        {-INFINITY, 100, 87.62738f, 90}, /* s = sqrt 235 */
+        {0, 1000, 500, 500},
+        {-1000, -100, -110, -110}, /* s = 1, its minimum */
+        {0, 4095, 1, 0},           /* below the mean of black */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vd_denoiser *d = created(10, VD_DENOISER_BALANCED, 1, 1), *copy = NULL;
+        CHECK_STATUS(vd_denoiser_set_range(d, cases[i].low, cases[i].high), VD_OK);
+        CHECK_STATUS(vd_denoiser_copy(&copy, d), VD_OK);
+        for (int k = 0; k < HEIGHT * WIDTH; k++)
+            samples[k] = cases[i].mean;
+        CHECK_STATUS(vd_denoiser_push(copy, &frame, NULL, NULL, NULL, 0, &out), VD_OK);
+        CHECK(fabsf(result[0] - cases[i].expected) < 2e-3f);
+        CHECK_STATUS(vd_denoiser_set_range(copy, -INFINITY, INFINITY), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(copy, &frame, NULL, NULL, NULL, 0, &out), VD_OK);
+        CHECK(fabsf(result[0] - cases[i].mean) < 2e-3f);
+        CHECK_STATUS(vd_denoiser_set_range(d, 1, 1), VD_ERROR_PARAMETER);
+        CHECK_STATUS(vd_denoiser_set_range(d, NAN, 1), VD_ERROR_PARAMETER);
+        CHECK_STATUS(vd_denoiser_set_range(d, -1e20, 1), VD_ERROR_PARAMETER);
+        CHECK_STATUS(vd_denoiser_set_range(NULL, 0, 1), VD_ERROR_NULL);
+        vd_denoiser_destroy(copy);
+        vd_denoiser_destroy(d);
+    }
+}
+
 static void test_statuses(void)
 {
     static const double bad_noise[] = {-1, NAN, INFINITY, 1e-30, 1e30};
@@ -243,8 +280,9 @@ static void test_statuses(void)
     vd_image five = vd_image_contiguous(real, VD_F32, 10, 10, 5);
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2);
     vd_image flat = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 1);
-    vd_prior last = {NULL, &flow, 0}, two[2] = {{NULL, NULL, 0}, {NULL, NULL, 0}}, wrong = {NULL, &flat, 0},
-             small = {&shorter, NULL, 0}, negative = {NULL, NULL, -1}, unknown = {NULL, NULL, NAN};
+    vd_prior last = {NULL, &flow, 0, NULL}, two[2] = {{NULL, NULL, 0, NULL}, {NULL, NULL, 0, NULL}},
+             wrong = {NULL, &flat, 0, NULL}, small = {&shorter, NULL, 0, NULL}, negative = {NULL, NULL, -1, NULL},
+             unknown = {NULL, NULL, NAN, NULL};
     CHECK_STATUS(vd_denoiser_result(d, &out), VD_ERROR_SHAPE);
     CHECK_STATUS(vd_denoiser_push(NULL, &frame, NULL, NULL, NULL, 0, &out), VD_ERROR_NULL);
     CHECK_STATUS(vd_denoiser_push(d, NULL, NULL, NULL, NULL, 0, &out), VD_ERROR_NULL);
@@ -282,7 +320,7 @@ static void test_failing_allocations(void)
 {
     static uint8_t expected[SAMPLES], got[SAMPLES];
     vd_image frame = colour(frames[0], VD_U8), next = colour(frames[1], VD_U8), out = colour(got, VD_U8);
-    vd_prior priors[] = {{NULL, NULL, 0}, {&next, NULL, 1}};
+    vd_prior priors[] = {{NULL, NULL, 0, NULL}, {&next, NULL, 1, NULL}};
     vd_denoiser *d = created(9, VD_DENOISER_BALANCED, 2, 1);
     vd_image to = colour(expected, VD_U8);
     CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, priors, 2, &to), VD_OK);
@@ -317,6 +355,7 @@ int main(void)
     test_sizes();
     test_without_noise();
     test_guides();
+    test_range();
     test_statuses();
     test_failing_allocations();
     return check_result();

@@ -101,7 +101,7 @@ static vd_status push(vd_denoiser *denoiser, const stream *s, int t, float *out)
         motion[i] = (float)(i % 5) - 2;
     vd_image image = view(s, frame, s->dtype), other = view(s, next, s->dtype), to = view(s, out, VD_F32);
     vd_image flow = vd_image_contiguous(motion, VD_F32, s->height, s->width, 2);
-    vd_prior priors[] = {{NULL, t % 2 ? &flow : NULL, 0}, {&other, &flow, 1}};
+    vd_prior priors[] = {{NULL, t % 2 ? &flow : NULL, 0, NULL}, {&other, &flow, 1, NULL}};
     return vd_denoiser_push(denoiser, &image, NULL, NULL, priors, (size_t)s->given, &to);
 }
 

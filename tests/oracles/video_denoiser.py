@@ -122,12 +122,17 @@ def cubic(d, a=-0.75):
     return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
 
-def mean_of_clipped(m, s):
-    """E clip(m + noise, 0, 255) with Gaussian noise of standard deviation s."""
-    a, b = (0 - m) / s, (255 - m) / s
+def mean_of_clipped(m, s, low, high):
+    """E clip(m + noise, low, high) with Gaussian noise of standard deviation s."""
+
+    def above(distance):  # E max(0, noise - distance)
+        a = distance / s
+        return s * normal.pdf(a) - distance * normal.cdf(-a)
+
     normal = NormalDist()
-    inside = m * (normal.cdf(b) - normal.cdf(a)) + s * (normal.pdf(a) - normal.pdf(b))
-    return inside + 255 * (1 - normal.cdf(b))
+    up = above(m - low) if np.isfinite(low) else 0.0
+    down = above(high - m) if np.isfinite(high) else 0.0
+    return m + up - down
 
 
 class VideoDenoiser:
@@ -138,9 +143,12 @@ class VideoDenoiser:
     noise : float or vdcore.NoiseEstimate
         Standard deviation of the noise before clipping, or that and its dependence on brightness.
     preset : {"fast", "balanced"}
+    limits : (float, float)
+        What samples were clipped to; infinite: not clipped.
     """
 
-    def __init__(self, noise, preset="balanced"):
+    def __init__(self, noise, preset="balanced", limits=(-np.inf, np.inf)):
+        self.limits = limits
         self.preset = PRESETS[preset]
         self.variance = float(np.mean(np.square(getattr(noise, "sigma", noise))))  # s0^2
         self.gain = float(np.mean(getattr(noise, "gain", 0.0)))
@@ -157,7 +165,7 @@ class VideoDenoiser:
         Parameters
         ----------
         frame : ndarray of uint8 or float, shape (H, W) or (H, W, 3)
-            uint8 is unclipped; float has no range, but its brightness is 0 to 255.
+            Its brightness is 0 to 255, for the flow.
         priors : list of (picture or None, flow or None, noise), optional
             What the frame is compared with: a picture of the frame's shape or the last result; the flow
             there, (H, W, 2), or no motion; the least variance of its own noise over that of the frame. By
@@ -192,9 +200,7 @@ class VideoDenoiser:
         self.count += 1
 
         samples = self.result if channels == 1 else self.result @ OPPONENT
-        samples = (self._unclipped(samples) if frame.dtype == np.uint8 else samples.copy()).reshape(
-            frame.shape
-        )
+        samples = np.array(self._unclipped(samples)).reshape(frame.shape)
         there = self.known if outliers is None else self.known | outliers
         samples[~there] = frame[~there] if fill is None else fill
         return samples
@@ -370,7 +376,18 @@ class VideoDenoiser:
         return aggregated(g * x, weights, self.preset.step)
 
     def _unclipped(self, samples):
-        """m, from the mean of clip(m + noise)."""
-        means = np.linspace(0, 255, 1021)
-        clipped = [mean_of_clipped(m, np.sqrt(self.variance)) for m in means]
-        return np.interp(samples, clipped, means)
+        """m, from the mean of clip(m + noise) and within the limits."""
+        low, high = self.limits
+        if np.isinf(low) and np.isinf(high):
+            return samples
+        reach = 1000 + 10 * np.sqrt(self.variance)  # where the end has no effect
+        start = low if np.isfinite(low) else high - reach
+        stop = high if np.isfinite(high) else low + reach
+        means = np.linspace(start, stop, 8001)
+        variances = np.full(means.shape, self.variance)
+        if self.gain != 0:
+            variances = np.maximum(self.gain * means + self.offset, 0.01 * self.variance)
+        clipped = [mean_of_clipped(m, s, low, high) for m, s in zip(means, np.sqrt(variances), strict=True)]
+        inverse = np.interp(samples, clipped, means)
+        beyond = ((samples < start) & np.isinf(low)) | ((samples > stop) & np.isinf(high))
+        return np.where(beyond, samples, inverse)

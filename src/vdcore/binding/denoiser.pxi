@@ -95,6 +95,13 @@ cdef class Denoiser:
             status = vd_denoiser_guide(self.handle, image, low, high, &out_view.image)
         _check(status, f"; out is {out.shape} {out.dtype}, low {low}, high {high}")
 
+    def set_range(self, double low, double high):
+        """What samples were clipped to from the next frame on; infinite: not clipped there."""
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_set_range(self.handle, low, high)
+        _check(status, f"; low {low}, high {high}")
+
     def reset(self):
         """Forget every frame, the shape and the dtype."""
         cdef vd_status status

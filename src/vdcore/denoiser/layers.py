@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Channels of a stream that are filtered together, by one filter of the C library (csrc/denoiser)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 import numpy as np
@@ -11,24 +11,31 @@ from vdcore._arrays import Array
 from vdcore.flow import Flow, optical_flow, resized_flow
 from vdcore.noise import NoiseEstimate
 
+from .clipping import Noise, RangeMeter
 from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
 
 # picture, flow, variance of its noise over the frame's, where something is known of it
 Prior = tuple[Array | None, Flow | None, float, Array | None]
-Noise = tuple[float, float, float]  # standard deviation, gain and offset
 
 
 @dataclass
 class Filter:
-    """A filter of the C library and the noise that it removes, which is fixed."""
+    """A filter of the C library, the noise that it removes, which is fixed, and the range of its samples."""
 
     core: _core.Denoiser
     noise: Noise
+    limits: tuple[float, float] | None = None  # as the filter was told last
 
     def copy(self) -> "Filter":
         """Return an independent filter with the same state."""
-        return Filter(self.core.copy(), self.noise)
+        return Filter(self.core.copy(), self.noise, self.limits)
+
+    def set_limits(self, limits: tuple[float, float]) -> None:
+        """Set what samples were clipped to."""
+        if self.limits != limits:
+            self.core.set_range(*limits)
+            self.limits = limits
 
 
 @dataclass
@@ -44,6 +51,8 @@ class Layer:
     noise : (float, float, float)
         Standard deviation, gain and offset of the noise now. Where they change, a new filter takes over and
         starts from the last result.
+    meter : RangeMeter
+        What the samples were clipped to.
     causal, late : Filter or None
         The filter of each frame as it comes, and with lookahead that of the frames which are returned. None:
         frames pass unchanged, or there was none yet.
@@ -58,6 +67,7 @@ class Layer:
     fill: float | None
     threads: int | None
     noise: Noise = (0.0, 0.0, 0.0)
+    meter: RangeMeter = field(default_factory=RangeMeter)
     causal: Filter | None = None
     late: Filter | None = None
     gaps: bool = False
@@ -66,7 +76,7 @@ class Layer:
     def copy(self) -> "Layer":
         """Return an independent layer with the same state."""
         causal, late = (None if f is None else f.copy() for f in (self.causal, self.late))
-        return replace(self, causal=causal, late=late)
+        return replace(self, causal=causal, late=late, meter=self.meter.copy())
 
     def noise_of(self, noise: NoiseEstimate) -> Noise:
         """Standard deviation, gain and offset, means over the layer's channels."""
@@ -136,7 +146,11 @@ class Layer:
         if self.causal is None or self.causal.noise != self.noise:
             prior = (self.result(), flow, 0.0, self.known())
             self.causal = self._new_filter(1)
+        meter = self.meter.copy()
+        meter.add(frame, self.noise, weights)
+        self.causal.set_limits(meter.limits())
         self.causal.core.push(frame, target, (prior,), weights)
+        self.meter = meter
 
     def push_late(
         self, samples: Array, out: Array, priors: list[Prior], max_priors: int, weights: Array | None
@@ -148,6 +162,7 @@ class Layer:
             return
         if self.late is None or self.late.noise != self.noise:
             self.late = self._new_filter(max_priors)
+        self.late.set_limits(self.meter.limits())
         self.late.core.push(frame, target, priors, weights)
 
     @property

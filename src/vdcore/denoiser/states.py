@@ -17,12 +17,13 @@ from vdcore._states import pack, unpack
 from vdcore.flow import Motion
 from vdcore.noise import BLOCK, MAX_PAIRS, Estimator, NoiseEstimate
 
-from .layers import Filter, Layer, Noise
+from .clipping import Noise, RangeMeter
+from .layers import Filter, Layer
 from .parameters import DenoiserParameters, denoiser_parameters
 from .process import Process, QueuedFrame, new_layers, new_process
 from .samples import MAX_CHANNELS, channel_count, colour_count
 
-_MAGIC = b"vdcoreD\x01"
+_MAGIC = b"vdcoreD\x02"
 _SOURCE = "Denoiser.state()"
 _MAX_COUNT = 2**62
 
@@ -61,6 +62,7 @@ def write_state(process: Process) -> bytes:
                     "causal": parts.filter(layer.causal),
                     "late": parts.filter(layer.late),
                     "gaps": layer.gaps,
+                    "meter": layer.meter.values(),
                 }
                 for layer in process.layers
             ],
@@ -131,6 +133,7 @@ def _read_stream(process: Process, values: dict[str, Any], parts: "_Reader") -> 
     for layer, entry in zip(process.layers, entries, strict=True):
         layer.noise = layer.noise_of(noise)
         layer.shape = (*shape[:2], layer.part.stop - layer.part.start)
+        layer.meter = RangeMeter.of_values(entry["meter"])
         layer.causal = parts.filter(entry["causal"], layer, dtype, 1)
         layer.gaps = flag(entry["gaps"], "gaps")
         layer.late = parts.filter(entry["late"], layer, dtype, 1 + parameters.lookahead)

@@ -73,7 +73,7 @@ class DenoisingFilter(StreamFilter):
     def noise(self) -> NoiseEstimate | None:
         """The noise assumed, in 8-bit units (0 to 255), channel by channel or plane by plane."""
         estimates = [noise for denoiser in self._denoisers if (noise := denoiser.info.noise) is not None]
-        return _joined(estimates, self._planes) if estimates else None
+        return joined(estimates, self._planes) if estimates else None
 
     def _take(self, frame: Frame, outs: Sequence[Array]) -> bool:
         weights: Sequence[Array | None] = [None for _ in self._planes]
@@ -121,8 +121,8 @@ def noise_of_planes(
     return [assumed(meter.estimate(), strength) for meter in meters]
 
 
-def _joined(estimates: Sequence[NoiseEstimate], planes: Sequence[Plane]) -> NoiseEstimate:
-    """The noise of all planes in 8-bit units; colour in the order red, green, blue."""
+def joined(estimates: Sequence[NoiseEstimate], planes: Sequence[Plane]) -> NoiseEstimate:
+    """Return the noise of all planes in 8-bit units, from that of each in its samples; colour as RGB."""
     parts: list[list[Array]] = [[], [], []]
     for estimate, plane in zip(estimates, planes, strict=True):
         order = slice(None, None, -1 if plane.channel_order == "bgr" else 1)

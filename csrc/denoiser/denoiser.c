@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, pictures.c
- * and spectrum.c, why it is so in docs/adr/0014-video-denoiser.md.
+ * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, still.c,
+ * pictures.c and spectrum.c, why it is so in docs/adr/0014-video-denoiser.md.
  *
  * State: the last result (up to four floats a pixel) and, for each prior, the variance of the innovations (64 floats for each
- * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart).
+ * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart); the mean over time where nothing moves, with some floats for each patch.
  *
  * Order of a push: check everything, reserve memory, read the frame and the priors, then filter: a refused frame leaves no
  * trace, and the result may be written over the frame.
@@ -159,6 +159,7 @@ static size_t lay_out(vd_denoiser *d, char *memory)
     d->source_row = cut(memory, &used, (size_t)vd_padded_height(d), sizeof(int32_t));
     d->share_3 = cut(memory, &used, 3 * (size_t)d->lanes, sizeof(float));
     d->share_5 = cut(memory, &used, 5 * (size_t)d->lanes, sizeof(float));
+    d->still.mean = cut(memory, &used, vd_still_floats(d), sizeof(float));
     d->spectrum = cut(memory, &used, coefficients, sizeof(float));
     d->samples.squares = cut(memory, &used, samples * coefficients, sizeof(float));
     d->samples.energy = cut(memory, &used, samples, sizeof(float));
@@ -226,6 +227,7 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
     start_shares(d, d->share_3, 1);
     start_shares(d, d->share_5, 2);
     vd_pictures_start(d);
+    vd_still_start(d);
     return VD_OK;
 }
 
@@ -408,6 +410,8 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_image *con
         return status;
     }
     if (!clean) {
+        if (count > 0)
+            vd_still_update(d, &d->priors[0], priors[0].flow);
         vd_sweep(d, count, out);
         for (size_t l = 0; l < count; l++) {
             float *last = d->priors[l].variance[0];

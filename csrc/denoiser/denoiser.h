@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), pictures.c (pictures in and out:
- * colours, borders, motion), missing.c (missing samples), sweep.c (the filter), unclipping.c (expected values), spectrum.c
- * (the noise's spectrum) and state.c (saved states).
+ * colours, borders, motion), missing.c (missing samples), still.c (what stays put), sweep.c (the filter), unclipping.c
+ * (expected values), spectrum.c (the noise's spectrum) and state.c (saved states).
  */
 #ifndef VD_DENOISER_H
 #define VD_DENOISER_H
@@ -71,6 +71,16 @@ typedef struct vd_gaps {
     char *original;        /* the frame, as one run */
 } vd_gaps;
 
+/* What stays put; see still.c. Rows of cells have phase_pitch lanes, of which columns + 1 hold a cell; lane i of row j has
+ * the padded samples from (j, i) method.step on. Zeros follow each row, and so precede the first. */
+typedef struct vd_still {
+    float *mean;                                 /* M, as vd_denoiser.frame */
+    float *cells[VD_CELL_PLANES];                /* [rows + 1][phase_pitch] */
+    float *bias;                                 /* b': [rows + 1][channels][phase_pitch] */
+    float *samples, *share, *share_cells, *zero; /* rows: samples of a row of the picture in the cell; 1 / samples of
+                                                    three cells in all channels; 1 / cells, of the three that exist */
+} vd_still;
+
 struct vd_denoiser {
     vd_flag busy;
     vd_denoiser_params params;
@@ -109,7 +119,8 @@ struct vd_denoiser {
     int32_t *crop_place;      /* [width] in the phases of a row */
     int32_t *source_row;      /* [padded rows] */
     float *share_3, *share_5; /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
-    float *spectrum;          /* t: [coefficients] */
+    vd_still still;
+    float *spectrum; /* t: [coefficients] */
     bool learnt;
     vd_spectrum_samples samples;
     vd_gaps gaps;
@@ -180,9 +191,22 @@ void vd_settle_missing(vd_denoiser *d, const vd_image *out, bool clean);
 /* Memory for a state in which not all pixels are known. */
 vd_status vd_reserve_gaps(vd_denoiser *d);
 
+/* dx and dy at a pixel, 0 where they are not finite. */
+void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2]);
+
+/* ---- still.c */
+
+/* Floats of d->still from `mean` on. */
+size_t vd_still_floats(const vd_denoiser *d);
+/* The other rows from there, and the tables. */
+void vd_still_start(vd_denoiser *d);
+/* The frame and prior 0, as it was moved along the flow (or NULL): m and trust of every cell; the prior where trust leaves
+ * it; the frame into M. */
+void vd_still_update(vd_denoiser *d, const vd_prior_state *prior, const vd_image *flow);
+
 /* ---- unclipping.c */
 
-/* Whether samples can be clipped to that: low < high, infinite or as MAX_NOISE. */
+/* Whether samples can be clipped to that: low < high, infinite or at most 1e15. */
 bool vd_denoiser_takes_range(double low, double high);
 /* The tables of d->unclipping, from the noise, low and high. */
 void vd_unclipping_start(vd_denoiser *d);

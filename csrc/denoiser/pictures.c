@@ -206,8 +206,7 @@ static void mark_lost(const vd_denoiser *d, float *fresh, int64_t row)
     d->kernels->mark_lost(fresh, lost, places, d->columns);
 }
 
-/* dx and dy at a pixel, 0 where they are not finite. */
-static void flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2])
+void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2])
 {
     const char *pixel = vd_image_row(flow, y) + x * flow->column_stride;
     memcpy(&vector[0], pixel, sizeof *vector);
@@ -236,7 +235,7 @@ static void place_patches(vd_denoiser *d, vd_prior_state *prior, const vd_image 
             int64_t from_row = row, from = i;
             if (flow != NULL && i < d->columns) {
                 float vector[2];
-                flow_at(flow, y, clamped(i * step - VD_PATCH / 2, d->width), vector);
+                vd_flow_at(flow, y, clamped(i * step - VD_PATCH / 2, d->width), vector);
                 from_row = nearest(row, vector[1], step, d->rows);
                 from = nearest(i, vector[0], step, d->columns);
             }

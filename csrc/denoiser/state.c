@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states of the denoiser: the parameters, the scalars of the stream, the spectrum of the noise, the last result and
- * the variances of the innovations of each prior that was given with the last frame; base/archive.h frames them. All else
+ * Saved states of the denoiser: the parameters, the scalars of the stream, the spectrum of the noise, the last result,
+ * the variances of the innovations of each prior that was given with the last frame, and what stays put; base/archive.h frames them. All else
  * is working memory or follows from these. `move_params`, `move_scalars` and `move_stream` are the layout: a change of it
  * needs another version in KIND.
  *
- * Loading trusts nothing. Parameters pass the checks of vd_denoiser_create, the shape those of a frame, and a stream may not
- * be larger than the bytes that are there before memory is reserved for it. The spectrum is divided by, so it must be one
- * that can be learnt. Results and variances may hold anything: they only enter arithmetic, and what is rounded to
- * integers in the end is clipped first.
+ * Loading trusts nothing. Parameters pass the checks of vd_denoiser_create and vd_denoiser_set_range, the shape those of a
+ * frame, and a stream may not be larger than the bytes that are there before memory is reserved for it. The spectrum is
+ * divided by, so it must be one that can be learnt. Results and variances may hold anything: they only enter arithmetic, and
+ * what is rounded to integers in the end is clipped first.
  */
 #include "base/archive.h"
 #include "base/parallel.h"
@@ -23,10 +23,10 @@ static void move_params(vd_archive *archive, vd_denoiser_params *p)
     VD_ARCHIVE_VALUE(archive, p->noise);
     VD_ARCHIVE_VALUE(archive, p->gain);
     VD_ARCHIVE_VALUE(archive, p->offset);
-    VD_ARCHIVE_VALUE(archive, p->fill_value);
-    VD_ARCHIVE_VALUE(archive, p->fill);
     VD_ARCHIVE_VALUE(archive, p->preset);
     VD_ARCHIVE_VALUE(archive, p->priors);
+    VD_ARCHIVE_VALUE(archive, p->fill);
+    VD_ARCHIVE_VALUE(archive, p->fill_value);
 }
 
 typedef struct scalars {
@@ -73,6 +73,11 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
         vd_archive_move(archive, d->gaps.known, (size_t)(d->height * d->width));
     for (int l = 0; l < d->params.priors; l++)
         move_prior(archive, d, &d->priors[l]);
+    size_t cells = (size_t)((d->rows + 1) * d->phase_pitch) * sizeof(float);
+    vd_archive_move(archive, d->still.mean, (size_t)(d->height * vd_phase_row(d)) * sizeof(float));
+    vd_archive_move(archive, d->still.bias, cells * (size_t)d->channels);
+    for (int i = 0; i < VD_FIRST_SUM; i++)
+        vd_archive_move(archive, d->still.cells[i], cells);
 }
 
 static void write_members(vd_archive *archive, void *object)

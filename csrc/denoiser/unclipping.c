@@ -25,7 +25,7 @@ enum { N = VD_UNCLIPPING_STEPS, GRID = 4 * N };
 bool vd_denoiser_takes_range(double low, double high)
 {
     const double most = 1e15; /* single precision squares samples */
-    return low < high && (low >= -most || low == -INFINITY) && (high <= most || high == INFINITY);
+    return low < high && (fabs(low) <= most || low == -INFINITY) && (fabs(high) <= most || high == INFINITY);
 }
 
 static double normal(double x) { return 0.5 * erfc(-x * sqrt(0.5)); }

@@ -191,7 +191,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
     const float *restrict above = rows[0], *restrict here = rows[1], *restrict below = rows[2];
     const float *restrict brightness = patches->brightness, *restrict keep = patches->keep;
     const float *restrict share = patches->share;
-    const float min_ratio = patches->min_ratio;
+    const float *restrict slack = patches->slack, *restrict min_ratio = patches->min_ratio;
     n = WHOLE_STEPS(n);
     INDEPENDENT_LANES
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -199,7 +199,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
         float now = 0.7f * (e[i] * e[i]) + 0.3f * ((above[i] + below[i] + here[i]) * share[i]);
         float measured = 0.5f * last[i] + 0.5f * now;
         measured = fresh[i] != 0 ? 2 * s2 : measured;
-        float excess = measured - 1.1f * s2, floor = min_ratio * s2;
+        float excess = measured - slack[i] * s2, floor = min_ratio[i] * s2;
         float w = keep[i] * (s2 / (excess > floor ? excess : floor));
         variance[i] = measured;
         weights[i] += w;
@@ -228,7 +228,8 @@ static VD_TARGET void wiener(float *restrict out, float *restrict sum, const flo
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
         float power = 0.1f * (x[i] * x[i]) + 0.9f * (((r0[i] + r4[i]) + (r1[i] + r3[i]) + r2[i]) * share[i]);
-        float a = power - 1.1f * v[i];
+        float a = power - 1.1f * v[i], own = x[i] * x[i] - 14 * v[i];
+        a = a > own ? a : own;
         a = a > 0 ? a : 0;
         float g = a / (a + v[i]);
         g = g > certain ? g : certain;
@@ -386,6 +387,8 @@ static VD_TARGET void unclip(float *row, const vd_unclipping *u, ptrdiff_t sampl
     look_up_some(row + i, u, samples - i);
 }
 
+#include "kernels/denoiser_still_template.h"
+
 static void fill_denoiser(vd_denoiser_kernels *k)
 {
     k->forward = forward;
@@ -397,6 +400,12 @@ static void fill_denoiser(vd_denoiser_kernels *k)
     k->squares_3 = squares_3;
     k->squares_5 = squares_5;
     k->weigh = weigh;
+    k->misfit = misfit;
+    k->drift = drift;
+    k->divide = divide;
+    k->judge_cells = judge_cells;
+    k->accumulate = accumulate;
+    k->expect = expect;
     k->combine = combine;
     k->wiener = wiener;
     k->wiener_again = wiener_again;

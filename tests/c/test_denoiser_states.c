@@ -24,13 +24,18 @@ enum {
     GAIN_AT = NOISE_AT + 8,
     PRESET_AT = NOISE_AT + 3 * 8,
     PRIORS_AT = PRESET_AT + 4,
-    HEIGHT_AT = PRIORS_AT + 4,
+    FILL_AT = PRIORS_AT + 4,
+    FILL_VALUE_AT = FILL_AT + 4,
+    LOW_AT = FILL_VALUE_AT + 8,
+    HIGH_AT = LOW_AT + 8,
+    HEIGHT_AT = HIGH_AT + 8,
     WIDTH_AT = HEIGHT_AT + 8,
     CHANNELS_AT = WIDTH_AT + 8,
     FRAMES_AT = CHANNELS_AT + 8,
     DTYPE_AT = FRAMES_AT + 8,
     LEARNT_AT = DTYPE_AT + 4,
-    SPECTRUM_AT = LEARNT_AT + 4
+    UNKNOWN_AT = LEARNT_AT + 4,
+    SPECTRUM_AT = UNKNOWN_AT + 4
 };
 
 typedef struct stream {
@@ -360,6 +365,17 @@ static void test_forged_members(void)
     FORGE(PRIORS_AT, int32_t, 1, VD_ERROR_STATE);
     FORGE(PRIORS_AT, int32_t, 3, VD_ERROR_STATE);
     FORGE(PRIORS_AT, int32_t, 33, VD_ERROR_STATE);
+    FORGE(FILL_AT, int32_t, VD_FILL_VALUE, VD_OK);
+    FORGE(FILL_AT, int32_t, 2, VD_ERROR_STATE);
+    FORGE(FILL_VALUE_AT, double, NAN, VD_OK);
+    FORGE(FILL_VALUE_AT, double, INFINITY, VD_ERROR_STATE);
+    FORGE(UNKNOWN_AT, int32_t, 2, VD_ERROR_STATE);
+    FORGE(UNKNOWN_AT, int32_t, 1, VD_ERROR_STATE); /* too short for where it is not known */
+    FORGE(LOW_AT, double, 0, VD_OK);
+    FORGE(LOW_AT, double, NAN, VD_ERROR_STATE);
+    FORGE(LOW_AT, double, INFINITY, VD_ERROR_STATE);
+    FORGE(HIGH_AT, double, -1e20, VD_ERROR_STATE);
+    FORGE(HIGH_AT, double, -1e15, VD_OK);
     FORGE(HEIGHT_AT, int64_t, 39, VD_ERROR_STATE);
     FORGE(HEIGHT_AT, int64_t, 41, VD_ERROR_STATE);
     FORGE(HEIGHT_AT, int64_t, 0, VD_ERROR_STATE);

@@ -10,6 +10,9 @@ result, warped along the flow):
     K = max(0.02, v / (v + s^2))               Kalman gain; 1 where the patch starts again
     X = P + K e,  V = K s^2                    estimate, and the variance of the noise left in it
 
+Where the picture stays put (see still.py), the mean of the frames takes the prior's place by the trust t in
+it, the factor 1.1 becomes 1.1 + 4 t, and the least v becomes the mean of 1 / 49 and 1 / m by t.
+
 With several priors, each with an E of its own and weight w = s^2 / v, K = 1 / (1 + sum of w) and
 X = Q - K (sum of w e). A prior with noise of its own, as a frame of the future, has v >= s^2.
 
@@ -28,6 +31,7 @@ import numpy as np
 
 from oracles import missing
 from oracles.bilateral import gaussian
+from oracles.still import Still
 
 SIZE = 8  # of a patch, and of the border
 HIGH = np.add.outer(np.arange(SIZE), np.arange(SIZE)) > 8  # ky + kx > 8
@@ -156,6 +160,8 @@ class VideoDenoiser:
         self.spectrum = None  # t(c, k), shape (C, 8, 8)
         self.result = None  # y, opponent colours, shape (H, W, C)
         self.innovations = []  # for each prior E, shape (rows, columns, C, 8, 8)
+        self.still = None  # what stays put
+        self.seen = 0  # frames when a prior was given last
         self.count = 0
         self.known = None  # (H, W), bool
 
@@ -194,7 +200,7 @@ class VideoDenoiser:
             priors = [(None, None if self.result is None else self._flow(f), 0.0)]
         f = self._without_gaps(f, priors, confidence, outliers)
         q = spectra(bordered(f, step), step)
-        x, v = self._kalman(q, priors)
+        x, v = self._kalman(f, q, priors)
         result = self._wiener(x, v)
         self.result = result[SIZE : SIZE + height, SIZE : SIZE + width]
         self.count += 1
@@ -246,12 +252,15 @@ class VideoDenoiser:
         """Luma on the scale of the samples."""
         return luma if self.spectrum.shape[0] == 1 else luma / np.sqrt(3)
 
+    def _level(self, luma):
+        """The noise's variance at a brightness over s0^2."""
+        return np.maximum(0.01, (self.gain * self._brightness(luma) + self.offset) / self.variance)
+
     def _noise(self, spectra):
         """s^2(n, c, k) = s0^2 r(n) t(c, k), r from the means of these patches."""
         r = np.ones(spectra.shape[:2])
         if self.gain != 0:
-            brightness = self._brightness(spectra[:, :, 0, 0, 0] / SIZE)
-            r = np.maximum(0.01, (self.gain * brightness + self.offset) / self.variance)
+            r = self._level(spectra[:, :, 0, 0, 0] / SIZE)
         return self.variance * (r / self.level)[:, :, None, None, None] * self.spectrum
 
     def _flow(self, f):
@@ -275,18 +284,19 @@ class VideoDenoiser:
             flow = 2 * sampled(flow, y, x, linear)
         return flow
 
-    def _kalman(self, q, priors):
-        """X and V, of a frame with the spectra q. Moves E on."""
+    def _kalman(self, f, q, priors):
+        """X and V, of a frame f with the spectra q. Moves E on."""
         weights, moments = np.zeros_like(q), np.zeros_like(q)
         before, self.innovations = self.innovations, []
         noise = self._noise(q)
         for number, (picture, flow, own) in enumerate(priors):
             source = self.result if picture is None else self._opponent(picture)
             if source is None:
+                self._without_motion(f, np.zeros_like(f), None, np.ones(q.shape[:2], bool))
                 self.innovations.append(np.broadcast_to(2 * noise, q.shape))
                 continue
             last = before[number] if number < len(before) else np.full(q.shape, 2 * self.variance)
-            e, p, variance, reset = self._compare(source, flow, last, q)
+            e, p, variance, reset = self._compare(f if number == 0 else None, source, flow, last, q)
             if number == 0:  # brightness of where the frame comes from, a quarter of the way to the frame
                 noise = self._noise(q - 0.75 * e)
             keep = (~reset & self._fits(e, own, noise))[:, :, None, None, None]
@@ -294,25 +304,52 @@ class VideoDenoiser:
                 noise = self._noise(q - 0.75 * keep * e)
             variance[reset] = (2 * noise)[reset]
             self.innovations.append(variance)
-            w = keep * noise / np.maximum(variance - 1.1 * noise, max(own, 1 / 49) * noise)
+            trust, frames = (self.still.of_patches(x) for x in (self.still.trust, self.still.age))
+            if number > 0:
+                trust = np.zeros_like(trust)
+            least = max(own, 1 / 49) * (1 - trust) + trust / np.maximum(frames, 1)
+            w = keep * noise / np.maximum(variance - (1.1 + 4 * trust) * noise, least * noise)
             weights += w
             moments += w * e * np.sqrt(self.present)[:, :, None, None, None]
             if number == 0 and self.count >= 2:
                 learn = e**2 / (noise / self.spectrum), p
+        if priors:
+            self.seen = self.count + 1
         gain = 1 / (1 + weights)
         if self.count >= 2:
             self._learn_spectrum(*learn)
         return q - gain * moments, gain * noise
 
-    def _compare(self, source, flow, last, q):
-        """Innovation e, spectra, E, and which patches lack a prior somewhere, from E of the last frame."""
+    def _without_motion(self, f, prior, flow, reset):
+        """The prior with its border, and the mean over time where nothing moves; `f` goes into the mean."""
+        step, height = self.preset.step, len(f)
+        inside = np.s_[SIZE : SIZE + height]
+        frame, padded = bordered(f, step)[inside], bordered(prior, step)[inside]
+        if self.still is None:
+            self.still = Still(step, height, reset.shape, f.shape[2])
+        if self.seen != self.count:
+            reset = np.ones_like(reset)
+        level = self._level if self.gain else np.ones_like
+        prior = self.still.update(frame, padded, flow, reset, self.variance, self.spectrum, level)
+        return np.pad(prior, [(SIZE, SIZE + -(height + SIZE) % step), (0, 0), (0, 0)], "reflect")
+
+    def _compare(self, f, source, flow, last, q):
+        """Innovation e, spectra, E, and which patches lack a prior somewhere, from E of the last frame.
+
+        With `f`, the frame, the mean over time stands in where nothing moves.
+        """
         step = self.preset.step
         height, width = source.shape[:2]
         flow = np.zeros((height, width, 2)) if flow is None else np.array(flow, float)
         lost = ~np.isfinite(flow).all(axis=2)
         flow[lost] = 0
 
-        p = spectra(bordered(self._moved(source, flow), step), step)
+        prior = self._moved(source, flow)
+        around = bordered(lost[:, :, None], step)
+        covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
+        reset = covers[::step, ::step].any(axis=(2, 3, 4))
+        padded = bordered(prior, step) if f is None else self._without_motion(f, prior, flow, reset)
+        p = spectra(padded, step)
         e = (q - p) / np.sqrt(self.present)[:, :, None, None, None]
         now = 0.7 * e**2 + 0.3 * mean_around(e**2, 1)
 
@@ -324,9 +361,7 @@ class VideoDenoiser:
             row, column = round(j + dy / step), round(i + dx / step)
             moved[j, i] = last[min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)]
         variance = 0.5 * moved + 0.5 * now
-        around = bordered(lost[:, :, None], step)
-        covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
-        return e, p, variance, covers[::step, ::step].any(axis=(2, 3, 4))
+        return e, p, variance, reset
 
     @staticmethod
     def _fits(e, own, noise):
@@ -364,6 +399,7 @@ class VideoDenoiser:
         """The spatial stage: a picture with its border, from X and V."""
         step = self.preset.step
         power = np.maximum(0, 0.1 * x**2 + 0.9 * mean_around(x**2, 2) - 1.1 * v)
+        power = np.maximum(power, x**2 - 14 * v)  # what stands out by itself
         result = self._shrunk(x, v, power, 0.1)
         if self.preset.second_step:
             result = self._shrunk(x, v, spectra(result, step) ** 2, 0.02)

@@ -156,15 +156,7 @@ static size_t lay_out(vd_denoiser *d, char *memory)
     d->source_row = cut(memory, &used, (size_t)vd_padded_height(d), sizeof(int32_t));
     d->share_3 = cut(memory, &used, 3 * (size_t)d->lanes, sizeof(float));
     d->share_5 = cut(memory, &used, 5 * (size_t)d->lanes, sizeof(float));
-    vd_still *still = &d->still;
-    size_t row = (size_t)d->phase_pitch, cells = (size_t)(d->rows + 1) * row;
-    float **rows[] = {&still->samples, &still->share, &still->share_cells, &still->zero};
-    still->mean = cut(memory, &used, frame, sizeof(float));
-    still->bias = cut(memory, &used, cells * (size_t)d->channels, sizeof(float));
-    for (int i = 0; i < VD_CELL_PLANES; i++)
-        still->cells[i] = cut(memory, &used, cells, sizeof(float));
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        *rows[i] = cut(memory, &used, row, sizeof(float));
+    d->still.mean = cut(memory, &used, vd_still_floats(d), sizeof(float));
     d->spectrum = cut(memory, &used, coefficients, sizeof(float));
     d->samples.squares = cut(memory, &used, samples * coefficients, sizeof(float));
     d->samples.energy = cut(memory, &used, samples, sizeof(float));

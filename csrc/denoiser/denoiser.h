@@ -158,7 +158,9 @@ void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2]);
 
 /* ---- still.c */
 
-/* The tables. */
+/* Floats of d->still from `mean` on. */
+size_t vd_still_floats(const vd_denoiser *d);
+/* The other rows from there, and the tables. */
 void vd_still_start(vd_denoiser *d);
 /* The frame and prior 0, as it was moved along the flow (or NULL): m and trust of every cell; the prior where trust leaves
  * it; the frame into M. */

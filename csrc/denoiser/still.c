@@ -46,10 +46,28 @@ static int64_t rows_of(const vd_denoiser *d, int64_t j)
     return j < 0 || j > d->rows ? 0 : vd_max(end_row(d, j) - first_row(d, j), 0);
 }
 
+enum { TABLES = 4 };
+
+static size_t floats_of_mean(const vd_denoiser *d) { return (size_t)(d->height * vd_phase_row(d)); }
+
+size_t vd_still_floats(const vd_denoiser *d)
+{
+    int64_t rows = (d->rows + 1) * (d->channels + VD_CELL_PLANES) + TABLES;
+    return floats_of_mean(d) + (size_t)(rows * d->phase_pitch);
+}
+
 void vd_still_start(vd_denoiser *d)
 {
     vd_still *s = &d->still;
     int step = d->method.step;
+    ptrdiff_t row = d->phase_pitch, cells = (d->rows + 1) * row;
+    float **tables[TABLES] = {&s->samples, &s->share, &s->share_cells, &s->zero}, *next = s->mean + floats_of_mean(d);
+    s->bias = next;
+    next += cells * d->channels;
+    for (int i = 0; i < VD_CELL_PLANES; i++, next += cells)
+        s->cells[i] = next;
+    for (int i = 0; i < TABLES; i++, next += row)
+        *tables[i] = next;
     for (int64_t i = 0; i <= d->columns; i++)
         s->samples[i] = (float)vd_min(step, (d->columns - 1) * step + VD_PATCH - i * step);
     for (int64_t i = 0; i <= d->columns; i++) {

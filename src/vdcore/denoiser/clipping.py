@@ -27,7 +27,9 @@ _REACH = 2.0  # standard deviations from the end, of the blocks that are looked 
 _FORGET = 0.7  # what earlier evidence counts, from one frame to the next
 _STRAY = 0.02  # share of the samples that a distribution may miss
 _MIN_ENDS = 8.0  # samples at the end that are expected, to decide anything
-_MIN_SHARE, _MAX_SHARE = 0.5, (2.0, 4.0)  # samples at either end over those that are expected
+_MIN_SHARE = (
+    0.5  # samples at the end over those that are expected; more are there where clean samples are, too
+)
 
 _WHITES = tuple(2.0**bits - 1 for bits in range(8, 17))  # of integers
 
@@ -67,12 +69,10 @@ class End:
 
         Where too few samples come near to tell, the ends of integers of 8 to 16 bits count as clipped.
         """
-        share = self.found / max(self.expected, 1e-300)
         if self.expected < _MIN_ENDS:
             clipped = integers and self.sign * self.value in ((0.0,) if self.sign == 1 else _WHITES)
         else:
-            most = _MAX_SHARE[0 if self.sign == 1 else 1]
-            clipped = _MIN_SHARE <= share <= most and self.clipped >= self.counted
+            clipped = self.found >= _MIN_SHARE * self.expected and self.clipped >= self.counted
         return self.sign * (self.value if clipped and abs(self.value) <= MAX_NOISE else -math.inf)
 
     def add(self, blocks: Floats, noise: Noise, integers: bool) -> None:

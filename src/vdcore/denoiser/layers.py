@@ -15,7 +15,8 @@ from .clipping import Noise, RangeMeter
 from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
 
-Prior = tuple[Array | None, Flow | None, float]  # picture, flow, variance of its noise over the frame's
+# picture, flow, variance of its noise over the frame's, where something is known of it
+Prior = tuple[Array | None, Flow | None, float, Array | None]
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Layer:
     ----------
     part : slice
         The channels.
-    preset, threads
+    preset, fill, threads
         See `Denoiser`.
     noise : (float, float, float)
         Standard deviation, gain and offset of the noise now. Where they change, a new filter takes over and
@@ -55,17 +56,21 @@ class Layer:
     causal, late : Filter or None
         The filter of each frame as it comes, and with lookahead that of the frames which are returned. None:
         frames pass unchanged, or there was none yet.
+    gaps : bool
+        Whether samples were missing, so that frames are remembered even if they have no noise.
     shape : tuple of int
         (H, W, C) of the last frame.
     """
 
     part: slice
     preset: Preset
+    fill: float | None
     threads: int | None
     noise: Noise = (0.0, 0.0, 0.0)
     meter: RangeMeter = field(default_factory=RangeMeter)
     causal: Filter | None = None
     late: Filter | None = None
+    gaps: bool = False
     shape: tuple[int, ...] = ()
 
     def copy(self) -> "Layer":
@@ -101,6 +106,14 @@ class Layer:
         self.causal.core.result(result)
         return result
 
+    def known(self) -> Array | None:
+        """Where something is known of the last result, uint8 (H, W) of 255 and 0; None everywhere."""
+        if self.causal is None or not self.gaps:
+            return None
+        known = np.empty(self.shape[:2], np.uint8)
+        self.causal.core.known(known)
+        return None if known.all() else known
+
     def channels_of(self, samples: Array) -> Array:
         """A view of the layer's channels, shape (H, W, C)."""
         return with_channel_axis(samples)[..., self.part]
@@ -121,38 +134,50 @@ class Layer:
         flow = optical_flow(guides[0], guides[1], self.preset)
         return resized_flow(flow, (height, width)) if half else flow
 
-    def push(self, samples: Array, out: Array, flow: Flow | None) -> None:
-        """Take the next frame and write its result into out."""
+    def push(self, samples: Array, out: Array, flow: Flow | None, weights: Array | None) -> None:
+        """Take the next frame, with the confidence of its pixels, and write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
         self.shape = frame.shape
-        if self.noise[0] == 0:
+        if self._is_passing:
             self.causal = self.late = None
             np.copyto(target, frame, casting="same_kind")
             return
-        prior: Prior = (None, flow, 0.0)
+        prior: Prior = (None, flow, 0.0, None)
         if self.causal is None or self.causal.noise != self.noise:
-            prior = (self.result(), flow, 0.0)
+            prior = (self.result(), flow, 0.0, self.known())
             self.causal = self._new_filter(1)
         meter = self.meter.copy()
-        meter.add(frame, self.noise)
+        meter.add(frame, self.noise, weights)
         self.causal.set_limits(meter.limits())
-        self.causal.core.push(frame, target, (prior,))
+        self.causal.core.push(frame, target, (prior,), weights)
         self.meter = meter
 
-    def push_late(self, samples: Array, out: Array, priors: list[Prior], max_priors: int) -> None:
+    def push_late(
+        self, samples: Array, out: Array, priors: list[Prior], max_priors: int, weights: Array | None
+    ) -> None:
         """Take the next frame, its last result and frames of its future; write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
-        if self.noise[0] == 0:
+        if self._is_passing:
             np.copyto(target, frame, casting="same_kind")
             return
         if self.late is None or self.late.noise != self.noise:
             self.late = self._new_filter(max_priors)
         self.late.set_limits(self.meter.limits())
-        self.late.core.push(frame, target, priors)
+        self.late.core.push(frame, target, priors, weights)
+
+    @property
+    def _is_passing(self) -> bool:
+        return self.noise[0] == 0 and not self.gaps
 
     def _new_filter(self, priors: int) -> Filter:
         sigma, gain, offset = self.noise
         core = _core.Denoiser(
-            sigma, gain=gain, offset=offset, preset=self.preset, priors=priors, threads=self.threads
+            sigma,
+            gain=gain,
+            offset=offset,
+            preset=self.preset,
+            priors=priors,
+            fill=self.fill,
+            threads=self.threads,
         )
         return Filter(core, self.noise)

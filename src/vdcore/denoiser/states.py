@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from vdcore import _core
-from vdcore._arrays import SAMPLE_DTYPES, Array
-from vdcore._checks import MAX_THREADS, choice, integer
+from vdcore._arrays import SAMPLE_DTYPES, Array, check_unit_interval
+from vdcore._checks import MAX_THREADS, choice, flag, integer
 from vdcore._states import pack, unpack
 from vdcore.flow import Motion
 from vdcore.noise import BLOCK, MAX_PAIRS, Estimator, NoiseEstimate
@@ -38,6 +38,7 @@ def write_state(process: Process) -> bytes:
         "preset": parameters.preset,
         "motion": parameters.motion if parameters.motion in (None, "flow") else "callable",
         "lookahead": parameters.lookahead,
+        "fill": parameters.fill,
         "frames": process.frames,
     }
     if process.frames:
@@ -50,12 +51,17 @@ def write_state(process: Process) -> bytes:
                 "stride": estimator.stride,
                 "index": estimator.index,
                 "first": parts.array(estimator.first),
+                "dtypes": [
+                    estimator.dtype.name if estimator.index >= 0 else None,
+                    None if estimator.first is None else estimator.first.dtype.name,
+                ],
                 "measured": [parts.array(pair) for pair in estimator.measured],
             },
             "layers": [
                 {
                     "causal": parts.filter(layer.causal),
                     "late": parts.filter(layer.late),
+                    "gaps": layer.gaps,
                     "meter": layer.meter.values(),
                 }
                 for layer in process.layers
@@ -64,7 +70,10 @@ def write_state(process: Process) -> bytes:
             "queue": [
                 {
                     "samples": parts.array(queued.samples),
+                    "confidence": parts.array(queued.confidence),
+                    "filled": parts.array(None if queued.filled is queued.samples else queued.filled),
                     "priors": [parts.array(prior) for prior in queued.priors],
+                    "known": [parts.array(known) for known in queued.known],
                     "flows": [parts.array(flow) for flow in queued.flows],
                 }
                 for queued in process.queue
@@ -98,6 +107,7 @@ def _process(values: dict[str, Any], parts: "_Reader", threads: int | None) -> P
         values["preset"],
         values["motion"],
         values["lookahead"],
+        values["fill"],
         threads,
     )
     process = new_process(parameters)
@@ -125,6 +135,7 @@ def _read_stream(process: Process, values: dict[str, Any], parts: "_Reader") -> 
         layer.shape = (*shape[:2], layer.part.stop - layer.part.start)
         layer.meter = RangeMeter.of_values(entry["meter"])
         layer.causal = parts.filter(entry["causal"], layer, dtype, 1)
+        layer.gaps = flag(entry["gaps"], "gaps")
         layer.late = parts.filter(entry["late"], layer, dtype, 1 + parameters.lookahead)
     process.last = parts.array(values["last"], shape, dtype)
     _require((process.last is not None) == callable(parameters.motion), "last")
@@ -141,16 +152,19 @@ def _estimator(
     dtype: np.dtype[Any],
 ) -> Estimator:
     colours = colour_count(shape)
+    # integers without gaps, or as floats with them
+    allowed = {dtype.name: dtype, **({"float32": np.dtype(np.float32)} if dtype.kind == "u" else {})}
+    last, first = (dtype if name is None else allowed[name] for name in entry["dtypes"])
     estimator = Estimator(
         stride=integer(entry["stride"], "stride", 1, _MAX_COUNT),
         index=integer(entry["index"], "index", -1, _MAX_COUNT),
-        first=parts.array(entry["first"], (*shape[:2], colours), dtype),
+        first=parts.array(entry["first"], (*shape[:2], colours), first),
         measured=[
             parts.present(pair, (5, None, colours), np.dtype(np.float64)) for pair in entry["measured"]
         ],
     )
     if estimator.index >= 0:
-        estimator.dtype = dtype
+        estimator.dtype = last
     used = isinstance(parameters.strength, str) and min(shape[:2]) >= BLOCK
     _require(used == (estimator.index >= 0) and len(estimator.measured) <= MAX_PAIRS, "estimator")
     _require(used or (estimator.first is None and not estimator.measured), "estimator")
@@ -160,15 +174,28 @@ def _estimator(
 def _queued_frame(entry: dict[str, Any], parts: "_Reader", process: Process) -> QueuedFrame:
     shape, single = process.shape, np.dtype(np.float32)
     samples = parts.present(entry["samples"], shape, process.dtype)
+    confidence = entry["confidence"]
+    if confidence is not None:
+        _require(len(confidence) in (2, len(shape)), "confidence")
+        given = shape[:2] if len(confidence) == 2 else (*shape[:2], confidence[2])
+        _require(given[2:] in ((), (1,), shape[2:]), "confidence")
+        confidence = parts.present(confidence, given, single)
+        check_unit_interval(confidence, "confidence")
+    filled = parts.array(entry["filled"], shape, process.dtype)
     priors = [
         parts.array(prior, layer.shape, single)
         for prior, layer in zip(entry["priors"], process.layers, strict=True)
+    ]
+    known = [
+        parts.array(mask, shape[:2], np.dtype(np.uint8))
+        for mask, _ in zip(entry["known"], process.layers, strict=True)
     ]
     flows = [
         parts.array(flow, (*shape[:2], 2), single)
         for flow, _ in zip(entry["flows"], process.layers, strict=True)
     ]
-    return QueuedFrame(samples, priors, flows)
+    filled = samples if filled is None else filled
+    return QueuedFrame(samples, confidence, filled, priors, known, flows)
 
 
 def _require(condition: bool, what: str) -> None:

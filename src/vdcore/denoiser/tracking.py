@@ -11,7 +11,7 @@ from vdcore._arrays import Array
 from vdcore.noise import BLOCK, Estimator, NoiseEstimate
 
 from .parameters import Strength, assumed
-from .samples import colour_count, with_channel_axis
+from .samples import colour_count, with_gaps
 
 Levels = Callable[[NoiseEstimate], Array]  # from an estimate to the standard deviation of each layer
 
@@ -40,12 +40,12 @@ class NoiseTracker:
         twin.noise, twin.estimator = self.noise, self.estimator.copy()
         return twin
 
-    def update(self, samples: Array, levels: Levels) -> NoiseEstimate:
+    def update(self, samples: Array, confidence: Array | None, levels: Levels) -> NoiseEstimate:
         """Take the next frame and return the noise to assume from it on."""
-        self.noise = self._assumed(samples, levels)
+        self.noise = self._assumed(samples, confidence, levels)
         return self.noise
 
-    def _assumed(self, samples: Array, levels: Levels) -> NoiseEstimate:
+    def _assumed(self, samples: Array, confidence: Array | None, levels: Levels) -> NoiseEstimate:
         strength, colours = self._strength, colour_count(samples.shape)
         if isinstance(strength, NoiseEstimate):
             return strength
@@ -53,12 +53,12 @@ class NoiseTracker:
             return fixed_noise(np.full(colours, strength))
         if min(samples.shape[:2]) < BLOCK:
             return fixed_noise(np.zeros(colours))
-        measured = self.estimator.add(with_channel_axis(samples)[..., :colours])
+        measured = self.estimator.add(with_gaps(samples, confidence))
         pairs = self.estimator.pairs
         due = measured and pairs & (pairs - 1) == 0  # 1, 2, 4, ...
         if self.noise is not None and not due:
             return self.noise
-        estimate = assumed(self.estimator.estimate(), strength)
+        estimate = assumed(_estimate(self.estimator, colours), strength)
         if self.noise is not None:
             before, now = levels(self.noise), levels(estimate)
             if (np.abs(now - before) <= _TOLERANCE * np.maximum(now, before)).all():
@@ -80,13 +80,21 @@ class NoiseMeter:
         self._colours = 1
         self._measured = False
 
-    def add(self, frame: Array) -> None:
+    def add(self, frame: Array, confidence: Array | None = None) -> None:
         """Take the next frame."""
         self._colours = colour_count(frame.shape)
         if min(frame.shape[:2]) >= BLOCK:
-            self._estimator.add(with_channel_axis(frame)[..., : self._colours])
+            self._estimator.add(with_gaps(frame, confidence))
             self._measured = True
 
     def estimate(self) -> NoiseEstimate:
         """Return the estimate from the frames so far."""
-        return self._estimator.estimate() if self._measured else fixed_noise(np.zeros(self._colours))
+        return _estimate(self._estimator if self._measured else None, self._colours)
+
+
+def _estimate(estimator: Estimator | None, colours: int) -> NoiseEstimate:
+    """The estimate; 0 where there is nothing to measure: no block of samples none of which is missing."""
+    try:
+        return fixed_noise(np.zeros(colours)) if estimator is None else estimator.estimate()
+    except ValueError:
+        return fixed_noise(np.zeros(colours))

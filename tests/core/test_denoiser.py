@@ -196,7 +196,7 @@ def test_noise_that_comes_and_goes(lookahead):
     assert not result[:12].any() and denoiser.info.noise.sigma.min() > 15
     known = denoise(noisy, NOISE, lookahead=lookahead)
     clean = scene(12, 96, 64)[0]
-    assert psnr(result[-3:], clean[-3:]) > psnr(known[-3:], clean[-3:]) - 0.5
+    assert psnr(result[-3:], clean[-3:]) > psnr(known[-3:], clean[-3:]) - 1  # whose mean over time is longer
 
 
 @LOOKAHEADS

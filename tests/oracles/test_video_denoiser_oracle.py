@@ -107,7 +107,7 @@ def test_clipped_noise_is_not_a_bias(preset, level, tolerance):
 @pytest.mark.parametrize("level", [0.0, 10.0, 128.0, 250.0])
 def test_mean_of_clipped(level):
     samples = np.random.default_rng(3).normal(level, 40, 10**6).clip(0, 255)
-    assert mean_of_clipped(level, 40) == pytest.approx(samples.mean(), abs=0.15)
+    assert mean_of_clipped(level, 40, 0, 255) == pytest.approx(samples.mean(), abs=0.15)
 
 
 @BOTH

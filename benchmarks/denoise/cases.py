@@ -37,7 +37,7 @@ def rows(clips: Sequence[Clip], *, tiny: bool) -> list[Row]:
         "means": lambda: means(count),
         "impulses": lambda: impulses(clip),
         "dead pixel": lambda: dead_pixel(small, 4 if tiny else 30),
-        "first frames": lambda: first_frames(clip),
+        "first frames": lambda: first_frames(clips),
     }.items():
         found += cases()
         print(f"cases: {name}", flush=True)
@@ -198,9 +198,20 @@ def dead_pixel(size: tuple[int, int], count: int) -> list[Row]:
     return [kept, close(f"{work}, all other pixels", "without it", *(psnr(clean, r) for r in results), -0.1)]
 
 
-def first_frames(clip: Bytes) -> list[Row]:
-    """A stream on auto: its first three frames, compared with those of a stream that is given the noise."""
-    noisy, _ = add_kind("white", clip)
-    first = noisy[:3]
-    levels = psnr(clip[:3], streamed(first)), psnr(clip[:3], streamed(first, 20.0))
-    return [close("first three frames of a stream", "with the noise given", *levels, -1.0)]
+def first_frames(clips: Sequence[Clip]) -> list[Row]:
+    """A stream at its start, after black and after a cut: three frames, with the noise given or not."""
+    clip, other = clips[0].frames, clips[-1].frames
+    height, width = np.minimum(clip.shape[1:3], other.shape[1:3])
+    clip, other = clip[:, :height, :width], other[:, :height, :width]
+    noisy, before = (add_kind("white", frames)[0] for frames in (clip, other))
+    starts = {
+        "of a stream": noisy[:0],
+        "after black ones": np.zeros_like(noisy[:4]),
+        "after a cut": before[-8:],
+    }
+    found = []
+    for name, earlier in starts.items():
+        frames, at = np.concatenate([earlier, noisy[:3]]), slice(len(earlier), None)
+        levels = [psnr(clip[:3], streamed(frames, strength)[at]) for strength in ("auto", 20.0)]
+        found.append(close(f"first three frames {name}", "with the noise given", *levels, -1.0))
+    return found

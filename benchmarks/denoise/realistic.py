@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How good is the automatic setting on noise as footage has it, and on footage without noise?
 
-Three parts: "noise", PSNR on ten kinds of noise, compared with fixed strengths and with FFmpeg's filters,
+Four parts: "noise", PSNR on ten kinds of noise, compared with fixed strengths and with FFmpeg's filters,
 which are tuned on the clean clip; "estimate", the estimate of the noise on each kind; "cases", what else
-the automatic setting must get right.
+the automatic setting must get right; "endurance", a long stream.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..common.results import Answer, Options, Row, markdown
-from . import cases, estimates
+from . import cases, endurance, estimates
 from .footage import CROPS, Clip, clean_clips
 from .kinds import KINDS, add_kind
 from .measures import psnr
 from .ours import PRESETS, denoised
 from .reference import BY_HAND, PEERS, Best, Reference
 
-PARTS = ("noise", "estimate", "cases")
+PARTS = ("noise", "estimate", "cases", "endurance")
 AUTO = "balanced"
 TARGETS = {  # over what: names, mean gain, least gain in dB
     "the best fixed strength": ((BY_HAND,), 0.5, -0.2),
@@ -123,6 +123,7 @@ def run(options: Options) -> Answer:
         "noise": noise,
         "estimate": estimate,
         "cases": lambda: Answer(cases.rows(clips, tiny=options.tiny)),
+        "endurance": lambda: Answer(endurance.rows(tiny=options.tiny)),
     }
     answers = [parts[part]() for part in options.parts or PARTS]
     rows = [row for answer in answers for row in answer.rows]

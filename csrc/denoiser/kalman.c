@@ -53,30 +53,17 @@ static int zone_of(int kx, int ky)
 static void judge(const vd_sweep_state *s, int l, int64_t j, float *keep)
 {
     const vd_denoiser *d = s->d;
-    const float *brightness = s->brightness[j % 2], *fresh = d->priors[l].fresh + j * d->lanes;
     const float *zones = s->zones + (ptrdiff_t)l * VD_ZONES * d->pitch;
-    enum { TESTS = 5 };
-    static const int coefficients[TESTS] = {4, 16, 64, 8, 8}, deviations[TESTS] = {10, 10, 10, 6, 6};
-    float limit[TESTS], variance = vd_noise_variance(d);
-    for (int z = 0; z < TESTS; z++) {
+    static const int coefficients[VD_TESTS] = {4, 16, 64, 8, 8}, deviations[VD_TESTS] = {10, 10, 10, 6, 6};
+    float limit[VD_TESTS], variance = vd_noise_variance(d);
+    for (int z = 0; z < VD_TESTS; z++) {
         float terms = (float)(d->channels * coefficients[z]);
         limit[z] = (1 + d->priors[l].noise) * (1 + (float)deviations[z] * sqrtf(2 / terms)) * terms * variance;
     }
     const float *zone[VD_ZONES];
     for (int z = 0; z < VD_ZONES; z++)
         zone[z] = zones + z * d->pitch;
-    for (ptrdiff_t i = 0; i < d->lanes; i++) {
-        float low = (zone[0][i] + zone[1][i]) + (zone[2][i] + zone[3][i]);
-        float middle = low + ((zone[4][i] + zone[5][i]) + zone[6][i]);
-        float all = middle + ((zone[7][i] + zone[8][i]) + zone[9][i]);
-        float column = (zone[0][i] + zone[1][i]) + (zone[4][i] + zone[7][i]);
-        float row = (zone[0][i] + zone[2][i]) + (zone[5][i] + zone[8][i]);
-        float fits = low <= limit[0] * brightness[i] ? 1 - fresh[i] : 0;
-        fits = middle <= limit[1] * brightness[i] ? fits : 0;
-        fits = all <= limit[2] * brightness[i] ? fits : 0;
-        fits = column <= limit[3] * brightness[i] ? fits : 0;
-        keep[i] = row <= limit[4] * brightness[i] ? fits : 0;
-    }
+    d->kernels->judge(keep, zone, limit, s->brightness[j % 2], d->priors[l].fresh + j * d->lanes, d->lanes);
 }
 
 /* r of patches j from their means. */
@@ -89,13 +76,8 @@ static void find_brightness(const vd_sweep_state *s, int64_t j, float *brightnes
     double scale = d->params.gain / variance / VD_PATCH / (d->opponent ? sqrt(3) : (double)d->channels);
     float gain = (float)scale, offset = (float)(d->params.offset / variance);
     int64_t channels = d->opponent ? 1 : d->channels;
-    for (ptrdiff_t i = 0; i < d->lanes; i++) {
-        float sum = 0;
-        for (int64_t c = 0; c < channels; c++)
-            sum += q[c * VD_COEFFICIENTS * d->pitch + i];
-        float r = gain * sum + offset;
-        brightness[i] = d->params.gain == 0 ? 1 : r > 0.05f ? r : 0.05f;
-    }
+    d->kernels->brightness(brightness, q, VD_COEFFICIENTS * d->pitch, d->params.gain == 0 ? 0 : channels, gain, offset,
+                           d->lanes);
 }
 
 /* The spectra of frame and priors, and their innovations. */

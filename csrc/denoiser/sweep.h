@@ -9,7 +9,7 @@
 #include "base/integers.h"
 #include "denoiser/denoiser.h"
 
-enum { VD_ZONES = 10, VD_KEPT = 4, VD_POOLED = 5 };
+enum { VD_KEPT = 4, VD_POOLED = 5 };
 
 /* Rows y of samples, as patches see them: y % VD_PATCH is the slot. */
 typedef struct vd_transformed_rows {

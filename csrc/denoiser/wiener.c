@@ -12,8 +12,7 @@ static void add_patches(vd_sweep_state *s, vd_aggregate *to, int64_t j, int64_t 
     ptrdiff_t pitch = d->pitch;
     const float *sum = s->line[0];
     float *weight = s->line[1], variance = floor * vd_noise_variance(d);
-    for (ptrdiff_t i = 0; i < d->lanes; i++)
-        weight[i] = i < d->columns ? 1 / (sum[i] + variance) : 0;
+    d->kernels->invert(weight, sum, variance, d->columns, d->lanes);
     int64_t y = j * d->method.step;
     for (int k = 0; k < VD_PATCH; k++) {
         float *out[VD_PATCH];
@@ -23,8 +22,7 @@ static void add_patches(vd_sweep_state *s, vd_aggregate *to, int64_t j, int64_t 
     }
     for (int i = 0; i < VD_PATCH; i++) {
         float *weights = to->weights + (c * VD_PATCH + (y + i) % VD_PATCH) * pitch, share = d->window[i];
-        for (ptrdiff_t m = 0; m < d->lanes; m++)
-            weights[m] += share * weight[m];
+        d->kernels->add_scaled(weights, weight, share, d->lanes);
     }
 }
 

@@ -162,11 +162,9 @@ static void convert_row(const vd_estimates *e, void *out, int32_t dtype, const v
     else if (dtype == VD_U16)
         e->kernels.rows.f32_to_u16(out, reals, n);
     else if (dtype == VD_F32)
-        for (size_t i = 0; i < n; i++)
-            ((float *)out)[i] = (float)((const double *)reals)[i];
+        e->kernels.samples.from_f64[VD_F32](out, reals, (ptrdiff_t)n);
     else
-        for (size_t i = 0; i < n; i++)
-            ((double *)out)[i] = ((const float *)reals)[i];
+        e->kernels.samples.to_f64[VD_F32](out, reals, (ptrdiff_t)n);
 }
 
 static void write_rows(void *context, int64_t begin, int64_t end, int thread)

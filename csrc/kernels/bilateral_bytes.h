@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The row kernel of the bilateral filter for one channel of 8 bits (../bilateral_bytes.c), in integers: sums without
+ * The row kernel of the bilateral filter for one channel of 8 bits (models/bilateral_bytes.c), in integers: sums without
  * rounding, so with the same bits in any order and on any instruction set. Samples are stored less 128.
  */
 #ifndef VD_BILATERAL_BYTES_KERNELS_H

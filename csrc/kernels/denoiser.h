@@ -15,7 +15,7 @@
 
 #include "base/strict_math.h"
 
-enum { VD_LANE_STEP = 16, VD_PATCH = 8 };
+enum { VD_LANE_STEP = 16, VD_PATCH = 8, VD_ZONES = 10, VD_TESTS = 5 };
 
 /* The parts of a frame that hold for all coefficients of a patch, rows of n lanes. */
 typedef struct vd_patch_rows {
@@ -39,6 +39,13 @@ typedef struct vd_denoiser_kernels {
     /* out[i] = the sum of a[i + d]^2 over |d| <= 1, or 2; a has 0 in two lanes beyond either end */
     void (*squares_3)(float *out, const float *a, ptrdiff_t n);
     void (*squares_5)(float *out, const float *a, ptrdiff_t n);
+    /* r = max(0.05, gain (q[0] + q[channel_pitch] + ..) + offset) of the means of `channels` channels, or 1 of none */
+    void (*brightness)(float *r, const float *q, ptrdiff_t channel_pitch, int64_t channels, float gain, float offset,
+                       ptrdiff_t n);
+    /* keep = 1 - fresh where the sums of zones of frequencies stay within limit brightness in every test, else 0:
+     * 0 to 3, 0 to 6, all, 0 1 4 7 (columns) and 0 2 5 8 (rows) */
+    void (*judge)(float *keep, const float *const zones[VD_ZONES], const float limits[VD_TESTS],
+                  const float *brightness, const float *fresh, ptrdiff_t n);
     /* The weight w = (variance of the noise) / (variance of the prior) of one prior, at most 1 / min_ratio:
      *     s2 = noise brightness        now = 0.7 e^2 + 0.3 (rows[0] + rows[1] + rows[2]) share
      *     variance = 0.5 last + 0.5 now, or 2 s2 where fresh
@@ -68,6 +75,11 @@ typedef struct vd_denoiser_kernels {
      * (1, 1, 1) / sqrt 3, (1, 0, -1) / sqrt 2, (1, -2, 1) / sqrt 6. */
     void (*opponents)(float *const *planes, const float *samples, ptrdiff_t pixels);
     void (*colours)(float *samples, const float *const *planes, ptrdiff_t pixels);
+    /* w = 1 / (sum + variance) for the first `columns` lanes, then 0 */
+    void (*invert)(float *w, const float *sum, float variance, int64_t columns, ptrdiff_t n);
+    /* out += share w */
+    void (*add_scaled)(float *out, const float *w, float share, ptrdiff_t n);
+
     /* The mean of the channels from the first opponent colour, row[step i] / sqrt 3. */
     void (*mean_of_opponents)(float *out, const float *row, ptrdiff_t step, ptrdiff_t pixels);
     /* Means over two by two samples of two rows of `samples`; the last one counts twice if their number is odd. */

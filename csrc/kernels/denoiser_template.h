@@ -132,6 +132,41 @@ static VD_TARGET void innovation(float *restrict e, float *restrict relative, co
     }
 }
 
+static VD_TARGET void brightness(float *restrict r, const float *restrict q, ptrdiff_t channel_pitch, int64_t channels,
+                                 float gain, float offset, ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (int64_t c = 0; c < channels; c++)
+            sum += q[c * channel_pitch + i];
+        float value = gain * sum + offset;
+        r[i] = channels == 0 ? 1 : value > 0.05f ? value : 0.05f;
+    }
+}
+
+static VD_TARGET void judge(float *restrict keep, const float *const zones[VD_ZONES], const float limits[VD_TESTS],
+                            const float *restrict brightness, const float *restrict fresh, ptrdiff_t n)
+{
+    const float *restrict z0 = zones[0], *restrict z1 = zones[1], *restrict z2 = zones[2], *restrict z3 = zones[3];
+    const float *restrict z4 = zones[4], *restrict z5 = zones[5], *restrict z6 = zones[6], *restrict z7 = zones[7];
+    const float *restrict z8 = zones[8], *restrict z9 = zones[9];
+    const float limit0 = limits[0], limit1 = limits[1], limit2 = limits[2], limit3 = limits[3], limit4 = limits[4];
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float low = (z0[i] + z1[i]) + (z2[i] + z3[i]);
+        float middle = low + ((z4[i] + z5[i]) + z6[i]);
+        float all = middle + ((z7[i] + z8[i]) + z9[i]);
+        float column = (z0[i] + z1[i]) + (z4[i] + z7[i]);
+        float row = (z0[i] + z2[i]) + (z5[i] + z8[i]);
+        float fits = low <= limit0 * brightness[i] ? 1 - fresh[i] : 0;
+        fits = middle <= limit1 * brightness[i] ? fits : 0;
+        fits = all <= limit2 * brightness[i] ? fits : 0;
+        fits = column <= limit3 * brightness[i] ? fits : 0;
+        keep[i] = row <= limit4 * brightness[i] ? fits : 0;
+    }
+}
+
 static VD_TARGET void squares_3(float *restrict out, const float *restrict a, ptrdiff_t n)
 {
     n = WHOLE_STEPS(n);
@@ -264,6 +299,21 @@ static VD_TARGET void colours(float *restrict samples, const float *const *plane
     }
 }
 
+static VD_TARGET void invert(float *restrict w, const float *restrict sum, float variance, int64_t columns, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < columns; i++)
+        w[i] = 1 / (sum[i] + variance);
+    for (ptrdiff_t i = columns; i < n; i++)
+        w[i] = 0;
+}
+
+static VD_TARGET void add_scaled(float *restrict out, const float *restrict w, float share, ptrdiff_t n)
+{
+    n = WHOLE_STEPS(n);
+    for (ptrdiff_t i = 0; i < n; i++)
+        out[i] += share * w[i];
+}
+
 static VD_TARGET void mean_of_opponents(float *restrict out, const float *restrict row, ptrdiff_t step,
                                         ptrdiff_t pixels)
 {
@@ -335,6 +385,8 @@ static void fill_denoiser(vd_denoiser_kernels *k)
     k->inverse = inverse;
     k->inverse_add = inverse_add;
     k->innovation = innovation;
+    k->brightness = brightness;
+    k->judge = judge;
     k->squares_3 = squares_3;
     k->squares_5 = squares_5;
     k->weigh = weigh;
@@ -346,6 +398,8 @@ static void fill_denoiser(vd_denoiser_kernels *k)
     k->pick = pick;
     k->opponents = opponents;
     k->colours = colours;
+    k->invert = invert;
+    k->add_scaled = add_scaled;
     k->mean_of_opponents = mean_of_opponents;
     k->halve = halve;
     k->mark_lost = mark_lost;

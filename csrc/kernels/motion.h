@@ -26,6 +26,8 @@ enum { VD_GATE_NEAR_PIXELS = (2 * VD_GATE_NEAR + 1) * (2 * VD_GATE_NEAR + 1) };
 enum { VD_DIFFERENCE_COUNT, VD_DIFFERENCE_ENERGY, VD_DIFFERENCE_NOISE, VD_DIFFERENCE_VALUES };
 enum { VD_WINDOW_COUNT, VD_WINDOW_ENERGY, VD_WINDOW_NEAR_NOISE, VD_WINDOW_FAR_NOISE, VD_WINDOW_VALUES };
 
+enum { VD_WEIGHTS_UNSOUND = 1, VD_WEIGHTS_MISSING = 2 };
+
 /* Weights below this are 0. */
 #define VD_MIN_WEIGHT 1e-20
 
@@ -83,7 +85,7 @@ typedef struct vd_motion_kernels {
     void (*warp)(void *out, const void *picture, ptrdiff_t pitch, const void *taps, int64_t height, int64_t width,
                  int step);
     /* The weight and the variance of a picture of these pairs: weights bilinear, variances by the squares of warp's
-     * weights. */
+     * weights. It shares no sum with warp: twice that, with squared taps, would compute two numbers in vain. */
     void (*warp_evidence)(void *weight, void *variance, const void *picture, ptrdiff_t pitch, const void *taps,
                           int64_t height, int64_t width);
     /* Corrects a row of warped planes, each plane_pitch reals apart, where a tap has weight 0: such taps do not count
@@ -100,6 +102,12 @@ typedef struct vd_motion_kernels {
     void (*mean)(void *out, const void *row, int64_t pixels, int64_t channels);
     /* row = (row - low) scale */
     void (*stretch)(void *row, double low, double scale, int64_t n);
+    /* Adds the finite numbers to sum, and how many they are to count. */
+    void (*total)(double *sum, double *count, const void *row, int64_t n);
+    /* row -= middle and known = 1 where it is finite, else both 0; known may be NULL */
+    void (*centre)(void *row, void *known, double middle, int64_t n);
+    /* row = row / max(known, 1e-6) + middle, without division where known is NULL; range: extended to the extremes */
+    void (*restore)(void *row, const void *known, double middle, double range[2], int64_t n);
     /* out = min(weights, 1); returns whether any is below 1 */
     int (*cap)(void *out, const void *weights, int64_t n);
 
@@ -122,6 +130,13 @@ typedef struct vd_motion_kernels {
      * Returns whether any weight is 0. */
     int (*merge)(void *out, const void *a, const void *b, ptrdiff_t plane_pitch, const double *coefficients,
                  double decay, int64_t channels, int64_t pixels, double *scratch);
+
+    /* VD_WEIGHTS_UNSOUND if any weight is not in [0, max], and VD_WEIGHTS_MISSING if any is not above 0, or-ed */
+    int (*check_weights)(const void *weights, double max, int64_t n);
+    /* Adds to sums: the weights, and the variances and the number of the pixels of weight above 0. */
+    void (*add_evidence)(double sums[3], const void *pairs, int64_t pixels);
+    /* The minimum and the maximum of the first rows of the taps. */
+    void (*row_range)(int32_t range[2], const void *taps, int64_t width);
 } vd_motion_kernels;
 
 #endif

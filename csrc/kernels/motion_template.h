@@ -335,32 +335,6 @@ static VD_TARGET void NAME(join)(void *row_, const void *planes_, ptrdiff_t plan
                 row[x * step + c] = planes[c * plane_pitch + x];
 }
 
-static VD_TARGET void NAME(mean)(void *out_, const void *row_, int64_t pixels, int64_t channels)
-{
-    REAL *restrict out = out_;
-    const REAL *restrict row = row_;
-    const REAL number = (REAL)channels;
-    if (channels == 3) {
-        for (int64_t x = 0; x < pixels; x++)
-            out[x] = (row[3 * x] + row[3 * x + 1] + row[3 * x + 2]) / number;
-        return;
-    }
-    for (int64_t x = 0; x < pixels; x++) {
-        REAL sum = row[x * channels];
-        for (int64_t c = 1; c < channels; c++)
-            sum += row[x * channels + c];
-        out[x] = sum / number;
-    }
-}
-
-static VD_TARGET void NAME(stretch)(void *row_, double low, double scale, int64_t n)
-{
-    REAL *restrict row = row_;
-    const REAL base = (REAL)low, factor = (REAL)scale;
-    for (int64_t i = 0; i < n; i++)
-        row[i] = (row[i] - base) * factor;
-}
-
 static VD_TARGET int NAME(cap)(void *out_, const void *weights_, int64_t n)
 {
     REAL *restrict out = out_;
@@ -409,6 +383,7 @@ static VD_TARGET void NAME(measure)(void *planes_, ptrdiff_t plane_pitch, const 
 }
 
 #include "kernels/motion_gate_template.h"
+#include "kernels/motion_guide_template.h"
 
 static void PASTE(fill_motion, SUFFIX)(vd_motion_kernels *k)
 {
@@ -420,6 +395,9 @@ static void PASTE(fill_motion, SUFFIX)(vd_motion_kernels *k)
     k->join = NAME(join);
     k->mean = NAME(mean);
     k->stretch = NAME(stretch);
+    k->total = NAME(total);
+    k->centre = NAME(centre);
+    k->restore = NAME(restore);
     k->cap = NAME(cap);
     k->measure = NAME(measure);
     k->differ = NAME(differ);
@@ -427,6 +405,9 @@ static void PASTE(fill_motion, SUFFIX)(vd_motion_kernels *k)
     k->add_rows = NAME(add_rows);
     k->coefficients = NAME(coefficients);
     k->merge = NAME(merge);
+    k->check_weights = NAME(check_weights);
+    k->add_evidence = NAME(add_evidence);
+    k->row_range = NAME(row_range);
 }
 
 #undef WARP

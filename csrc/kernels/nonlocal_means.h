@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loops over rows of non-local means (../nonlocal_means.c), one table of functions per instruction set.
+ * The row kernels of non-local means (models/nonlocal_means.c), one table per instruction set.
  *
- * n is rounded up to a multiple of VD_NLM_STEP: every row has that room, with numbers in it that may be read; so has a
- * row of samples or of column sums for VD_NLM_STEP more. The same bits in every table: plain loops in a fixed order, which
- * the compiler turns into vectors. Only weights and accumulate of float with AVX-512 have others, see there.
+ * n is rounded up to a multiple of VD_NLM_STEP: every row has initialized memory up to there, rows of samples and of column
+ * sums VD_NLM_STEP further. The same bits in every table: plain loops in a fixed order, which the compiler vectorizes. Only
+ * the float kernels written for AVX-512 give other bits, see nonlocal_means_avx512.h.
  */
 #ifndef VD_KERNELS_NONLOCAL_MEANS_H
 #define VD_KERNELS_NONLOCAL_MEANS_H
@@ -22,8 +22,8 @@ enum {
 #define VD_NLM_COARSE 1e-4
 
 #define VD_NLM_KERNELS(T, S)                                                                                                \
-    /* over the pairs g: out[g] = sum of (a - b[g])^2 over channels, which are `plane` apart, b[g] = what lies g          \
-     * further than b; 0 where not present, unless NULL. With `running`, running[g] += what out[g] is more than it was */ \
+    /* over the pairs g: out[g] = sum of (a - b[g])^2 over channels, which are `plane` apart, b[g] = b moved by g;        \
+     * 0 where not present, unless NULL. With `running`, running[g] += the change of out[g] */ \
     void (*difference_##S)(T *const out[VD_NLM_PAIRS], T *const running[VD_NLM_PAIRS], const T *a, const T *b,              \
                            size_t plane, size_t channels, const T *present_a, const T *present_b, size_t pairs,             \
                            size_t n);                                                                                       \
@@ -32,7 +32,7 @@ enum {
     /* out = sum of rows[r pitch] over r < count, odd; with pitch 1 the sum of neighbours */                                \
     void (*sum_##S)(T * out, const T *rows, size_t pitch, size_t count, size_t n);                                          \
     /* out[i] = gain 2^-max(0, scale[i] d[i] - offset), d[i] = the sum of row[i .. i + size - 1]. alike: every scale is  \
-     * scale[0]; coarse: a relative error of VD_NLM_COARSE will do */  \
+     * scale[0]; coarse: a relative error of VD_NLM_COARSE is acceptable */  \
     void (*weights_##S)(T * out, const T *row, size_t size, const T *scale, bool alike, T offset, T gain, bool coarse,      \
                         T *scratch, size_t n);                                                                              \
     /* over the pairs g: sums[c plane] += weights[g] values[c value_plane + g step] for c < channels, step 1 or -1;     \

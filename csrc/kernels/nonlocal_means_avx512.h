@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loops of non-local means for AVX-512, for avx512.c after nonlocal_means_template.h. Those of float that take most of the time are written out, for what a compiler
- * does not find: a load that is not aligned takes two lines of the cache, so rows are read once and what stands a few
- * places further comes from two vectors next to each other; multiplications and additions are fused.
+ * Kernels of non-local means for AVX-512, included by avx512.c after nonlocal_means_template.h. The float kernels that take
+ * most of the time are written by hand, for what compilers do not find: an unaligned load touches two cache lines, so rows
+ * are read once, and shifted ones are taken from two adjacent vectors; multiplications and additions are fused.
  *
- * own_difference, own_accumulate: the samples of one pair are those of the one before, moved by one.
+ * own_difference, own_accumulate: the samples of each pair are those of the previous one, shifted by one.
  *
- * own_weights: 2^x = 2^floor(x) p(x - floor(x)), the fraction and the scaling one instruction each. p is the minimax
+ * own_weights: 2^x = 2^floor(x) p(x - floor(x)); fraction and scaling take one instruction each. p is the minimax
  * polynomial with p(0) = 1: relative error 8.3e-8 for degree 5, 8.6e-5 for degree 3 (coarse), without rounding.
- * 0 below 2^-126, never subnormal. The gain is in the coefficients. Half of what neighbours share is loaded anyway:
- * loads and arithmetic then take about the same time.
+ * 0 below 2^-126, never subnormal. The gain is in the coefficients. Half of the samples that neighbours share are loaded
+ * again, which balances loads and arithmetic.
  *
- * Tried: the mantissa of a float as p's argument (the exponent in its place already) needs one degree more for the same
- * error; two conversions to integers instead of the two instructions; box sums from registers alone, which took 20 %
- * longer; sums and exponents in 16-bit integers, on paper: with rounding and saturation within the tolerance they save
- * half of the additions, and spend that on the way to 16 bits and back.
+ * Tried and rejected: the mantissa of a float as p's argument (its exponent is already in place), which needs one degree more
+ * for the same error; two conversions to integers in place of the two instructions; box sums from registers alone, which
+ * took 20 % longer; on paper, sums and exponents in 16-bit integers: with rounding and saturation within the tolerance they
+ * save half of the additions, and lose that to the conversions.
  */
 #include "kernels/nonlocal_means.h"
 

@@ -16,7 +16,7 @@
 
 #include "base/strict_math.h"
 
-/* What a scan for values that are not finite found. */
+/* What a scan for non-finite values found. */
 enum { VD_SCAN_FINITE = 0, VD_SCAN_NAN = 1, VD_SCAN_INFINITE = 2 };
 
 /* One pass of a symmetric filter, for one real type: for the 2 radius + 1 rows around rows[radius], i in [begin, end),
@@ -24,12 +24,12 @@ enum { VD_SCAN_FINITE = 0, VD_SCAN_NAN = 1, VD_SCAN_INFINITE = 2 };
  *     out[i] = (sum_{j = radius..1} weights[j] (rows[radius - j][i] + rows[radius + j][i])
  *               + weights[0] rows[radius][i]) - correction[i]
  *
- * where the taps are added up in blocks, which end with j = 1 modulo VD_BLOCK, and the blocks then: rounding errors stay
- * small for any radius. The horizontal kernels do the same with rows[radius + j] = row + j step. Correction is what makes constants exact:
- * the caller runs the same kernel on a constant row and passes the rounding error found there. */
+ * Taps are summed in blocks, which end where j = 1 modulo VD_BLOCK, and then the blocks are summed, so that rounding errors
+ * stay small for any radius. The horizontal kernels do the same with rows[radius + j] = row + j step. The correction makes
+ * constants exact: it is the rounding error of the same kernel on a constant row. */
 #define VD_BLOCK 16
 
-/* ratio^0 to ratio^7, and ratio^8 last: what the geometric kernels begin with. */
+/* ratio^0 to ratio^8, from which the geometric kernels start. */
 #define VD_LANES 8
 static inline void vd_powers(double powers[VD_LANES + 1], double ratio)
 {
@@ -52,7 +52,7 @@ static inline void vd_powers(double powers[VD_LANES + 1], double ratio)
     int (*scan_##S)(const T *row, size_t n);                                                                           \
     /* field[r pitch + i] += column[r] row[i], for r < rows and i < n; the pitch may have any sign */                  \
     void (*patch_add_##S)(T * field, ptrdiff_t pitch, const T *column, const T *row, size_t rows, size_t n);           \
-    /* the same twice, fused: first     column[0] and row[0], then column[1] and row[1] */                             \
+    /* the same twice, fused: first column[0] and row[0], then column[1] and row[1] */                                 \
     void (*patch_add_pair_##S)(T * field, ptrdiff_t pitch, const T *const column[2], const T *const row[2],            \
                                size_t rows, size_t n);                                                                 \
     /* out[i] = first table[i] ratio^i; powers in eight lanes, each times ratio^8 from one to the next */              \
@@ -115,7 +115,7 @@ typedef struct vd_rows_kernels {
     F(reduce_vertical) F(reduce_horizontal) F(expand_horizontal) F(expand_vertical) F(expand_vertical_fixed)
 /* clang-format on */
 
-/* The reference, which also takes what is left of a row after whole vectors. */
+/* The reference, which also handles the rest of a row after whole vectors. */
 extern const vd_rows_kernels vd_rows_scalar;
 
 #endif

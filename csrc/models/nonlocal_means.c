@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Non-local means (Buades, Coll and Morel 2005): a source is weighted by how similar the patches around it and the
- * pixel are,
+ * Non-local means (Buades, Coll and Morel 2005): a source is weighted by the similarity of the patches around it and
+ * around the pixel,
  *
  *     c_i(x) = exp(-max(0, d2(x, x_i) - 2 noise^2) / strength^2),
  *
  * for x_i in the window of (2 search + 1)^2 pixels around x, where d2 is the mean of (f(x + j) - f(x_i + j))^2 over
- * the (2 patch + 1)^2 offsets j and all channels. Two noisy views of one patch differ by 2 noise^2 in the mean, which
- * is what noise takes off. The pixel itself counts with weight 1. G is the Gaussian of sigma_y and sigma_x within that
+ * the (2 patch + 1)^2 offsets j and all channels. Two noisy views of one patch differ by 2 noise^2 on average, which is
+ * subtracted. The pixel itself has weight 1. G is the Gaussian of sigma_y and sigma_x within that
  * window; along an axis of sigma 0 it is 1.
  *
- * Missing pixels. d2 is the mean over those j for which both pixels are there; c_i is 1 if there are none. So a
- * missing pixel is filled in from where its surroundings are alike. Beyond the edges of the frame there are no sources
- * with VD_BOUNDARY_RENORMALIZE, but patches go on there, in the reflected frame and its missing pixels.
+ * Missing pixels. d2 is the mean over those j for which both pixels are present; c_i is 1 if there are none. So a missing
+ * pixel is filled from pixels with similar surroundings. With VD_BOUNDARY_RENORMALIZE there are no sources beyond the edges
+ * of the frame, but patches extend there, into the reflected frame and its missing pixels.
  *
  * Shift by shift. For one shift s of the frame, d2(x, x + s) is a box sum of one squared difference image, and its
- * weight serves two pixels: x + s as a source of x and x as a source of x + s. Half of the window's shifts are all.
+ * weight serves two pixels: x + s as a source of x and x as a source of x + s. So half of the window's shifts suffice.
  *
  * Tiles. The frame is cut into tiles whose samples, sums and rows of differences stay in the second and first level of
- * the cache; each is done alone, weights at its edges are found again by its neighbours, and the tiles depend on
- * nothing but the frame's size. So threads share tiles and the bits are the same for any number of them. Within a tile
- * six shifts next to each other go down the rows together, each with a ring of the last rows of differences; they read
- * one row of samples, and their terms enter the sums together.
+ * the cache. Tiles are independent (neighbours compute the weights at their common edges twice) and depend on the frame's
+ * size alone, so that any number of threads gives the same bits. Within a tile six neighbouring shifts go down the rows
+ * together, each with a ring of the last rows of differences: they read one row of samples, and their terms are added to
+ * the sums together.
  *
- * Rounding. Box sums only ever add, columns first: a running sum that also subtracts, or a summed-area table, is
- * cheaper for large patches but keeps the rounding error of the edges it has passed, which in single precision is not
- * small against strength^2. So a distance is good to about (patch + channels) roundings and a weight to those of its
- * exponent, below (d2 + 2 noise^2) / strength^2 of them, and of the exponential (exponential.h): some 1e-6 in single
- * precision unless the noise is many times strength.
+ * Rounding. Box sums only add, columns first. A running sum that also subtracts, or a summed-area table, is cheaper for
+ * large patches but retains the rounding errors of the edges it has passed, which in single precision are not small
+ * compared with strength^2. The error of a distance is about (patch + channels) roundings; that of a weight is that of its
+ * exponent, below (d2 + 2 noise^2) / strength^2 roundings, plus that of the exponential (exponential.h): about 1e-6 in
+ * single precision unless the noise is many times strength.
  *
- * Bytes. Samples of 8 bits, and so their squared differences, are integers: sums of columns, below 2^24 if
- * size channels 255^2 is, are exact, so they run down the rows, one comes and one goes, and have the bits of those that
- * only add. Kernels may take weights with a relative error of e = VD_NLM_COARSE where the tolerance is at least that: a
+ * Bytes. 8-bit samples, and so their squared differences, are integers, and their column sums are exact as long as
+ * size channels 255^2 is at most 2^24. So they are running sums, with one row added and one subtracted, and have the same
+ * bits. Where the tolerance is at least VD_NLM_COARSE, kernels may use weights with a relative error of e = VD_NLM_COARSE: a
  * weighted mean m of samples f_i moves by |sum e_i w_i (f_i - m)| / sum (1 + e_i) w_i, which is below e / (1 - e) times
  * the mean of |f_i - m|, and that is at most half the range.
  *
- * The edges of the frame cost nothing: weights across them become 0. Missing pixels in a tile cost a choice per
- * difference, and counts of the pairs that are there wherever rows of the mask differ from the one above.
+ * The edges of the frame cost nothing: weights across them become 0. Missing pixels in a tile cost a select per difference,
+ * and a count of the pairs that are present wherever a row of the mask differs from the one above.
  */
 #include <float.h>
 #include <math.h>
@@ -66,8 +66,8 @@ typedef struct shifts {
     double gains[PAIRS];
 } shifts;
 
-/* Weights of shifts are wanted for the pixels of a tile and for those that they move into the tile: in a row from
- * first_of on, for extra_of more pixels than the tile has. */
+/* Weights of shifts are needed for the pixels of a tile and for those that a shift moves into it: a row of weights begins at
+ * first_of and is extra_of pixels longer than the tile. */
 static int64_t first_of(const shifts *s) { return s->x + s->count - 1 > 0 ? -(s->x + s->count - 1) : 0; }
 static int64_t extra_of(const shifts *s) { return -first_of(s) + (s->x < 0 ? -s->x : 0); }
 
@@ -79,10 +79,10 @@ typedef struct job {
     const vd_nonlocal_means_kernels *kernels;
     int64_t channels, patch, search, margin;
     int64_t size;                   /* of a patch, 2 patch + 1 */
-    bool running, coarse;           /* column sums by adding and subtracting; weights to VD_NLM_COARSE */
+    bool running, coarse;           /* running column sums; weights to within VD_NLM_COARSE */
     double factor, offset;          /* the exponent, to base 2, is -max(0, factor sum of pairs / pairs - offset) */
     int64_t rows, columns, tiles_x; /* of a tile; tiles next to each other */
-    int64_t pitch, area, origin;    /* of a row and a plane of a tile with its margin; its first pixel's place there */
+    int64_t pitch, area, origin;    /* of a row and a plane of a tile with its margin; of its first pixel */
     int64_t sum_pitch, sum_area;    /* of a row and a plane of the sums */
     int64_t ring_pitch;             /* of a row of differences or weights */
     char *scratch;                  /* [threads] */
@@ -111,7 +111,7 @@ static double gaussian(double distance, double sigma)
 #define SMALLEST DBL_MIN
 #include "models/nonlocal_means_template.h"
 
-/* Are all samples integers from a range of 255? */
+/* Whether all samples are integers that span at most 255. */
 static bool is_whole(const vd_model_frame *frame)
 {
     double outside = frame->params->cval;
@@ -148,7 +148,7 @@ vd_status vd_nonlocal_means(const vd_model_frame *frame)
     j.rows = share(frame->height, tiles_y);
     tiles_y = share(frame->height, j.rows);
 
-    int64_t lead = whole(j.margin + PAIRS) + j.patch; /* of a row: rows of differences begin on a line of the cache */
+    int64_t lead = whole(j.margin + PAIRS) + j.patch; /* of a row: rows of differences begin on a cache line */
     j.pitch = whole(lead + j.columns + j.margin + PAIRS) + 2 * STEP;
     j.area = j.pitch * (j.rows + 2 * j.margin);
     j.origin = j.margin * j.pitch + lead;

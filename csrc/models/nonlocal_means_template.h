@@ -12,11 +12,10 @@
  * may go into the margin; the rows of shifts begin at the x that first_of says. */
 typedef struct TILE {
     int64_t top, left, rows, columns;
-    REAL *samples; /* of the frame, 0 where missing */
-    REAL *
-        values; /* what enters the sums: the samples, or samples times confidences and, in one plane more, confidences */
+    REAL *samples;  /* of the frame, 0 where missing */
+    REAL *values;   /* the terms of the sums: the samples, or samples times confidences, then a plane of confidences */
     REAL *present;  /* 1 where the confidence is above 0, else 0 */
-    int64_t *kinds; /* of rows: 0 where all is present; where rows have one kind, the same samples are present */
+    int64_t *kinds; /* of rows: 0 where all samples are present; rows of one kind have the same samples present */
     int64_t *plain; /* of rows: whether all confidences are 1 */
     confidences confidences;
     REAL *sums, *totals; /* the planes of sums, and the weights */
@@ -27,7 +26,7 @@ typedef struct TILE {
 
 static REAL NAME(limited)(double x) { return (REAL)fmax(fmin(x, LARGEST), SMALLEST); }
 
-/* The parts of one thread's scratch: scratch_size in nonlocal_means.c is their size. */
+/* Divides one thread's scratch; scratch_size in nonlocal_means.c is the sum of the parts. */
 static TILE NAME(lay_out)(const job *j, int thread)
 {
     TILE t = {0};
@@ -59,8 +58,8 @@ static TILE NAME(lay_out)(const job *j, int thread)
     return t;
 }
 
-/* What the confidences are and, if need be, their plane of values, present and what is known of the rows. */
-static void NAME(take_masses)(const job *j, TILE *t)
+/* Classifies the confidences and, where needed, fills their plane of values, `present`, `kinds` and `plain`. */
+static void NAME(take_confidences)(const job *j, TILE *t)
 {
     const vd_model_frame *frame = j->frame;
     int64_t begin = -j->margin, bottom = t->rows + j->margin, right = t->columns + j->margin;
@@ -103,7 +102,7 @@ static void NAME(begin)(const job *j, TILE *t)
 {
     const vd_model_frame *frame = j->frame;
     int64_t begin = -j->margin, n = t->columns + 2 * j->margin;
-    NAME(take_masses)(j, t);
+    NAME(take_confidences)(j, t);
     bool masked = t->confidences == MASKED;
     for (int64_t c = 0; c < j->channels; c++)
         for (int64_t y = begin; y < t->rows + j->margin; y++) {
@@ -173,7 +172,7 @@ static void NAME(count)(const job *j, TILE *t, const shifts *s, int g, int64_t y
     t->scale[g] = scales;
 }
 
-/* Do the pairs of row y differ in which are present from those that have left the patch since the row before? */
+/* Whether the row that enters the patches of row y and the one that leaves them differ in which pairs are present. */
 static bool NAME(changes)(const job *j, const TILE *t, const shifts *s, int64_t y)
 {
     int64_t in = y + j->patch, out = y - j->patch - 1;

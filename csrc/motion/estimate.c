@@ -43,6 +43,7 @@
 #include <string.h>
 
 #include "base/image.h"
+#include "base/integers.h"
 #include "base/parallel.h"
 
 enum { PIXELS_PER_THREAD = 1 << 13 };
@@ -306,14 +307,10 @@ bool vd_estimate_restore(const vd_estimates *e, vd_estimate *estimate)
     for (int64_t y = 0; y < e->layout.height; y++) {
         split_row(e, estimate, y, w.merged);
         const char *weights = w.merged + (size_t)e->layout.channels * plane;
-        bool whole = true;
-        for (int64_t x = 0; x < e->layout.width; x++) {
-            double weight = e->dtype == VD_F64 ? ((const double *)weights)[x] : (double)((const float *)weights)[x];
-            sound = sound && weight >= 0 && weight <= MAX_WEIGHT;
-            whole = whole && weight > 0;
-        }
+        int found = e->motion->check_weights(weights, MAX_WEIGHT, e->layout.width);
+        sound = sound && !(found & VD_WEIGHTS_UNSOUND);
         join_row(e, w.merged, estimate, y); /* the margin */
-        estimate->whole[y] = whole;
+        estimate->whole[y] = !(found & VD_WEIGHTS_MISSING);
     }
     return sound;
 }
@@ -321,14 +318,9 @@ bool vd_estimate_restore(const vd_estimates *e, vd_estimate *estimate)
 /* Whether a row that the taps touch has missing pixels. */
 static bool has_holes(const vd_estimates *e, const vd_estimate *estimate, const char *taps)
 {
-    int64_t width = e->layout.width, height = e->layout.height;
-    const int32_t *rows = (const int32_t *)(taps + 8 * (size_t)width * real_size(e));
-    int32_t first = rows[0], last = rows[0];
-    for (int64_t x = 1; x < width; x++) {
-        first = rows[x] < first ? rows[x] : first;
-        last = rows[x] > last ? rows[x] : last;
-    }
-    for (int64_t y = first < 0 ? 0 : first; y <= (int64_t)last + 3 && y < height; y++)
+    int32_t range[2];
+    e->motion->row_range(range, taps, e->layout.width);
+    for (int64_t y = vd_max(range[0], 0); y <= (int64_t)range[1] + 3 && y < e->layout.height; y++)
         if (!estimate->whole[y])
             return true;
     return false;
@@ -469,23 +461,11 @@ bool vd_estimate_merge(const vd_estimates *e, const vd_merge *merge)
 
 void vd_estimate_means(const vd_estimates *e, const vd_estimate *estimate, double *weight, double *variance)
 {
-    int64_t width = e->layout.width, height = e->layout.height, known = 0;
+    int64_t width = e->layout.width, height = e->layout.height;
     size_t offset = (size_t)vd_estimate_evidence(&e->layout) * real_size(e);
-    double weights = 0, variances = 0;
-    for (int64_t y = 0; y < height; y++) {
-        const char *row = estimate_row(e, estimate, y) + offset;
-        for (int64_t x = 0; x < width; x++) {
-            double pair[2];
-            if (e->dtype == VD_F64)
-                memcpy(pair, row + (size_t)x * sizeof pair, sizeof pair);
-            else
-                for (int i = 0; i < 2; i++)
-                    pair[i] = ((const float *)row)[2 * x + i];
-            weights += pair[0];
-            variances += pair[0] > 0 ? pair[1] : 0;
-            known += pair[0] > 0;
-        }
-    }
-    *weight = weights / ((double)height * (double)width);
-    *variance = known > 0 ? variances / (double)known : 0;
+    double sums[3] = {0, 0, 0};
+    for (int64_t y = 0; y < height; y++)
+        e->motion->add_evidence(sums, estimate_row(e, estimate, y) + offset, width);
+    *weight = sums[0] / ((double)height * (double)width);
+    *variance = sums[2] > 0 ? sums[1] / sums[2] : 0;
 }

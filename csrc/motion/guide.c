@@ -68,8 +68,7 @@ float *vd_blur_row(const vd_blur *blur, const vd_rows_kernels *kernels, const fl
 /* The findings of a row, for both frames: the sum and the number of the known means, then the extremes of the blurred
  * ones. */
 typedef struct found {
-    double sum, count;
-    float low, high;
+    double sum, count, range[2];
 } found;
 
 typedef struct job {
@@ -102,16 +101,12 @@ static void read_means(void *context, int64_t begin, int64_t end, int thread)
         else if (image->dtype == VD_U16)
             j->kernels.rows.u16_to_f32(samples, row, n);
         else if (image->dtype == VD_F64)
-            for (size_t i = 0; i < n; i++)
-                samples[i] = (float)((const double *)row)[i];
+            j->kernels.samples.from_f64[VD_F32](samples, row, (ptrdiff_t)n);
         j->kernels.motion_f32.mean(means, image->dtype == VD_F32 ? row : samples, j->width, image->channels);
         found *f = &j->rows[y];
         f->sum = f->count = 0;
-        for (int64_t x = 0; image->dtype != VD_U8 && x < j->width; x++) {
-            bool known = fabsf(means[x]) <= FLT_MAX;
-            f->sum += known ? means[x] : 0;
-            f->count += known;
-        }
+        if (image->dtype != VD_U8)
+            j->kernels.motion_f32.total(&f->sum, &f->count, means, j->width);
     }
 }
 
@@ -119,12 +114,9 @@ static void centre_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;
     (void)thread;
-    for (int64_t i = begin * j->width; i < end * j->width; i++) {
-        bool known = fabsf(j->means[i]) <= FLT_MAX;
-        j->means[i] = known ? j->means[i] - j->middle : 0;
-        if (j->known != NULL)
-            j->known[i] = known;
-    }
+    int64_t at = begin * j->width;
+    j->kernels.motion_f32.centre(j->means + at, j->known != NULL ? j->known + at : NULL, j->middle,
+                                 (end - begin) * j->width);
 }
 
 static void write_bytes(const job *j, int64_t y, const float *row, float *scratch)
@@ -148,19 +140,13 @@ static void blur_rows(void *context, int64_t begin, int64_t end, int thread)
         }
         float *smooth = j->smooth + y * j->width;
         memcpy(smooth, row, (size_t)j->width * sizeof *smooth);
-        if (j->known != NULL) {
-            row = vd_blur_row(&j->blur, &j->kernels.rows, j->known, j->height, j->width, y, scratch);
-            for (int64_t x = 0; x < j->width; x++)
-                smooth[x] /= row[x] > 1e-6f ? row[x] : 1e-6f;
-        }
-        found *f = &j->rows[y];
-        f->low = FLT_MAX;
-        f->high = -FLT_MAX;
-        for (int64_t x = 0; x < j->width; x++) {
-            smooth[x] += j->middle;
-            f->low = smooth[x] < f->low ? smooth[x] : f->low;
-            f->high = smooth[x] > f->high ? smooth[x] : f->high;
-        }
+        const float *known = NULL;
+        if (j->known != NULL)
+            known = vd_blur_row(&j->blur, &j->kernels.rows, j->known, j->height, j->width, y, scratch);
+        double *range = j->rows[y].range;
+        range[0] = FLT_MAX;
+        range[1] = -FLT_MAX;
+        j->kernels.motion_f32.restore(smooth, known, j->middle, range, j->width);
     }
 }
 
@@ -259,8 +245,8 @@ vd_status vd_flow_guides(const vd_image *frame, const vd_image *other, double bl
         j.smooth = bytes ? NULL : memory + (size_t)(1 + i) * pixels;
         smooth_frame(&j, count, memory + 3 * pixels);
         for (int64_t y = 0; y < height && !bytes; y++) {
-            low = j.rows[y].low < low ? j.rows[y].low : low;
-            high = j.rows[y].high > high ? j.rows[y].high : high;
+            low = j.rows[y].range[0] < low ? j.rows[y].range[0] : low;
+            high = j.rows[y].range[1] > high ? j.rows[y].range[1] : high;
         }
     }
     if (status == VD_OK && !bytes) {

@@ -2,10 +2,10 @@
 /*
  * Direct filtering of 8-bit frames in 16-bit fixed point, 256 units to a grey level.
  *
- * With r + 1 products per pass, each losing 0 to 1 units and half a unit put back for each, the error is below (r + 1) / 2
- * units a pass, twice that in the outermost columns, whose sums are scaled by up to 2 after rounding; rounding the weights
- * to 16 bits adds half their summed errors, and outer taps left out add what they weigh. `bound` is the sum of these. Sums
- * fit 16 bits, as the weights of a pass add up to at most 65536 and the bias is far below 255.
+ * Each of the r + 1 products of a pass loses 0 to 1 units, and half a unit is added back for each: the error of a pass is
+ * below (r + 1) / 2 units, twice that in the outermost columns, whose sums are scaled by up to 2 after rounding. Rounding the
+ * weights to 16 bits adds half the sum of their errors, and outer taps that are left out add their weight. `bound` is the sum
+ * of these. Sums fit 16 bits, as the weights of a pass add up to at most 65536 and the bias is far below 255.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 
 #include "spatial/spatial.h"
 
-/* 65536 w[j] / inside (the centre) and 131072 w[j] / inside (pairs), the rounding error carried on from tap to tap so that
- * the sum stays right. Returns the summed rounding errors. */
+/* 65536 w[j] / inside (the centre) and 131072 w[j] / inside (pairs), with the rounding error carried from tap to tap so
+ * that the sum is kept. Returns the sum of the rounding errors. */
 static double fixed_weights(uint16_t *fixed, const double *weights, int64_t radius, double inside)
 {
     double carry = 0, error = 0;
@@ -29,7 +29,7 @@ static double fixed_weights(uint16_t *fixed, const double *weights, int64_t radi
     return error / 65536;
 }
 
-/* The axis without its outermost taps, as long as what they weigh together stays below `spare`; *dropped is that weight. */
+/* The axis without its outermost taps, as many as weigh at most `spare` together; *dropped is their weight. */
 static vd_status shorten(vd_axis *shorter, const vd_axis *axis, double spare, int32_t boundary, double *dropped)
 {
     int64_t radius = axis->radius;
@@ -89,12 +89,12 @@ vd_status vd_fixed_init(vd_spatial *s, double spare)
     for (int64_t i = 0; i < s->width; i++)
         s->fixed_gain[i] = (uint16_t)(open ? floor(16384 / x->inside[i] + 0.5) : 16384);
     double rounding = (y->radius > 0 ? (double)taps_y / 2 : 0) + (x->radius > 0 ? (double)taps_x / 2 + 0.5 : 0);
-    /* At an edge half of the kernel is left, and with it half of what was dropped: its share stays the same. */
+    /* At an edge half of the kernel remains, and half of the dropped weight with it: its share is the same. */
     s->bound = dropped_y + dropped_x + coefficients / 2 + (rounding / inside_x + 1) / 65280;
     return VD_OK;
 }
 
-/* Row y filtered along y, in the middle of a padded row. Rows far from the edges are done two at a time. */
+/* Row y filtered along y, in the middle of a padded row. Far from the edges rows are computed two at a time. */
 static uint16_t *fixed_vertical_row(const vd_spatial *s, int64_t y, vd_scratch *scratch)
 {
     int radius = (int)s->short_y.radius;

@@ -14,13 +14,13 @@
  * rounding, as the integrand is smooth and tiny at v = pi), cut at truncate sigma / 2^L and scaled to sum 1.
  *
  * Error. The chain is linear and periodic in the phase x mod 2^L, so output x is a weighted mean of the input with weights
- * K(x, .), and with G(x, .) the wanted ones the error is at most range / 2 * sum_q |K(x, q) - G(x, q)|. That sum is
+ * K(x, .), and with the exact weights G(x, .) the error is at most range / 2 * sum_q |K(x, q) - G(x, q)|. That sum is
  * computed here for every phase and for every position near an edge (where both are divided by the sum of the weights
  * that exist): the plan carries a proved bound, not an estimate. For sigma / 2^L = 2, 2.25, 2.5, 3, 4 it is
  * 4.1e-4, 2.6e-4, 1.7e-4, 9.3e-5, 4.2e-5 per axis at L = 1 and falls slowly with L; the bounds of two axes add up.
  *
  * Tried and rejected: sampling the Gaussian of the remaining variance as k (4 times the error: the kurtosis of the
- * B-splines is left in); a box or linear interpolation on either way (phase-dependent mean or variance, 1e-2);
+ * B-splines is left in); a box or linear interpolation in either direction (phase-dependent mean or variance, 1e-2);
  * recursive (IIR) Gaussians (their serial dependence costs more than the whole pyramid, and the error of the usual
  * third-order ones is near 1e-3).
  */

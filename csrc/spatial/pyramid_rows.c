@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Wide Gaussians at reduced resolution: the plan of pyramid.c carried out on frames.
+ * Wide Gaussians at reduced resolution: the plan of pyramid.c applied to frames.
  *
  *     frame -> level `step` -> .. -> coarsest level, short kernel, -> .. -> level `step` -> rows of the frame
  *
- * step = 2 where the plan has two levels or more, else 1: the two finest levels are done in one go. Down, a vertical kernel
+ * step = 2 where the plan has two levels or more, else 1: the two finest levels are fused. Down, a vertical kernel
  * of 13 rows (the binomial convolved with itself at a distance of two) makes a row of the quarter resolution at once, and only such rows
  * are then reduced horizontally, twice. Up, only these rows are expanded horizontally, and each row of the frame is a
  * weighted sum of at most four of them. That is the same arithmetic as level by level, with the horizontal work of
- * the finest level on a quarter of the rows instead of a half.
+ * the finest level on a quarter of the rows rather than half of them.
  *
  * 8-bit rows: the vertical weights are integers that add up to 256, so that the 16-bit sums are exact. Float rows: the frame's
- * reference is taken away first (and the kernel's rounding error on it, see spatial.c), so that constants are zeros
- * all the way and samples outside the picture are too.
+ * reference is subtracted first (and the kernel's rounding error on it, see spatial.c), so that constants and samples
+ * outside the picture are zero on every level.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -21,11 +21,11 @@
 #include "base/parallel.h"
 #include "spatial/spatial.h"
 
-/* The vertical kernels of one level and of two levels at once, as fractions of 256: [distance]. */
+/* The vertical kernels of one level and of two fused levels, in units of 1 / 256, by distance. */
 static const uint16_t ONE_LEVEL[] = {96, 64, 16};
 static const uint16_t TWO_LEVELS[] = {44, 40, 31, 20, 10, 4, 1};
 
-/* Half a unit of fixed point at the end (8 bits), and some 60 roundings in float before. */
+/* Some 60 roundings in float, and half a unit of fixed point at the end (8 bits). */
 static const double PYRAMID_ROUNDING = 0.5 / 65280 + 4e-6;
 
 static const uint16_t *step_weights(const vd_spatial *s) { return s->step == 1 ? ONE_LEVEL : TWO_LEVELS; }
@@ -115,8 +115,8 @@ static float *synthesis_row(const vd_spatial *s, int l, int64_t k)
 
 /* ---- down ---- */
 
-/* Pixels of SIZE bytes, dealt out. All but the last pair are copied WIDE bytes at a time, in rising order, so that what is
- * copied too much is overwritten by the pixel it belongs to. */
+/* Pixels of SIZE bytes, deinterleaved. All but the last pair are copied WIDE bytes at a time in ascending order, so that surplus
+ * bytes are overwritten by the pixel they belong to. */
 #define SPLIT(SIZE, WIDE)                                                                                              \
     for (; k < pairs - 1; k++) {                                                                                       \
         memcpy(to_even + k * (SIZE), from + 2 * k * (SIZE), WIDE);                                                     \
@@ -129,7 +129,7 @@ static float *synthesis_row(const vd_spatial *s, int l, int64_t k)
         memcpy(to + (2 * k + 1) * (SIZE), from_odd + k * (SIZE), WIDE);                                                \
     }
 
-/* The pixels of `row` dealt out to even and odd. */
+/* Deinterleaves the even and odd pixels of `row`. */
 static void split_pixels(float *even, float *odd, const float *row, int64_t pairs, int64_t channels)
 {
     char *to_even = (char *)even, *to_odd = (char *)odd;
@@ -146,7 +146,7 @@ static void split_pixels(float *even, float *odd, const float *row, int64_t pair
     }
 }
 
-/* Reversed. */
+/* Interleaves them again. */
 static void merge_pixels(float *row, const float *even, const float *odd, int64_t pairs, int64_t channels)
 {
     char *to = (char *)row;
@@ -163,7 +163,7 @@ static void merge_pixels(float *row, const float *even, const float *odd, int64_
     }
 }
 
-/* A row of level l over its range made one of level l + 1 over its. */
+/* From a row of level l to one of level l + 1, each over its own range. */
 static void reduce_row(const vd_spatial *s, int l, const float *row, vd_scratch *scratch, float *out)
 {
     int64_t channels = s->channels, width = vd_range_size(s->pyramid_x.analysis[l]), pairs = width / 2;
@@ -265,7 +265,7 @@ static void filter_coarsest_block(void *context, int64_t begin, int64_t end, int
 
 /* ---- up ---- */
 
-/* A row of level l >= 1 over its range made one of level l - 1 over its. */
+/* From a row of level l >= 1 to one of level l - 1, each over its own range. */
 static void expand_row(const vd_spatial *s, int l, const float *coarse, vd_scratch *scratch, float *out)
 {
     int64_t channels = s->channels;
@@ -288,8 +288,8 @@ static void expand_row(const vd_spatial *s, int l, const float *coarse, vd_scrat
         memcpy(out + (width - 1) * channels, even + width / 2 * channels, (size_t)channels * sizeof(float));
 }
 
-/* What the rows first, first + 1, .. of level l + steps weigh in row y of level l: (1 6 1) / 8 of the coarser rows around an
- * even row, (1 1) / 2 of those next to an odd one; twice for two steps. At most 4; the rest of the weights is 0. */
+/* Row y of level l is a sum of the rows first, first + 1, .. of level l + steps with these weights: (1 6 1) / 8 around an even
+ * row, (1 1) / 2 around an odd one, applied twice for two steps. At most 4 rows; the other weights are 0. Returns first. */
 static int64_t expansion_weights(int64_t y, int steps, float weights[4])
 {
     int64_t middle = y >= 0 ? y / 2 : -((1 - y) / 2);
@@ -333,7 +333,7 @@ static void expand_block(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
-/* Row k of level `step` at the frame's width, kept while the rows of the frame that need it pass by. */
+/* Row k of level `step` at the frame's width, kept until no row of the frame needs it any more. */
 static const float *expanded_row(const vd_spatial *s, int64_t k, vd_scratch *scratch)
 {
     float *row = scratch->expanded[k & 3];
@@ -355,7 +355,7 @@ static const float *expanded_row(const vd_spatial *s, int64_t k, vd_scratch *scr
     return row;
 }
 
-/* The rows that make row y of the frame, and their weights. */
+/* The rows whose weighted sum is row y of the frame, and their weights. */
 static void rows_for(const vd_spatial *s, int64_t y, vd_scratch *scratch, const float *rows[4], float weights[4])
 {
     int64_t first = expansion_weights(y, s->step, weights);

@@ -3,15 +3,15 @@
  * Separable filtering of a frame, row by row.
  *
  * Direct methods. u(y, x) = sum_dx w(dx) sum_dy w(dy) f(y + dy, x + dx), each sum divided at the edges by the share of
- * the weights that lies inside (VD_BOUNDARY_RENORMALIZE). In float, what the kernels make of a constant picture differs
- * from the constant by a few units in the last place; that difference is computed once per frame for a value that
- * occurs in it and taken away everywhere, which makes constants exact and costs one subtraction a pass.
+ * the weights that lies inside (VD_BOUNDARY_RENORMALIZE). In float, a filtered constant picture differs from the constant
+ * by a few units in the last place. The difference is computed once per frame, for a value that occurs in it, and
+ * subtracted everywhere: constants are exact at the cost of one subtraction per pass.
  *
- * The pyramid's error is proved in pyramid.c; its arithmetic adds what PYRAMID_ROUNDING says. Where float is not enough for
- * the tolerance, double is used whatever the frames are.
+ * The bound of the pyramid's error is proved in pyramid.c; its arithmetic adds PYRAMID_ROUNDING. Where float does not meet the
+ * tolerance, double is used for frames of any type.
  *
- * Tried and rejected: the horizontal pass first with a ring of filtered rows (needs overlapping bands of rows for each
- * thread, and 2 r + 1 rows of 16 bits instead of 8 in the cache).
+ * Tried and rejected: the horizontal pass first, with a ring of filtered rows. Threads need overlapping bands of rows, and
+ * the cache has to hold 2 r + 1 rows of 16 bits rather than 8.
  */
 #include "spatial/spatial.h"
 
@@ -31,7 +31,7 @@
 
 /* ---- the plan ---- */
 
-/* What a method may take of the tolerance; the rest is for the state. */
+/* The method's share of the tolerance; the rest is left to the state. */
 static const double METHOD_SHARE = 0.9;
 
 static float *to_f32(const double *values, int64_t n)
@@ -88,8 +88,9 @@ static vd_status init_rows(vd_spatial *s)
     return VD_OK;
 }
 
-/* Rounding of a pass in float, first order, as a fraction of the largest sample: a weight (1/2 unit of 2^-24), a pair (1), its
- * product (1), at most a block of additions, one for each block, the centre (2) and the correction (1). */
+/* Rounding error of the passes in float, to first order, relative to the largest sample. In each, in units of 2^-24: a weight
+ * (1/2), a pair (1), its product (1), the additions of a block (VD_BLOCK at most) and of the blocks (1 each), the centre (2),
+ * the correction (1). */
 static double float_bound(const vd_spatial *s)
 {
     double blocks = (double)(s->y.radius + s->x.radius) / VD_BLOCK;
@@ -124,8 +125,8 @@ vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_rows_
                            (params->cval >= 0 && params->cval <= 255 && params->cval == floor(params->cval)));
     bool pyramid = false;
     s->method = dtype == VD_F64 ? VD_METHOD_DOUBLE : VD_METHOD_FLOAT;
-    /* At tighter tolerances the pyramid's bias, up to 1e-6 of the range next to strong edges, shows in 16 bits; on pictures a few
-     * pixels wide there is nothing to gain, and one far smaller than the kernel would be extended by the kernel's radius. */
+    /* At tighter tolerances the pyramid's bias, up to 1e-6 of the range next to strong edges, is visible in 16 bits. Pictures a
+     * few pixels wide gain nothing, and one far smaller than the kernel would have to be extended by the kernel's radius. */
     bool worthwhile = tolerance >= 1e-4 && s->y.radius >= 8 && s->x.radius >= 8 &&
                       params->truncate * s->y.sigma <= 2 * (double)s->y.length &&
                       params->truncate * s->x.sigma <= 2 * (double)s->x.length;
@@ -191,7 +192,7 @@ int32_t vd_spatial_plane_dtype(const vd_spatial *s)
 
 bool vd_spatial_gives_fixed(const vd_spatial *s) { return vd_spatial_plane_dtype(s) == VD_U8; }
 
-/* A row whose every sample is cval, or the channel's reference, in the plane's type. */
+/* A row of cval, or of the channels' references, in the plane's type. */
 static void fill_outside(const vd_spatial *s, bool reference)
 {
     int32_t dtype = vd_spatial_plane_dtype(s);
@@ -221,7 +222,7 @@ static void begin_pyramid(vd_spatial *s)
                                  (size_t)s->samples);
         s->plane.outside = s->outside_row;
     }
-    /* Samples that do not exist are zero once the reference is taken away. */
+    /* Samples outside the picture are zero once the reference is subtracted. */
     if (!bytes || !open)
         fill_outside(s, open);
     for (int64_t c = 0; c < s->channels; c++)

@@ -29,7 +29,7 @@ typedef struct vd_plane {
     const void *outside;
 } vd_plane;
 
-/* Memory that will be wanted when the row at hand is done. */
+/* Memory that is needed once the current row is done. */
 typedef struct vd_span {
     const char *data; /* NULL: none */
     size_t size;
@@ -39,7 +39,7 @@ typedef struct vd_span {
 typedef struct vd_scratch {
     const void **rows;   /* pointers to the rows under the vertical kernel */
     void *padded;        /* a row with a margin of the kernel's radius on both sides */
-    void *ahead;         /* the same for the next row, done in one go with the last */
+    void *ahead;         /* the same for the next row, computed together with this one */
     int64_t ahead_at;    /* which row that is */
     vd_span prefetch[2]; /* the caller's rows (state, output), fetched strip by strip while a row is filtered */
     void *weights;       /* vertical weights scaled for a row near the edge */
@@ -71,10 +71,10 @@ typedef struct vd_spatial {
     float *inverse_row;     /* [samples] of pyramid_x.inverse */
     float *reduced_outside; /* a pixel outside the picture after the first vertical reduction */
     float step_weights[7];
-    int step; /* levels done in one go at the finest end */
+    int step; /* the finest levels, fused into one step */
     float *analysis[VD_PYRAMID_MAX_LEVELS + 1], *synthesis[VD_PYRAMID_MAX_LEVELS + 1]; /* from 1 on */
 
-    /* rows of the frame at hand, valid after vd_spatial_begin */
+    /* rows of the current frame, valid after vd_spatial_begin */
     double *reference; /* [channels] a value that occurs in the frame: constants pass through exactly */
     void *reference_row, *outside_row, *zero_row;
     void *correction_y, *correction_x, *correction_edge;
@@ -95,7 +95,7 @@ int32_t vd_spatial_plane_dtype(const vd_spatial *spatial);
 /* Whether rows come as fixed point (vd_spatial_fixed_row) rather than as VD_F32 or VD_F64 (vd_spatial_row). */
 bool vd_spatial_gives_fixed(const vd_spatial *spatial);
 
-/* Makes a frame without missing samples the one that rows are asked of. */
+/* Sets the frame, without missing samples, that rows are computed from. */
 void vd_spatial_begin(vd_spatial *spatial, const void *data, int64_t stride, const double *reference);
 
 /* Row y of the normalized G * f; rows of one thread should be asked for in order. */
@@ -107,11 +107,11 @@ void vd_spatial_sum_row(const vd_spatial *spatial, const vd_plane *plane, int64_
 
 /* ---- between the files of the spatial filter ---- */
 
-/* Rows are filtered in strips of this many samples. Before each strip, the part of the memory needed next that lies next to it
- * is asked for: the loads then overlap with arithmetic, a few at a time. (All of it at once, or none, is slower.) */
+/* Rows are filtered in strips of this many samples. Before each strip the corresponding part of the memory needed next is
+ * prefetched, so that a few loads at a time overlap with arithmetic. (Prefetching all at once, or nothing, is slower.) */
 enum { VD_STRIP = 1024 };
 
-/* Asks for the part of `count` spans that belongs to the samples [begin, end) of n. */
+/* Prefetches the part of `count` spans that corresponds to the samples [begin, end) of n. */
 static inline void vd_prefetch(const vd_span *spans, int count, size_t begin, size_t end, size_t n)
 {
 #if defined(__GNUC__) || defined(__clang__)
@@ -166,7 +166,7 @@ void vd_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out);
 /* pyramid_rows.c. Plans the pyramid with the most levels whose bound is at most `allowed`, if there is any. */
 vd_status vd_pyramid_plan(vd_spatial *s, double truncate, double allowed, bool *found);
 void vd_pyramid_free(vd_spatial *s);
-/* Filters the frame of vd_spatial_begin down to the finest stored level; then rows can be had. */
+/* Filters the frame of vd_spatial_begin down to the finest stored level, from which rows are then computed. */
 void vd_pyramid_run(vd_spatial *s);
 void vd_pyramid_fixed_row(const vd_spatial *s, int64_t y, int thread, uint16_t *out);
 void vd_pyramid_row(const vd_spatial *s, int64_t y, int thread, float *out);

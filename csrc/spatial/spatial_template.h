@@ -4,8 +4,8 @@
  *
  * Takes REAL (the type), SUFFIX (of the kernels), and undefines both.
  *
- * Vertical first: the rows around y are read where they are, one row of sums is kept in the cache, and the horizontal
- * pass runs over it, so no row depends on another and any tiling gives the same bits.
+ * Vertical first: the rows around y are read in place, one row of sums stays in the cache, and the horizontal pass runs over
+ * it. No row depends on another, so any tiling gives the same bits.
  */
 #if !defined(REAL) || !defined(SUFFIX)
 #error "define REAL and SUFFIX before including spatial_template.h"
@@ -14,8 +14,8 @@
 #define PASTE(a, b) PASTE2(a, b)
 #define NAME(name) PASTE(name, SUFFIX)
 
-/* What the vertical kernel for row y (-1: a row far from any edge) makes of a picture of the reference, less the reference:
- * a rounding error, one per channel, repeated over the row. */
+/* The rounding error of the vertical kernel for row y (-1: a row far from any edge) on a picture of the reference: one per
+ * channel, repeated along the row. */
 static void NAME(vertical_correction)(const vd_spatial *s, const REAL *weights, int64_t y, int thread, REAL *error)
 {
     const REAL *reference = s->reference_row, **rows = (const REAL **)s->scratch[thread].rows;
@@ -29,8 +29,8 @@ static void NAME(vertical_correction)(const vd_spatial *s, const REAL *weights, 
         error[i] = error[i - s->channels];
 }
 
-/* The padded row's middle: row y filtered along y. A mean is divided by what lies inside the picture; its rows far from the
- * edges are done two at a time. */
+/* Row y filtered along y, in the middle of a padded row. Means are divided by the share of the weights inside the picture, and
+ * computed two rows at a time far from the edges. */
 static REAL *NAME(filter_vertically)(const vd_spatial *s, const vd_plane *plane, const REAL *weights, int64_t y,
                                      int thread, bool mean)
 {
@@ -92,7 +92,7 @@ static void NAME(filter_horizontally)(const vd_spatial *s, int thread, REAL *row
     }
 }
 
-/* Divides the ends of the row by the share of the weights inside, then takes the correction away. */
+/* Divides the ends of the row by the share of the weights inside, then subtracts the correction. */
 static void NAME(renormalize_ends)(const vd_spatial *s, REAL *out, const REAL *correction)
 {
     int64_t edge = s->x.radius < s->width ? s->x.radius : s->width;
@@ -114,7 +114,7 @@ static void NAME(mean_row)(const vd_spatial *s, const REAL *weights_y, const REA
         NAME(renormalize_ends)(s, out, s->correction_edge);
 }
 
-/* The corrections for the frame at hand: what the kernels make of a picture of the reference, less the reference. */
+/* The corrections for the current frame: the rounding errors of the kernels on a picture of the reference. */
 static void NAME(prepare_corrections)(vd_spatial *s, const REAL *weights_y, const REAL *weights_x)
 {
     REAL *reference = s->reference_row, *zero = s->zero_row;

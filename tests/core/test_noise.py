@@ -10,7 +10,7 @@ import oracles
 from helpers.videos import write_video
 from vdcore import NoiseEstimate, estimate_noise
 from vdcore import noise as noise_module
-from vdcore.noise import _clip_normal, _line
+from vdcore.noise import _x
 from vdcore.tools.frames import iterate_frames
 
 HEIGHT, WIDTH = 120, 160

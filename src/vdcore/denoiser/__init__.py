@@ -11,15 +11,15 @@ from .parameters import (
     denoiser_parameters,
 )
 from .stream import Denoiser
-from .tracking import NoiseMeter
+from .tracking import scheduled
 
 __all__ = [
     "Denoiser",
     "DenoiserInfo",
     "DenoiserParameters",
-    "NoiseMeter",
     "Preset",
     "Strength",
+    "scheduled",
     "check_strength",
     "denoise",
     "denoiser_parameters",

@@ -31,7 +31,7 @@ def _cosines() -> Floats:
     n = np.arange(BLOCK)
     rows = math.sqrt(2 / BLOCK) * np.cos(np.pi * np.outer(n + 0.5, n) / BLOCK)
     rows[:, 0] /= math.sqrt(2)
-    return np.kron(rows, rows)
+    return np.kron(rows, rows).astype(np.float64)
 
 
 _COSINES = _cosines()
@@ -39,7 +39,7 @@ FREQUENCY = np.add.outer(np.arange(BLOCK), np.arange(BLOCK)).ravel()  # y + x
 LOW = (FREQUENCY > 0) & (FREQUENCY <= 8)
 HIGH = FREQUENCY > 8
 
-_OPPONENTS = np.array([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3.0], [2], [6]])
+_OPPONENTS = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]) / np.sqrt([[3.0], [2.0], [6.0]])
 
 
 def opponent_colours(samples: Array) -> Array:
@@ -135,7 +135,7 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
     before = take(first, everywhere)
     after = before if second is None else take(second, everywhere)
     with np.errstate(invalid="ignore", over="ignore"):
-        whole = np.isfinite(before).all(axis=(0, 2)) & np.isfinite(after).all(axis=(0, 2))
+        whole = np.isfinite(before + after).all(axis=(0, 2))
     if not whole.any():
         raise ValueError(
             f"frames must have blocks of {BLOCK} x {BLOCK} finite samples, got none in {len(whole)} blocks"
@@ -158,7 +158,8 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
 
     def power(coefficients: Array, frequencies: Array) -> Floats:
         part = coefficients[..., frequencies].astype(np.float64)
-        return np.einsum("cnk,cnk->nc", part, part) / part.shape[2]
+        square: Floats = np.einsum("cnk,cnk->nc", part, part) / part.shape[2]
+        return square
 
     smooth, energy = power(difference, LOW), power(difference, HIGH)
     kept = np.arange(len(moved))
@@ -198,14 +199,16 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
 def _compact(coefficients: Array, unit: float) -> npt.NDArray[np.float16]:
     """(N, C, 64) in opponent colours, over `unit`; what is far above noise may saturate."""
     scaled = opponent_colours(coefficients) / coefficients.dtype.type(unit)
-    return np.swapaxes(scaled, 0, 1).clip(-6e4, 6e4).astype(np.float16)
+    compact: npt.NDArray[np.float16] = np.swapaxes(scaled, 0, 1).clip(-6e4, 6e4).astype(np.float16)
+    return compact
 
 
 def _unchanged(deviation: Floats, change: Array) -> Floats:
     """Share of the samples that noise of this deviation leaves as they are, since samples have steps."""
     steps = np.abs(change[change != 0])
     step = float(steps.min()) if steps.size else 0.0
-    return _erf(0.25 * step / np.maximum(deviation, 1e-300))
+    share: Floats = _erf(0.25 * step / np.maximum(deviation, 1e-300))
+    return share
 
 
 def _least_textured(kept: Array, before: Array, texture: Floats) -> Array:

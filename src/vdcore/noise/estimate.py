@@ -132,7 +132,7 @@ class NoiseEstimate:
 
     def to_json(self) -> str:
         """Return the estimate as JSON text, for `from_json`."""
-        return json.dumps({name: getattr(value, "tolist", lambda v=value: v)() for name, value in vars(self).items()})
+        return json.dumps(noise_values(self))
 
     @classmethod
     def from_json(cls, text: str) -> "NoiseEstimate":
@@ -147,6 +147,18 @@ class NoiseEstimate:
             return estimate_from(json.loads(text))
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"text must come from NoiseEstimate.to_json: {error}") from error
+
+
+def white_noise(sigma: npt.ArrayLike) -> NoiseEstimate:
+    """White noise of a standard deviation for each channel, whatever the brightness."""
+    sigma = np.array(sigma, np.float64)
+    return NoiseEstimate(sigma, np.zeros_like(sigma), sigma**2)
+
+
+def noise_values(estimate: NoiseEstimate) -> dict[str, Any]:
+    """Return the attributes as JSON takes them, for `estimate_from`."""
+    pairs = vars(estimate).items()
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in pairs}
 
 
 def estimate_from(values: dict[str, Any]) -> NoiseEstimate:

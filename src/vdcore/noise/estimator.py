@@ -20,7 +20,7 @@ from vdcore._arrays import Array
 
 from .blocks import BLOCK, FREQUENCY, HIGH, Blocks, has_noise, measure
 from .curve import Curve, fit_line, groups
-from .estimate import Floats, NoiseEstimate
+from .estimate import Floats, NoiseEstimate, white_noise
 
 MAX_PAIRS = 12  # that are kept
 MAX_STRIDE = 16  # frames from one pair to the next
@@ -68,6 +68,8 @@ class Estimator:
         The last pair, if it does not fit those before it.
     suspect_index : int
         Its first frame.
+    last_index : int
+        The first frame of the last pair of `pairs`.
     still : int
         Pairs of equal frames in a row.
     dtype : numpy.dtype
@@ -84,6 +86,7 @@ class Estimator:
     earlier_index: int = 0
     suspects: list[Blocks] = field(default_factory=list)
     suspect_index: int = 0
+    last_index: int = 0
     still: int = 0
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float64))
 
@@ -129,12 +132,15 @@ class Estimator:
                 self.suspect_index = self.index - 1
                 self.next = self.index
                 return False
-            self.pairs, self.suspects = self.suspects, []
-            self.start, self.stride = self.suspect_index, 1
+            last = self.last_index + 1
+            self.start = (last + self.suspect_index + 1) // 2
+            self.pairs, self.suspects, self.stride = self.suspects, [], 1
+            self.last_index = self.index - 1
             self.next = self.index
             return True
         self.suspects = []
-        self.pairs.append(blocks)
+        self.pairs = [*self.pairs, blocks]
+        self.last_index = self.index - 1
         if len(self.pairs) > MAX_PAIRS:
             if self.stride < MAX_STRIDE:
                 self.pairs = self.pairs[::2]
@@ -152,15 +158,14 @@ class Estimator:
             alone = self.first if self.first is not None else self.earlier
             assert alone is not None
             pairs = [measure(alone, None)]
+        return self.estimate_of(pairs)
+
+    def estimate_of(self, pairs: list[Blocks]) -> NoiseEstimate:
+        """Return the estimate from pairs that were measured before."""
         noisy = [pair for pair in pairs if has_noise(pair)]
         if not noisy or 2 * len(noisy) < len(pairs):
-            return no_noise(pairs[0].mean.shape[1])
+            return white_noise(np.zeros(pairs[0].mean.shape[1]))
         return _estimate(noisy, self.dtype)
-
-
-def no_noise(channels: int) -> NoiseEstimate:
-    """The estimate of a video without noise."""
-    return NoiseEstimate(np.zeros(channels), np.zeros(channels), np.zeros(channels))
 
 
 def _fits(blocks: Blocks, others: list[Blocks]) -> bool:
@@ -231,18 +236,20 @@ def _range(dtype: np.dtype[Any], lowest: Floats, greatest: Floats) -> tuple[floa
 def _estimate(pairs: list[Blocks], dtype: np.dtype[Any]) -> NoiseEstimate:
     pool = _pool(pairs, dtype)
     chosen, curves = _choose(pool, _CHOSEN)
-    spectrum, heaviness = _spectrum(pool, chosen, curves)
+    correlation = _correlation(pool, chosen)
+    spectrum, heaviness = _spectrum(pool, chosen, curves, correlation)
     excess = 1.0
     if heaviness > _VERY_HEAVY:
         excess = (1 + _still_share(pool, chosen)) / 2
         chosen, curves = _choose(pool, _CHOSEN_COMPRESSED)
-        spectrum, heaviness = _spectrum(pool, chosen, curves)
+        spectrum, heaviness = _spectrum(pool, chosen, curves, correlation)
     colour = spectrum[1:] if len(spectrum) == 3 else spectrum[:0]
-    subsampled = bool(colour.size) and (colour[:, HIGH].mean() < _SUBSAMPLED * colour[:, FREQUENCY > 0].mean())
+    subsampled = bool(colour.size) and (
+        colour[:, HIGH].mean() < _SUBSAMPLED * colour[:, FREQUENCY > 0].mean()
+    )
     total = float(spectrum.mean())
     if not total > 0:
-        return no_noise(pool.mean.shape[1])
-    correlation = _correlation(pool, chosen)
+        return white_noise(np.zeros(pool.mean.shape[1]))
     factor = total * max(1 / (1 - correlation), min(excess, 1.8))
     gain, offset, value = (np.zeros(len(curves)) for _ in range(3))
     for c, curve in enumerate(curves):
@@ -260,12 +267,10 @@ def _estimate(pairs: list[Blocks], dtype: np.dtype[Any]) -> NoiseEstimate:
 
 
 def _choose(pool: _Pool, share: float) -> tuple[Array, list[Curve | None]]:
-    """Choose the blocks with the least texture for their noise; return a mask, and the line of each channel."""
+    """Choose the blocks with the least texture for their noise; return a mask and the channels' lines."""
     channels = pool.mean.shape[1]
     curves: list[Curve | None] = [None] * channels
-    expected = np.stack(
-        [_least_energy(pool.mean[:, c], pool.texture[:, c]) for c in range(channels)], axis=1
-    )
+    expected = np.stack([_least_energy(pool.mean[:, c], pool.texture[:, c]) for c in range(channels)], axis=1)
     wanted = min(max(int(share * pool.count), _MIN_BLOCKS), len(pool.mean))
     chosen = np.ones(len(pool.mean), bool)
     for _ in range(_ROUNDS):
@@ -300,7 +305,9 @@ def _least_energy(mean: Floats, energy: Floats) -> Floats:
     return result
 
 
-def _spectrum(pool: _Pool, chosen: Array, curves: list[Curve | None]) -> tuple[Floats, float]:
+def _spectrum(
+    pool: _Pool, chosen: Array, curves: list[Curve | None], correlation: float
+) -> tuple[Floats, float]:
     """Variance of each coefficient, (C, 64), and how heavy the tails are, 1 for normal noise.
 
     In units of the mean variance of the channels in high frequencies at the block's brightness.
@@ -309,8 +316,10 @@ def _spectrum(pool: _Pool, chosen: Array, curves: list[Curve | None]) -> tuple[F
     present = [(c, curve) for c, curve in enumerate(curves) if curve is not None]
     if not present:
         return np.zeros(pool.difference.shape[1:]), 1.0
-    variance = sum(curve.clipped_variance(mean[:, c]) for c, curve in present) / len(curves)
-    inside = np.mean([np.interp(mean[:, c], curve.clipped[0], curve.clipped[2]) for c, curve in present], axis=0)
+    variance = np.sum([curve.clipped_variance(mean[:, c]) for c, curve in present], axis=0) / len(curves)
+    inside = np.mean(
+        [np.interp(mean[:, c], curve.clipped[0], curve.clipped[2]) for c, curve in present], axis=0
+    )
     clear = inside > _CLEAR
     if clear.sum() < _MIN_BLOCKS:
         clear = np.ones(len(mean), bool)
@@ -322,7 +331,7 @@ def _spectrum(pool: _Pool, chosen: Array, curves: list[Curve | None]) -> tuple[F
     spectrum *= high / max(float(spectrum[:, HIGH].mean()), 1e-300)
     grid = spectrum.reshape(-1, BLOCK, BLOCK)  # a view
     ratio = spectrum[:, _MIDDLE].mean(axis=1) / np.maximum(spectrum[:, HIGH].mean(axis=1), 1e-300)
-    if heaviness < _HEAVY and (np.abs(np.log(np.maximum(ratio, 1e-300))) < _WHITE).all():
+    if heaviness < _HEAVY and (np.abs(np.log(np.maximum(ratio, 1e-300))) < _WHITE / (1 - correlation)).all():
         _limit_rise(grid, _RISE)  # more in the lowest frequencies is motion that was missed
     grid[:, 0, 0] = np.minimum(grid[:, 0, 0], 1.3 * np.maximum(grid[:, 0, 1], grid[:, 1, 0]))  # flicker
     return spectrum, heaviness

@@ -57,7 +57,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 3600,
     "matplotlib_animations": False,
     "image_scrapers": ("matplotlib",),
-    "reset_modules": ("matplotlib",),
+    "reset_modules": ("matplotlib", "gallery_order.readable_figures"),
     "remove_config_comments": True,
 }
 warnings.filterwarnings("ignore", message="Matplotlib is currently using agg", category=UserWarning)

@@ -25,7 +25,12 @@ CROPS = (  # small ones, for what takes long
     "flower_720p_300f.264[frames=16,rows=288:432,columns=552:728]",
     "vtest_200f.avi[frames=16,rows=216:360,columns=296:472]",
 )
-REAL = ("visp_mire2_120f_gray.ffv1.mkv[frames=60]", "nasa_13013.mp4[frames=100]")  # noisy ones
+REAL = (  # noisy ones
+    "visp_mire2_120f_gray.ffv1.mkv[frames=60]",
+    "nasa_13013.mp4[frames=100]",
+    "fall_hlg_1080p10_5f.mov",
+    "shaky_seattle_640x360.avi[frames=40]",
+)
 MIN_FRAMES = 4  # that the peers need
 
 

@@ -66,18 +66,18 @@ static void judge(const vd_sweep_state *s, int l, int64_t j, float *keep)
     d->kernels->judge(keep, zone, limit, s->brightness[j % 2], d->priors[l].fresh + j * d->lanes, d->lanes);
 }
 
-/* r of patches j from their means. */
-static void find_brightness(const vd_sweep_state *s, int64_t j, float *brightness)
+/* r of patches j, with prior 0 where `keep` is 1, or everywhere if that is NULL. */
+static void find_brightness(const vd_sweep_state *s, int64_t j, const float *keep)
 {
     const vd_denoiser *d = s->d;
-    const float *q = s->q[j % 2];
+    const float *q = s->q[j % 2], *e = s->count > 0 ? s->e[j % 2] : q;
     double variance = d->params.noise * d->params.noise;
     /* a mean coefficient is VD_PATCH times the mean of the samples */
     double scale = d->params.gain / variance / VD_PATCH / (d->opponent ? sqrt(3) : (double)d->channels);
     float gain = (float)scale, offset = (float)(d->params.offset / variance);
-    int64_t channels = d->opponent ? 1 : d->channels;
-    d->kernels->brightness(brightness, q, VD_COEFFICIENTS * d->pitch, d->params.gain == 0 ? 0 : channels, gain, offset,
-                           d->lanes);
+    int64_t channels = d->params.gain == 0 ? 0 : d->opponent ? 1 : d->channels;
+    d->kernels->brightness(s->brightness[j % 2], q, e, s->count > 0 ? keep : s->zero, VD_COEFFICIENTS * d->pitch,
+                           channels, gain, offset, d->lanes);
 }
 
 /* The spectra of frame and priors, and their innovations. */
@@ -110,9 +110,12 @@ void vd_sweep_compare(vd_sweep_state *s, int64_t j)
                 }
             }
         }
-    find_brightness(s, j, s->brightness[j % 2]);
-    for (int l = 0; l < s->count; l++)
+    find_brightness(s, j, NULL);
+    for (int l = 0; l < s->count; l++) {
         judge(s, l, j, s->keep[2 * l + j % 2]);
+        if (l == 0)
+            find_brightness(s, j, s->keep[j % 2]);
+    }
 }
 
 /* X and V of patches j; E, where the row is this band's. */

@@ -39,9 +39,10 @@ typedef struct vd_denoiser_kernels {
     /* out[i] = the sum of a[i + d]^2 over |d| <= 1, or 2; a has 0 in two lanes beyond either end */
     void (*squares_3)(float *out, const float *a, ptrdiff_t n);
     void (*squares_5)(float *out, const float *a, ptrdiff_t n);
-    /* r = max(0.05, gain (q[0] + q[channel_pitch] + ..) + offset) of the means of `channels` channels, or 1 of none */
-    void (*brightness)(float *r, const float *q, ptrdiff_t channel_pitch, int64_t channels, float gain, float offset,
-                       ptrdiff_t n);
+    /* r = max(0.01, gain (p[0] + p[channel_pitch] + ..) + offset) with p = q - 0.75 keep e, the means of `channels` channels,
+     * or 1 of none; NULL stands for a keep of 1 everywhere */
+    void (*brightness)(float *r, const float *q, const float *e, const float *keep, ptrdiff_t channel_pitch,
+                       int64_t channels, float gain, float offset, ptrdiff_t n);
     /* keep = 1 - fresh where the sums of zones of frequencies stay within limit brightness in every test, else 0:
      * 0 to 3, 0 to 6, all, 0 1 4 7 (columns) and 0 2 5 8 (rows) */
     void (*judge)(float *keep, const float *const zones[VD_ZONES], const float limits[VD_TESTS],

@@ -132,16 +132,18 @@ static VD_TARGET void innovation(float *restrict e, float *restrict relative, co
     }
 }
 
-static VD_TARGET void brightness(float *restrict r, const float *restrict q, ptrdiff_t channel_pitch, int64_t channels,
-                                 float gain, float offset, ptrdiff_t n)
+static VD_TARGET void brightness(float *restrict r, const float *q, const float *e, const float *keep,
+                                 ptrdiff_t channel_pitch, int64_t channels, float gain, float offset, ptrdiff_t n)
 {
+    const float *restrict kept = keep != NULL ? keep : q;
+    const int all = keep == NULL;
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
-        float sum = 0;
+        float sum = 0, share = 0.75f * (all ? 1 : kept[i]);
         for (int64_t c = 0; c < channels; c++)
-            sum += q[c * channel_pitch + i];
+            sum += q[c * channel_pitch + i] - share * e[c * channel_pitch + i];
         float value = gain * sum + offset;
-        r[i] = channels == 0 ? 1 : value > 0.05f ? value : 0.05f;
+        r[i] = channels == 0 ? 1 : value > 0.01f ? value : 0.01f;
     }
 }
 

@@ -78,8 +78,22 @@ def command_help(app: Sphinx, context: click.Context, lines: list[str]) -> None:
         if within and not example:
             result.append("")
         within = example
-        result.append(f"   $ {text}" if example else line)
+        result.append(f"   $ {text}" if example else re.sub(r"\w+://[^\s,]+", r"``\g<0>``", line))
     lines[:] = result
+
+
+def no_arguments(app: Sphinx, context: click.Context, lines: list[str]) -> None:
+    """Leave out the list of arguments, which only repeats the usage."""
+    lines.clear()
+
+
+def plain_signature(
+    app: Sphinx, kind: str, name: str, item: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Write types in defaults by their name, and no signature for protocols, which are not called."""
+    if getattr(item, "_is_protocol", False):
+        return "", returns
+    return re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", signature or "") or signature, returns
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -89,5 +103,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", protect_initials, priority=900)  # after numpydoc
     app.connect("doctree-resolved", short_citations)
     app.connect("doctree-resolved", keep_options_whole)
+    app.connect("autodoc-process-signature", plain_signature)
     app.connect("sphinx-click-process-description", command_help)
+    app.connect("sphinx-click-process-arguments", no_arguments)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order of the recipes in the gallery: the most common task first."""
+"""The order of the recipes in the gallery, the most common task first, and the look of their figures."""
+
+from typing import Any
 
 ORDER = ("phone_clip", "webcam", "microscopy", "depth_camera", "event_camera", "infilling", "fitting")
 
@@ -15,3 +17,10 @@ class RecipeOrder:
 
     def __repr__(self) -> str:
         return "RecipeOrder()"
+
+
+def readable_figures(gallery: dict[str, Any], path: str) -> None:
+    """Draw figures sharp, with text that is large enough on a phone; called before each recipe."""
+    import matplotlib
+
+    matplotlib.rcParams.update({"figure.dpi": 150, "font.size": 11})

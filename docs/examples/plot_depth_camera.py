@@ -64,7 +64,7 @@ naive = vdcore.Diffuser(3, 4)
 for frame in depth:
     smeared = naive(frame)
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 2.9), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(7, 2), layout="constrained")
 colours = plt.get_cmap("viridis_r").with_extremes(bad="black")
 pictures = (
     ("depth, 0 = missing", depth[-1]),

@@ -79,7 +79,7 @@ supported = np.where(weight > 1, mean, 0)
 # %%
 # White is brighter, black is darker.
 
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7, 2.3), layout="constrained")
 for axis, field, title in zip(
     axes,
     (surface.field(), supported),

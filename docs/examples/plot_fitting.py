@@ -52,7 +52,7 @@ sigma = np.maximum([trial.sigma for trial in trials], 0.15)
 tau = np.maximum([trial.tau for trial in trials], 0.1)
 level = 10 * np.log10(255**2 / np.maximum([trial.error for trial in trials], 1e-9))
 
-figure, axes = plt.subplots(figsize=(6.5, 4), layout="constrained")
+figure, axes = plt.subplots(figsize=(6, 3.8), layout="constrained")
 points = axes.scatter(
     sigma, tau, c=level, cmap="viridis", edgecolors="black", linewidths=0.5, s=60
 )

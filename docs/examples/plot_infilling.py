@@ -48,7 +48,7 @@ def psnr(frames):
 
 print(f"under the text: {psnr(marked):.1f} dB before, {psnr(filled):.1f} dB after")
 
-figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7, 2.3), layout="constrained")
 for axis, frames, title in zip(axes, (marked, filled), ("marked", "filled"), strict=True):
     axis.imshow(frames[-1])
     axis.set_title(title)

@@ -100,7 +100,7 @@ for name, frames in (("raw", stack), ("denoised", denoised), ("smoothed", smooth
     mean = frames[6:, ~hot].mean() / clean[6:, ~hot].mean() - 1
     print(f"{name:9} error {error:4.0f} counts, mean intensity {mean:+.2%}")
 
-figure, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(7, 5.6), layout="constrained")
 for axis, frames, title in zip(
     axes.flat,
     (stack, denoised, smoothed, clean),

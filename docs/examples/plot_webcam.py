@@ -64,7 +64,7 @@ print(
 # -----------
 
 figure, axes = plt.subplots(
-    1, 3, figsize=(11, 3.2), layout="constrained", width_ratios=(1, 1, 1.1)
+    1, 3, figsize=(7, 2.2), layout="constrained", width_ratios=(1, 1, 1.1)
 )
 for axis, picture, title in zip(
     axes[:2], (frame, result), ("camera", "denoised"), strict=True

@@ -47,7 +47,12 @@ def as_samples(value: object, name: str, dtypes: tuple[np.dtype[Any], ...] = SAM
         raise TypeError(f"{name} must have dtype {_names(dtypes)}, in native byte order, got {array.dtype}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    return array
+    return _plain(array)
+
+
+def _plain(array: Array) -> Array:
+    """A view whose dtype leaves native byte order unsaid: NumPy takes "<u2" for "=u2", a buffer does not."""
+    return array.view(array.dtype.newbyteorder("=")) if array.dtype.byteorder in "<>" else array
 
 
 def as_frame(value: object, name: str = "frame") -> Array:
@@ -145,7 +150,7 @@ def as_output(
         raise ValueError(
             f"the samples of out must not overlap, got shape {shape} and strides {array.strides}"
         )
-    return array
+    return _plain(array)
 
 
 def _overlaps_itself(array: Array) -> bool:

@@ -85,7 +85,15 @@ def version():
 
 
 def build_info():
-    """How the library was built and what it finds here."""
+    """Return how the library was built and what it uses on this machine.
+
+    Returns
+    -------
+    dict
+        "version" and "abi" (str), "compiler" (str), "limited_api" and "openmp" (bool), "threads" (int, the
+        default number), "instruction_sets" (tuple of str, those supported here, best last), and
+        "instruction_set" (str, the one in use).
+    """
     cdef const char *names[16]
     cdef int32_t count = vd_instruction_sets(names, 16)
     return {

@@ -22,7 +22,7 @@ FRAME = np.zeros((9, 11, 3), np.float32)
         (
             {"strength": "automatic"},
             ValueError,
-            "strength must be 'auto', a standard deviation >= 0 or a Noise",
+            "strength must be 'light', 'auto', 'strong', a standard deviation >= 0 or a Noise",
         ),
         (
             {"strength": NoiseEstimate(*np.array([[-1.0], [0], [1]]))},
@@ -60,10 +60,11 @@ def changed(place, value, dtype=np.float32):
         (
             changed((2, 3, 1), np.nan),
             ValueError,
-            r"frame must be finite in single precision, got nan at \(2, 3, 1\)",
+            r"frame must be finite and within 1e\+15 in magnitude, got nan at \(2, 3, 1\)",
         ),
         (changed((2, 3, 1), -np.inf), ValueError, r"got -inf at \(2, 3, 1\)"),
         (changed((2, 3, 1), 1e39, np.float64), ValueError, r"got 1e\+39 at \(2, 3, 1\)"),
+        (changed((2, 3, 1), -2e15), ValueError, r"got -2e\+15 at \(2, 3, 1\)"),
         (
             np.zeros((9, 11, 5), np.float32),
             ValueError,
@@ -109,7 +110,7 @@ def test_arrays_that_are_refused():
     frames[2, 1, 0, 2] = np.nan
     out = np.full_like(frames, 7)
     with pytest.raises(
-        ValueError, match=r"frames\[2\] must be finite in single precision, got nan at \(1, 0, 2\)"
+        ValueError, match=r"frames\[2\] must be finite and within 1e\+15 in magnitude, got nan at \(1, 0, 2\)"
     ):
         denoise(frames, out=out)
     assert (out == 7).all()

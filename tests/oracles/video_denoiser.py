@@ -173,10 +173,9 @@ class VideoDenoiser:
             self.spectrum = np.ones((channels, SIZE, SIZE))
 
         q = spectra(bordered(f, step), step)
-        noise = self._noise(q)
         if priors is None:
             priors = [(None, None if self.result is None else self._flow(f), 0.0)]
-        x, v = self._kalman(q, noise, priors)
+        x, v = self._kalman(q, priors)
         result = self._wiener(x, v)
         self.result = result[SIZE : SIZE + height, SIZE : SIZE + width]
         self.count += 1
@@ -194,12 +193,12 @@ class VideoDenoiser:
         """Luma on the scale of the samples."""
         return luma if self.spectrum.shape[0] == 1 else luma / np.sqrt(3)
 
-    def _noise(self, q):
-        """s^2(n, c, k) = s0^2 r(n) t(c, k)."""
-        r = np.ones(q.shape[:2])
+    def _noise(self, spectra):
+        """s^2(n, c, k) = s0^2 r(n) t(c, k), r from the means of these patches."""
+        r = np.ones(spectra.shape[:2])
         if self.gain != 0:
-            brightness = self._brightness(q[:, :, 0, 0, 0] / SIZE)
-            r = np.maximum(0.05, (self.gain * brightness + self.offset) / self.variance)
+            brightness = self._brightness(spectra[:, :, 0, 0, 0] / SIZE)
+            r = np.maximum(0.01, (self.gain * brightness + self.offset) / self.variance)
         return self.variance * r[:, :, None, None, None] * self.spectrum
 
     def _flow(self, f):
@@ -223,17 +222,24 @@ class VideoDenoiser:
             flow = 2 * sampled(flow, y, x, linear)
         return flow
 
-    def _kalman(self, q, noise, priors):
+    def _kalman(self, q, priors):
         """X and V, of a frame with the spectra q. Moves E on."""
         weights, moments = np.zeros_like(q), np.zeros_like(q)
         before, self.innovations = self.innovations, []
+        noise = self._noise(q)
         for number, (picture, flow, own) in enumerate(priors):
             source = self.result if picture is None else self._opponent(picture)
             if source is None:
                 self.innovations.append(np.broadcast_to(2 * noise, q.shape))
                 continue
             last = before[number] if number < len(before) else np.full(q.shape, 2 * self.variance)
-            e, p, variance, keep = self._compare(source, flow, own, last, q, noise)
+            e, p, variance, reset = self._compare(source, flow, last, q)
+            if number == 0:  # brightness of where the frame comes from, a quarter of the way to the frame
+                noise = self._noise(q - 0.75 * e)
+            keep = (~reset & self._fits(e, own, noise))[:, :, None, None, None]
+            if number == 0:
+                noise = self._noise(q - 0.75 * keep * e)
+            variance[reset] = (2 * noise)[reset]
             self.innovations.append(variance)
             w = keep * noise / np.maximum(variance - 1.1 * noise, max(own, 1 / 49) * noise)
             weights += w
@@ -245,8 +251,8 @@ class VideoDenoiser:
             self._learn_spectrum(*learn)
         return q - gain * moments, gain * noise
 
-    def _compare(self, source, flow, own, last, q, noise):
-        """Innovation e, spectra, E, and whether the prior counts (1 or 0), from E of the last frame."""
+    def _compare(self, source, flow, last, q):
+        """Innovation e, spectra, E, and which patches lack a prior somewhere, from E of the last frame."""
         step = self.preset.step
         height, width = source.shape[:2]
         flow = np.zeros((height, width, 2)) if flow is None else np.array(flow, float)
@@ -269,16 +275,18 @@ class VideoDenoiser:
         variance = 0.5 * moved + 0.5 * now
         around = bordered(lost[:, :, None], step)
         covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
-        reset = covers[::step, ::step].any(axis=(2, 3, 4))  # patches without a prior somewhere
-        variance[reset] = (2 * noise)[reset]
+        return e, p, variance, covers[::step, ::step].any(axis=(2, 3, 4))
 
-        keep = ~reset
+    @staticmethod
+    def _fits(e, own, noise):
+        """Whether the innovation of a patch is little more than noise."""
+        fits = np.ones(e.shape[:2], bool)
         tests = [(LARGER < 2, 10), (LARGER < 4, 10), (LARGER < 8, 10), (FIRST_ROW, 6), (FIRST_ROW.T, 6)]
         for where, deviations in tests:
             relative = (e**2 / noise)[..., where]
             terms = relative[0, 0].size
-            keep &= relative.mean(axis=(2, 3)) <= (1 + own) * (1 + deviations * np.sqrt(2 / terms))
-        return e, p, variance, keep[:, :, None, None, None]
+            fits &= relative.mean(axis=(2, 3)) <= (1 + own) * (1 + deviations * np.sqrt(2 / terms))
+        return fits
 
     def _learn_spectrum(self, relative, p):
         """t(c, k), for the next frame, from patches where the innovation, e^2 / (s0^2 r), is little else."""

@@ -228,7 +228,7 @@ def test_chroma_follows_the_flow_of_luma(scene, lookahead):
     "keywords, error, match",
     [
         ({"strength": -1}, ValueError, "strength must be a finite number >= 0"),
-        ({"strength": "much"}, ValueError, "strength must be 'auto'"),
+        ({"strength": "much"}, ValueError, "strength must be 'light', 'auto', 'strong', a standard"),
         ({"strength": 63.8}, ValueError, r"strength must be at most 63.75, in 8-bit units \(0 to 255\)"),
         ({"preset": "best"}, ValueError, "preset must be one of"),
         ({"motion": 3}, ValueError, "motion must be None"),
@@ -289,6 +289,7 @@ def run(capsys, *arguments):
         ([], {}),
         (["--strength", "12.5"], {"strength": 12.5}),
         (["--strength", "auto", "--preset", "fast"], {"preset": "fast"}),
+        (["--strength", "light"], {"strength": "light"}),
         (["--motion", "none", "--lookahead", "2"], {"motion": None, "lookahead": 2}),
         (["--region", "10,8,30,20", "--start", "2", "--stop", "7"],
          {"region": (10, 8, 30, 20), "start": 2, "stop": 7}),
@@ -329,7 +330,11 @@ def test_command_with_a_mask(tmp_path, capsys, clip):
 @pytest.mark.parametrize(
     "arguments, code, message",
     [
-        (["in.mkv", "out.mkv", "--strength", "much"], 2, "'much' is neither a number nor auto"),
+        (
+            ["in.mkv", "out.mkv", "--strength", "much"],
+            2,
+            "'much' is neither a number nor one of light, auto, strong",
+        ),
         (["in.mkv", "out.mkv", "--strength", "-2"], 1, "strength must be a finite number >= 0"),
         (
             ["in.mkv", "out.mkv", "--strength", "237"],

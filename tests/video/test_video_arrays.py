@@ -15,7 +15,7 @@ from vdcore import video
 SHAPES = [(24, 32), (24, 32, 3), (23, 37, 3), (24, 32, 4)]
 
 
-DTYPES = ["uint8", "uint16", "float32"]
+DTYPES = ["uint8", "uint16", "float32", "float64"]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=label)
@@ -129,8 +129,11 @@ def test_denoiser_of_arrays(tmp_path):
     [
         ([], ValueError, "^frames: it has no frames"),
         (iter(()), ValueError, "^frames: it has no frames"),
-        ([np.zeros((4, 4))], TypeError, "^frames: frame 0 must be uint8, uint16 or float32, got float64"),
-        ([np.zeros((4, 4), np.int32)], TypeError, "got int32"),
+        (
+            [np.zeros((4, 4), np.int32)],
+            TypeError,
+            "^frames: frame 0 must be uint8, uint16, float32 or float64, got int32",
+        ),
         ([np.zeros(4, np.uint8)], ValueError, r"frame 0 must have shape \(H, W\)"),
         ([np.zeros((4, 4, 2), np.uint8)], ValueError, "C 1, 3 or 4"),
         ([np.zeros((0, 4), np.uint8)], ValueError, "frame 0 must have shape"),
@@ -171,18 +174,25 @@ def test_an_iterable_that_fails(tmp_path):
     [
         (b"", "in.npy: the file is empty"),
         (b"no array at all, but text", "in.npy: "),
-        (np.zeros((4, 4), np.uint8), "in.npy"),
-        (np.zeros((3, 8, 9), np.float64), "in.npy: frame 0 must be uint8"),
+        (
+            np.zeros((4, 4), np.uint8),
+            r"in.npy: its shape must be \(T, H, W\) or \(T, H, W, C\), got \(4, 4\)",
+        ),
+        (
+            np.zeros((8, 9, 3), np.uint8),
+            r"in.npy: .* save it as \(1, 8, 9, 3\) .* \(8, 9, 3, 1\) for the video",
+        ),
+        (np.zeros((3, 8, 9), np.int16), "in.npy: frame 0 must be uint8, .* got int16"),
         (np.array([{"an": "object"}]), "in.npy: "),
     ],
-    ids=["empty", "text", "picture", "float64", "object"],
+    ids=["empty", "text", "picture", "colour", "int16", "object"],
 )
 def test_npy_files_that_are_refused(tmp_path, content, match):
     if isinstance(content, bytes):
         (tmp_path / "in.npy").write_bytes(content)
     else:
         np.save(tmp_path / "in.npy", content, allow_pickle=True)
-    with pytest.raises((ValueError, TypeError), match=match):
+    with pytest.raises(ValueError, match=match):
         diffuse(tmp_path / "in.npy", tmp_path / "out.npy")
     assert os.listdir(tmp_path) == ["in.npy"]
 

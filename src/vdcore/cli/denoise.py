@@ -18,8 +18,9 @@ from .process import process
     default="auto",
     show_default=True,
     callback=parse_strength,
-    metavar="auto|S",
-    help="Standard deviation of the noise in 8-bit units (0 to 255) for every bit depth; 0 = no change.",
+    metavar="light|auto|strong|S",
+    help="auto: the noise is estimated; light, strong: 0.7 and 1.4 times that. Or its standard deviation in"
+    " 8-bit units (0 to 255) for every bit depth; 0 = no change.",
 )
 @click.option(
     "--preset",
@@ -45,6 +46,7 @@ def denoise(motion: str, **options: Any) -> int:
     \b
     Examples:
       vdcore denoise in.mp4 out.mp4
+      vdcore denoise in.mp4 out.mp4 --strength strong
       vdcore denoise in.mp4 out.mkv --preset fast --lookahead 2 --codec lossless
       vdcore denoise holiday/ --out-dir clean/ --suffix .mkv
     """  # fmt: skip

@@ -8,6 +8,7 @@ import click
 import numpy.typing as npt
 
 from vdcore._pictures import read_grey
+from vdcore.denoiser import FACTORS
 
 
 def parse_sigma(_: click.Context, __: click.Parameter, text: str | None) -> float | tuple[float, ...] | None:
@@ -21,12 +22,12 @@ def parse_sigma(_: click.Context, __: click.Parameter, text: str | None) -> floa
 
 
 def parse_strength(_: click.Context, __: click.Parameter, text: str) -> float | str:
-    if text == "auto":
+    if text in FACTORS:
         return text
     try:
         return float(text)
     except ValueError:
-        raise click.BadParameter(f"{text!r} is neither a number nor auto.") from None
+        raise click.BadParameter(f"{text!r} is neither a number nor one of {', '.join(FACTORS)}.") from None
 
 
 def parse_region(

@@ -3,6 +3,8 @@
 
 from .arrays import denoise
 from .parameters import (
+    FACTORS,
+    Automatic,
     DenoiserInfo,
     DenoiserParameters,
     Preset,
@@ -10,17 +12,21 @@ from .parameters import (
     check_strength,
     denoiser_parameters,
 )
+from .samples import check_samples
 from .stream import Denoiser
 from .tracking import scheduled
 
 __all__ = [
+    "FACTORS",
+    "Automatic",
     "Denoiser",
     "DenoiserInfo",
     "DenoiserParameters",
     "Preset",
     "Strength",
-    "scheduled",
+    "check_samples",
     "check_strength",
     "denoise",
     "denoiser_parameters",
+    "scheduled",
 ]

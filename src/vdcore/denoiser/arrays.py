@@ -32,11 +32,12 @@ def denoise(
     Parameters
     ----------
     frames : array_like, shape (T, H, W) or (T, H, W, C), or iterable of frames
-        C from 1 to 4. uint8, uint16, float32 or float64, finite.
-    strength : "auto", float or NoiseEstimate, optional
+        C from 1 to 4. uint8, uint16, float32 or float64, finite, at most 1e15 in magnitude.
+    strength : "auto", "light", "strong", float or NoiseEstimate, optional
         The noise: its standard deviation in sample units, >= 0, at most a quarter of the range of integer
         frames (63.75 for uint8, 16383.75 for uint16); or what `vdcore.estimate_noise` returns. 0 is no
-        change, bit for bit. "auto": it is estimated from pairs of frames, spread over the video.
+        change, bit for bit. "auto": it is estimated from pairs of frames, spread over the video. "light"
+        assumes 0.7 times the standard deviation that was estimated, "strong" 1.4 times.
     preset, motion, lookahead, threads
         See `Denoiser`, also for the meaning of channels.
     channel_axis : int, optional
@@ -55,8 +56,8 @@ def denoise(
     Raises
     ------
     ValueError, TypeError
-        The message names the argument, its value and what is allowed. `out` is then as before, unless it is
-        `motion` that returned something wrong.
+        The message names the argument, its value and what is allowed. `out` is then unchanged, unless the
+        result of `motion` is at fault.
     ImportError
         OpenCV is missing, which ``motion="flow"`` needs.
 

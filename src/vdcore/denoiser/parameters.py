@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The denoiser's parameters, checked, and what it reports."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal, cast
+from types import MappingProxyType
+from typing import Final, Literal, cast
 
 import numpy as np
 
@@ -13,7 +15,11 @@ from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
 Preset = Literal["fast", "balanced"]
-Strength = Literal["auto"] | float | NoiseEstimate
+Automatic = Literal["light", "auto", "strong"]
+Strength = Automatic | float | NoiseEstimate
+
+FACTORS: Final[Mapping[Automatic, float]] = MappingProxyType({"light": 0.7, "auto": 1.0, "strong": 1.4})
+"""What the standard deviation that was estimated is multiplied by."""
 
 MAX_LOOKAHEAD = 31  # the C library takes 32 priors
 MIN_NOISE, MAX_NOISE = 1e-15, 1e15  # standard deviations that the C library takes; less is no noise
@@ -60,7 +66,7 @@ def check_strength(strength: Strength, white: float, unit: str) -> None:
 
     Parameters
     ----------
-    strength : "auto", float or NoiseEstimate
+    strength : str, float or NoiseEstimate
         A NoiseEstimate was measured, so it may be anything.
     white : float
         The greatest sample.
@@ -84,11 +90,17 @@ def _strength(strength: object) -> Strength:
         if (value := number(strength, "strength", 0)) > MAX_NOISE:
             raise ValueError(f"strength must be at most {MAX_NOISE:g}, got {strength!r}")
         return value
-    if isinstance(strength, str) and strength == "auto":
-        return "auto"
+    if isinstance(strength, str) and strength in FACTORS:
+        return cast(Automatic, strength)
     raise ValueError(
-        f"strength must be 'auto', a standard deviation >= 0 or a NoiseEstimate, got {strength!r}"
+        f"strength must be {', '.join(map(repr, FACTORS))}, a standard deviation >= 0 or a NoiseEstimate,"
+        f" got {strength!r}"
     )
+
+
+def assumed(found: NoiseEstimate, strength: Automatic) -> NoiseEstimate:
+    """Return the noise to remove where this much was found."""
+    return found.multiplied(FACTORS[strength])
 
 
 @dataclass(frozen=True)
@@ -99,8 +111,8 @@ class DenoiserInfo:
     ----------
     noise : NoiseEstimate or None
         The noise that the filter assumes, in sample units, for each channel but alpha; of one channel if
-        `strength` is an estimate of one. None before the first frame. Where sigma is 0, frames pass
-        unchanged.
+        `strength` is an estimate of one; with "light" and "strong" 0.7 and 1.4 times what was estimated.
+        None before the first frame. Where sigma is 0, frames pass unchanged.
     frames : int
         Frames taken since creation or reset.
     pending : int

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from vdcore._arrays import Array
+from vdcore._checks import MAX_NOISE
 
 MAX_CHANNELS = 4
 
@@ -43,9 +44,11 @@ def check_samples(samples: Array, name: str) -> None:
         raise ValueError(f"{name} must have 1 to {MAX_CHANNELS} channels, got shape {samples.shape}")
     if samples.dtype.kind != "f":
         return
-    with np.errstate(over="ignore"):  # the filter has single precision
-        finite = np.isfinite(with_channel_axis(samples)[..., :3].astype(np.float32, copy=False))
-    if not finite.all():
-        place = tuple(np.argwhere(~finite)[0].tolist())
-        value = with_channel_axis(samples)[place]
-        raise ValueError(f"{name} must be finite in single precision, got {value} at {place[: samples.ndim]}")
+    colours = with_channel_axis(samples)[..., :3]
+    if not (colours.max() <= MAX_NOISE and colours.min() >= -MAX_NOISE):  # squares of more overflow
+        inside = np.abs(colours) <= MAX_NOISE
+        place = tuple(np.argwhere(~inside)[0].tolist())
+        raise ValueError(
+            f"{name} must be finite and within {MAX_NOISE:g} in magnitude, got {colours[place]:g}"
+            f" at {place[: samples.ndim]}"
+        )

@@ -37,12 +37,13 @@ class Denoiser(Resumable, Generic[Result]):
 
     Parameters
     ----------
-    strength : "auto", float or NoiseEstimate, optional
+    strength : "auto", "light", "strong", float or NoiseEstimate, optional
         The noise: its standard deviation in sample units, >= 0, before samples were clipped to their range;
         or what `vdcore.estimate_noise` returns, which may depend on brightness. 0: frames pass unchanged, bit
         for bit. A number may be at most a quarter of the range of integer frames, 63.75 for uint8 and
         16383.75 for uint16; the range of float frames is not known. "auto": it is estimated from the stream,
-        see Notes.
+        see Notes. "light" assumes 0.7 times the standard deviation that was estimated, which keeps more
+        detail and more noise; "strong" 1.4 times.
     preset : {"balanced", "fast"}, optional
         "balanced" has a second step in space and a finer flow; "fast" takes about half the time.
     motion : {"flow", None} or callable, optional
@@ -68,10 +69,11 @@ class Denoiser(Resumable, Generic[Result]):
     -----
     Channels: (H, W) and (H, W, 1) are grey, (H, W, 3) is a colour in the order red, green, blue or the
     reverse, with the same result. The fourth channel of (H, W, 4) is alpha and copied bit for bit. The two of
-    (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be finite.
+    (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be finite
+    and at most 1e15 in magnitude.
 
-    With ``strength="auto"`` the first result is immediate, from the noise of the first frame alone, in which
-    texture may be mistaken for noise. Pairs of successive frames are more reliable: the noise is estimated
+    Where the noise is estimated, the first result is immediate, from the noise of the first frame alone, in
+    which texture may be mistaken for noise. Pairs of successive frames are more reliable: it is estimated
     again after 1, 2, 4, 8 and 16 pairs, then from pairs spread evenly over the whole stream, at ever longer
     intervals. Where it differs by more than 5 %, the filter restarts with the last result as its past, so
     that nothing jumps. Frames smaller than 8 x 8 pixels are uninformative and pass unchanged. The same frames
@@ -146,7 +148,7 @@ class Denoiser(Resumable, Generic[Result]):
         Parameters
         ----------
         frame : array_like, shape (H, W) or (H, W, C), C from 1 to 4
-            uint8, uint16, float32 or float64, finite; the same shape and dtype in every call.
+            uint8, uint16, float32 or float64, see Notes; the same shape and dtype in every call.
         flow : array of shape (H, W, 2), or list of them, optional
             The motion, where it is known, used instead of what `motion` finds: (dx, dy) in pixels from this
             frame to the last result, float32 or float64, see `motion`. A list gives what `find_flows`

@@ -8,7 +8,7 @@ import numpy as np
 from vdcore._arrays import Array
 from vdcore.noise import BLOCK, Estimator, NoiseEstimate, NoiseTimeline, white_noise
 
-from .parameters import Strength
+from .parameters import Strength, assumed
 from .samples import colour_count, with_channel_axis
 
 _PAIRS_PER_ESTIMATE = 4  # once the estimate has settled
@@ -55,7 +55,7 @@ class NoiseTracker:
         if isinstance(strength, NoiseEstimate):
             self.noise = strength
         elif strength == 0 or min(samples.shape[:2]) < BLOCK:
-            self.noise = white_noise(np.full(colours, 0.0 if strength == "auto" else strength))
+            self.noise = white_noise(np.full(colours, 0.0 if isinstance(strength, str) else strength))
         elif self._measure(with_channel_axis(samples)[..., :colours]) or self.noise is None:
             self.noise = with_strength(self.estimator.estimate(), strength)
         return self.noise
@@ -78,8 +78,8 @@ def with_strength(estimate: NoiseEstimate, strength: Strength) -> NoiseEstimate:
     """What a strength makes of an estimate: of a number, only the spectrum stays."""
     if isinstance(strength, NoiseEstimate):
         return strength
-    if strength == "auto":
-        return estimate
+    if isinstance(strength, str):
+        return assumed(estimate, strength)
     noise = white_noise(np.full(estimate.sigma.size, strength))
     return replace(noise, spectrum=estimate.spectrum, compressed=estimate.compressed)
 

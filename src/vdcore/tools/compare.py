@@ -113,9 +113,9 @@ def compare(
     ----------
     a, b : str or os.PathLike, array_like or iterable
         Before and after: the path of a video file; an array (T, H, W) or (T, H, W, C) with C = 1 or 3; or an
-        iterable of frames (H, W) or (H, W, C), read as it is asked for. uint8 (range 0 to 255), uint16 (0 to
-        65535), float32 or float64 (range 1). Of different dtypes the fractions of the range are compared; a
-        grey frame is compared with a colour one as three equal channels.
+        iterable of frames (H, W) or (H, W, C), read on demand. uint8 (range 0 to 255), uint16 (0 to 65535),
+        float32 or float64 (range 1). Different dtypes are compared as fractions of their ranges, and a grey
+        frame with a colour one as three equal channels.
     out : str or os.PathLike, optional
         A .png file to write: before, after and the difference around grey of a few frames, with their PSNR
         and SSIM, and both over all frames. It needs the extra `plot`.
@@ -125,7 +125,7 @@ def compare(
     rows : int, optional
         Frames on the sheet, 1 to 32: evenly spaced, the one with the lowest PSNR always included.
     difference_gain : float, optional
-        Factor of the difference after - before on the sheet, > 0.
+        Factor by which the difference after - before is scaled on the sheet, > 0.
     progress : bool, optional
         Show a progress bar on stderr.
 

@@ -36,14 +36,14 @@ def show(
     """Show the frames of a video, or of two on top of each other, in a notebook.
 
     One slider chooses the frame. With two videos a second one, or the pointer on the picture, moves the line
-    left of which is `a` and right of which is `b`. It needs no packages in the notebook and no
+    between `a` on the left and `b` on the right. It needs no packages in the notebook and no
     network access, and is kept in exported HTML.
 
     Parameters
     ----------
     a, b : str or os.PathLike, array_like or iterable
         The path of a video file; an array (T, H, W) or (T, H, W, C) with C = 1 or 3; or an iterable of
-        frames. uint8, uint16 or floats of range 1; shown are 8 bits. At most 40 frames are kept, evenly
+        frames. uint8, uint16 or floats of range 1, shown in 8 bits. At most 40 frames are kept, evenly
         spaced, as the caption says.
     names : (str, str), optional
         Written above the picture where there are two videos.

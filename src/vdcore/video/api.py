@@ -119,9 +119,9 @@ def diffuse_video(
     ----------
     path : str, os.PathLike, int or iterable of arrays
         The video to read: a file (also .npy, (T, H, W) or (T, H, W, C), and .tif with many pages), the number
-        of a camera, or any iterable of frames (H, W) or (H, W, 3 or 4), uint8, uint16 or float32. Through
-        PyAV also "-" (YUV4MPEG on standard input), the address of a live stream (``rtsp://...``), or a
-        pattern of numbered pictures (``frame_%04d.png``). A live stream ends at `stop`, or with Ctrl-C.
+        of a camera, or any iterable of frames (H, W) or (H, W, 3 or 4), uint8, uint16, float32 or float64.
+        Through PyAV also "-" (YUV4MPEG on standard input), the address of a live stream (``rtsp://...``), or
+        a pattern of numbered pictures (``frame_%04d.png``). A live stream ends at `stop`, or with Ctrl-C.
     out : str or os.PathLike
         The video to write. Its suffix names the container: .avi, .mkv, .mov, .mp4 or .webm; also .npy and
         .tif. Through PyAV any that FFmpeg writes, "-" (YUV4MPEG on standard output), or a pattern of
@@ -300,12 +300,13 @@ def denoise_video(
     ----------
     path, out : str or os.PathLike
         See `diffuse_video`. A lossless codec keeps the result exactly.
-    strength : "auto", float or NoiseEstimate, optional
+    strength : "auto", "light", "strong", float or NoiseEstimate, optional
         The noise: its standard deviation in 8-bit units (0 to 255) for files of every bit depth, from 0 (no
         change) to 63.75, of luma and chroma or of red, green and blue, as the file stores them; or what
         `vdcore.estimate_noise` returns for the file. "auto": it is estimated from pairs of frames, spread
         over all that are filtered, for which the file is decoded twice; for a pipe or a live stream, from
-        the frames so far.
+        the frames so far. "light" assumes 0.7 times the standard deviation that was estimated, "strong"
+        1.4 times.
     preset, motion, lookahead
         See `vdcore.Denoiser`. A callable `motion` receives the same pictures as in `diffuse_video`.
     time_unit, threads, region, start, stop, backend, codec, quality, encoder_preset, bitrate, fps, progress
@@ -345,9 +346,10 @@ def denoise_video(
     def make_filter(info: VideoInfo) -> Filter:
         regions = _regions(region, info)
         noise = None
-        if parameters.strength == "auto" and is_rewindable(info):
+        if isinstance(parameters.strength, str) and is_rewindable(path, info):
             with closing(open_reader(path, options.get("backend", "auto"), options.get("fps"))) as reader:
-                noise = noise_of_planes((frame.planes for frame in _within(frames, reader)), info.planes)
+                planes = (frame.planes for frame in _within(frames, reader))
+                noise = noise_of_planes(planes, info.planes)
         made.append(DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, frames))
         return made[0]
 

@@ -114,7 +114,7 @@ def filter_video(
     progress: bool = False,
     until: FrameRange | None = None,
 ) -> VideoReport:
-    """Send a video file through any filter; `diffuse_video` is this with the diffusion filter.
+    """Run any filter on a video file; `diffuse_video` does this with the diffusion filter.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def filter_video(
     make_filter : callable
         Given the `VideoInfo` of the input, returns the `Filter` for its frames.
     until : FrameRange, optional
-        A live stream ends where this range does.
+        The range of frames at whose end a live stream stops.
 
     Returns
     -------

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-_UNITS = {"uint8": 1.0, "uint16": 256.0, "float32": 1 / 255}
+_UNITS = {"uint8": 1.0, "uint16": 256.0, "float32": 1 / 255, "float64": 1 / 255}
 _BLACK, _WHITE, _MIDDLE = 16, 235, 128  # of limited range, and of chroma, in 8 bits
 
 
@@ -30,13 +30,13 @@ class Frame:
     Attributes
     ----------
     planes : tuple of ndarray
-        What filters see and change in place, as the reader's `planes` describe it.
+        The samples, which filters change in place; `VideoInfo.planes` describes them.
     index : int
         Number of the frame, from 0.
     seconds : float
         Time since the first frame.
     carrier : object
-        What the reader keeps with it.
+        Data that the reader attaches to the frame.
     """
 
     planes: tuple[Array, ...]
@@ -56,11 +56,12 @@ class Plane:
     shape : tuple of int
         (H, W), or (H, W, C) where channels are filtered together.
     dtype : numpy.dtype
-        uint8, uint16 (full range, also where the file has 10 or 12 bits) or float32 (0 to 1).
+        uint8, uint16 (full range, also where the file has 10 or 12 bits), float32
+        or float64 (0 to 1).
     subsampling : (int, int)
         Pixels of the picture for one sample, along y and x.
     channel_order : {"rgb", "bgr"}
-        Of "colour".
+        Order of the channels, for "colour".
     limited : bool
         Whether black and white are 16 and 235 of 255, as usual with luma.
     """

@@ -37,7 +37,8 @@ def warn_of_losses(
 
 def has_ended_early(info: VideoInfo, frames: int) -> bool:
     """Whether the file is cut off, or clearly has fewer frames than it announces."""
-    return info.path.is_file() and is_cut_short(info.path) or _is_short(frames, info.frames)
+    cut = info.codec != "arrays" and info.path.is_file() and is_cut_short(info.path)
+    return cut or _is_short(frames, info.frames)
 
 
 def _caller_level() -> int:

@@ -5,7 +5,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Iterator, Sized
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -111,9 +111,11 @@ def _first_number(pattern: Path) -> int:
     return min(numbers)
 
 
-def is_rewindable(info: VideoInfo) -> bool:
+def is_rewindable(source: Source, info: VideoInfo) -> bool:
     """Whether the video can be read twice."""
-    return info.path.is_file()
+    if isinstance(source, str | os.PathLike):
+        return info.path.is_file()
+    return isinstance(source, Sized) and not isinstance(source, Iterator)
 
 
 def check_encoding(out: StrPath, backend: str, encoding: Encoding, info: VideoInfo) -> None:

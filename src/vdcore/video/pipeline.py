@@ -70,7 +70,7 @@ class Writer(Protocol):
 
 
 class Filter(Protocol):
-    """What happens to the frames between decoding and encoding: their planes change in place."""
+    """A filter between decoding and encoding, which changes the planes of frames in place."""
 
     def push(self, frame: Frame) -> Iterable[Frame]:
         """Take the next frame; yield the frames that are ready to be written, in order."""

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arrays import channels_last
+from vdcore._arrays import SAMPLE_DTYPES
 from vdcore.video.files.reading import readable
 from vdcore.video.frame import Frame, Plane
 from vdcore.video.info import VideoInfo
 
 Array = npt.NDArray[Any]
 
-_DTYPES = tuple(map(np.dtype, (np.uint8, np.uint16, np.float32)))
 _CHANNELS = (1, 3, 4)  # grey, RGB, RGB with alpha
 _PIXEL_FORMATS = {
     (1, "uint8"): "gray", (3, "uint8"): "rgb24", (4, "uint8"): "rgba",
     (1, "uint16"): "gray16le", (3, "uint16"): "rgb48le", (4, "uint16"): "rgba64le",
     (1, "float32"): "grayf32le", (3, "float32"): "rgbf32le", (4, "float32"): "rgbaf32le",
+    (1, "float64"): "grayf32le", (3, "float64"): "rgbf32le", (4, "float64"): "rgbaf32le",
 }  # fmt: skip
 
 
@@ -30,7 +30,8 @@ class ArrayReader:
     Parameters
     ----------
     frames : iterable of array_like, shape (H, W) or (H, W, C)
-        C is 1, 3 (red, green, blue) or 4 (and alpha, which is left alone). uint8, uint16 or float32.
+        C is 1, 3 (red, green, blue) or 4 (and alpha, which is left alone). uint8, uint16, float32 or float64,
+        in any byte order.
     fps : float
         Frames per second.
     name : str
@@ -59,6 +60,7 @@ class ArrayReader:
         self._name = name
         self._frames = iter(frames)
         self._close = close
+        self._dtype_error = TypeError if codec == "arrays" else ValueError  # a file holds what it holds
         self._index = 0
         first = next(self._frames, None)
         if first is None:
@@ -91,11 +93,12 @@ class ArrayReader:
         )
 
     def _checked(self, frame: object) -> Array:
-        """A copy of a frame, (H, W) or (H, W, 3 or 4)."""
-        array: Array = np.array(frame)
+        """A copy of a frame, (H, W) or (H, W, 3 or 4), in native byte order."""
+        given = np.asarray(frame)
+        array: Array = given.astype(given.dtype.newbyteorder("="))
         what = f"{self._name}: frame {self._index}"
-        if array.dtype not in _DTYPES:
-            raise TypeError(f"{what} must be uint8, uint16 or float32, got {array.dtype}")
+        if array.dtype not in SAMPLE_DTYPES:
+            raise self._dtype_error(f"{what} must be uint8, uint16, float32 or float64, got {array.dtype}")
         right = array.ndim == 2 or array.ndim == 3 and array.shape[2] in _CHANNELS
         if not right or 0 in array.shape:
             raise ValueError(
@@ -156,7 +159,16 @@ def open_npy(path: Path, fps: float) -> ArrayReader:
         video = np.load(source, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
-    channels_last(video, None, str(source))
+    if not isinstance(video, np.ndarray):
+        raise ValueError(f"{source}: it is an archive of arrays (.npz), not one array")
+    shape = video.shape
+    if len(shape) == 3 and shape[2] in (3, 4):
+        raise ValueError(
+            f"{source}: its shape {shape} may be one colour picture or a grey video:"
+            f" save it as {(1, *shape)} for the picture, {(*shape, 1)} for the video"
+        )
+    if len(shape) not in (3, 4):
+        raise ValueError(f"{source}: its shape must be (T, H, W) or (T, H, W, C), got {shape}")
     return ArrayReader(video, fps, name=str(source), count=len(video), codec="npy")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore._regions import FrameRange
-from vdcore.denoiser import Denoiser, DenoiserParameters, scheduled
+from vdcore.denoiser import Denoiser, DenoiserParameters, check_samples, scheduled
 from vdcore.flow import Flow
 from vdcore.noise import NoiseEstimate, NoiseMeter, NoiseTimeline
 from vdcore.video.frame import Frame, Orientation, Plane
@@ -106,6 +106,7 @@ def noise_of_planes(frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane]
     meters = [NoiseMeter() for _ in planes]
     for frame in frames:
         for meter, samples in zip(meters, frame, strict=True):
+            check_samples(samples, "frame")
             meter.add(samples[..., :3] if samples.ndim == 3 else samples)
     return [meter.timeline() for meter in meters]
 

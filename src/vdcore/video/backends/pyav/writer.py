@@ -282,6 +282,8 @@ class PyAVWriter:
                 self._copy(frame.carrier.packets)
             else:
                 array = frame.planes[0] if frame.carrier is None else frame.carrier
+                if array.dtype == np.float64:  # FFmpeg has single precision
+                    array = array.astype(np.float32)
                 decoded = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), self._format.name)
                 decoded.pts, decoded.time_base = frame.index, 1 / self._rate
             if self._even:

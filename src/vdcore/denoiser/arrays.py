@@ -84,7 +84,7 @@ def denoise(
     for index, frame in enumerate(source):
         check_samples(frame, f"frames[{index}]")
     changes: dict[int, NoiseEstimate] = {}
-    if not isinstance(parameters.strength, NoiseEstimate) and parameters.strength != 0:
+    if isinstance(parameters.strength, str):
         meter = NoiseMeter()
         for frame in source:
             meter.add(with_channel_axis(frame)[..., : colour_count(frame.shape)])

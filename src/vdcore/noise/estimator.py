@@ -38,7 +38,7 @@ _MIN_BLOCKS = 50
 _HEAVY = 1.15  # mean square over what the median says: heavy tails, few large coefficients
 _VERY_HEAVY = 1.25
 _WHITE = 0.12  # logarithm of middle over high frequencies
-_RISE = 1.05  # of white noise from one frequency to the next lower one, at most
+_PRIOR_BLOCKS = 60  # that an isotropic spectrum is worth
 _SUBSAMPLED = 0.08  # high over all frequencies of colour
 _MIN_CORRELATION = 0.15
 _MEDIAN = 0.4549  # of the square of a normal variable
@@ -157,7 +157,7 @@ class Estimator:
             assert self.first is not None or self.earlier is not None
             alone = self.first if self.first is not None else self.earlier
             assert alone is not None
-            pairs = [measure(alone, None)]
+            return replace(self.estimate_of([measure(alone, None)]), spectrum=None, compressed=False)
         return self.estimate_of(pairs)
 
     def estimate_of(self, pairs: list[Blocks]) -> NoiseEstimate:
@@ -329,20 +329,25 @@ def _spectrum(
     heaviness = high / max(float(robust[:, HIGH].mean()), 1e-300)
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
     spectrum *= high / max(float(spectrum[:, HIGH].mean()), 1e-300)
-    grid = spectrum.reshape(-1, BLOCK, BLOCK)  # a view
-    ratio = spectrum[:, _MIDDLE].mean(axis=1) / np.maximum(spectrum[:, HIGH].mean(axis=1), 1e-300)
-    if heaviness < _HEAVY and (np.abs(np.log(np.maximum(ratio, 1e-300))) < _WHITE / (1 - correlation)).all():
-        _limit_rise(grid, _RISE)  # more in the lowest frequencies is motion that was missed
-    grid[:, 0, 0] = np.minimum(grid[:, 0, 0], 1.3 * np.maximum(grid[:, 0, 1], grid[:, 1, 0]))  # flicker
+    spectrum[:, 0] = np.minimum(
+        spectrum[:, 0], 1.3 * np.maximum(spectrum[:, 1], spectrum[:, BLOCK])
+    )  # flicker
+    upper = spectrum[:, HIGH].mean(axis=1)
+    ratio = spectrum[:, _MIDDLE].mean(axis=1) / np.maximum(upper, 1e-300)
+    tolerance = _WHITE / (1 - correlation) + 2 / math.sqrt(_MIDDLE.sum() * len(squares))
+    if heaviness < _HEAVY and (np.abs(np.log(np.maximum(ratio, 1e-300))) < tolerance).all():
+        spectrum[:] = upper[:, None]  # white; more in the lowest frequencies is motion that was missed
+    else:
+        share = len(squares) / (len(squares) + _PRIOR_BLOCKS)
+        spectrum = share * spectrum + (1 - share) * _isotropic(spectrum)
     return spectrum, heaviness
 
 
-def _limit_rise(grid: Floats, rise: float) -> None:
-    """Let the lowest frequencies exceed their higher neighbours by this factor at most."""
-    for ring in (3, 2, 1, 0):
-        for y in range(ring + 1):
-            x = ring - y
-            grid[:, y, x] = np.minimum(grid[:, y, x], rise * np.maximum(grid[:, y + 1, x], grid[:, y, x + 1]))
+def _isotropic(spectrum: Floats) -> Floats:
+    """The mean over the coefficients of about the same frequency."""
+    radius = np.rint(np.hypot(*np.divmod(np.arange(BLOCK**2), BLOCK))).astype(int)
+    counts = np.bincount(radius)
+    return np.stack([(np.bincount(radius, weights=channel) / counts)[radius] for channel in spectrum])
 
 
 def _still_share(pool: _Pool, chosen: Array) -> float:

@@ -78,7 +78,7 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     vd_kernels_choose(&d->set);
     d->kernels = &d->set.denoiser;
     memcpy(d->window, KAISER, sizeof KAISER);
-    for (int k = 0; k < VD_MOST_CHANNELS * VD_COEFFICIENTS; k++)
+    for (int k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
         d->spectrum[k] = 1;
     *denoiser = d;
     return VD_OK;
@@ -258,7 +258,7 @@ static vd_status check(const vd_denoiser *d, const vd_image *frame, const vd_pri
 {
     vd_status status = vd_image_check(frame);
     if (status == VD_OK &&
-        (frame->channels > VD_MOST_CHANNELS || (d->spectrum_channels != 0 && frame->channels != d->spectrum_channels) ||
+        (frame->channels > VD_MAX_CHANNELS || (d->spectrum_channels != 0 && frame->channels != d->spectrum_channels) ||
          (d->dtype != 0 && !has_stream_shape(d, frame))))
         status = VD_ERROR_SHAPE;
     if (status == VD_OK && d->dtype != 0 && frame->dtype != d->dtype)
@@ -408,7 +408,7 @@ static vd_status set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
     d->params.gain = noise->gain;
     d->params.offset = noise->offset;
     d->spectrum_channels = noise->channels;
-    for (int64_t k = 0; k < VD_MOST_CHANNELS * VD_COEFFICIENTS; k++)
+    for (int64_t k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
         d->spectrum[k] = k < noise->channels * VD_COEFFICIENTS ? noise->spectrum[k] : 1;
     if (d->dtype != 0)
         vd_unclipping_start(d);
@@ -422,7 +422,7 @@ vd_status vd_denoiser_set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
     if (noise->struct_size != sizeof *noise)
         return VD_ERROR_STRUCT_SIZE;
     if (!is_good_noise(noise->sd, noise->gain, noise->offset) || noise->channels < 0 ||
-        noise->channels > VD_MOST_CHANNELS || (noise->spectrum != NULL) != (noise->channels > 0) ||
+        noise->channels > VD_MAX_CHANNELS || (noise->spectrum != NULL) != (noise->channels > 0) ||
         !vd_denoiser_takes_spectrum(noise->spectrum, noise->channels))
         return VD_ERROR_PARAMETER;
     if (!take_flag(&d->busy))

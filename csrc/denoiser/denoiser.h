@@ -14,7 +14,7 @@
 #include "base/image.h"
 #include "kernels/kernels.h"
 
-enum { VD_MOST_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
+enum { VD_MAX_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
 
 /* How a preset works. */
 typedef struct vd_denoiser_method {
@@ -79,8 +79,8 @@ struct vd_denoiser {
     int32_t *source_row;       /* [padded rows] */
     float *share_3, *share_5;  /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
     int64_t spectrum_channels; /* 0: the noise is white */
-    float spectrum[VD_MOST_CHANNELS * VD_COEFFICIENTS]; /* t: 1 where white */
-    float *table;                                       /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */
+    float spectrum[VD_MAX_CHANNELS * VD_COEFFICIENTS]; /* t: 1 where white */
+    float *table;                                      /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */
     float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
     char *scratch; /* [threads] */
     size_t scratch_size;

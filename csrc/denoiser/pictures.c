@@ -88,7 +88,7 @@ static size_t plane_room(const vd_denoiser *d) { return (size_t)d->width + VD_LA
 
 size_t vd_pictures_scratch(const vd_denoiser *d)
 {
-    size_t planes = 2 + 4 * VD_MOST_CHANNELS; /* of guide_rows: two of luma, planes, samples, a row of doubles */
+    size_t planes = 2 + 4 * VD_MAX_CHANNELS; /* of guide_rows: two of luma, planes, samples, a row of doubles */
     return plane_room(d) * planes * sizeof(float);
 }
 
@@ -111,10 +111,10 @@ static void read_row(const vd_denoiser *d, const vd_image *image, int64_t y, flo
 static void read_planes(const vd_denoiser *d, const vd_image *image, int64_t y, float *planes, size_t room,
                         float *scratch)
 {
-    float *plane[VD_MOST_CHANNELS], *samples = d->channels == 1 ? planes : scratch;
+    float *plane[VD_MAX_CHANNELS], *samples = d->channels == 1 ? planes : scratch;
     for (int64_t c = 0; c < d->channels; c++)
         plane[c] = planes + (size_t)c * room;
-    read_row(d, image, y, samples, scratch + VD_MOST_CHANNELS * room);
+    read_row(d, image, y, samples, scratch + VD_MAX_CHANNELS * room);
     if (d->opponent)
         d->kernels->opponents(plane, samples, d->width);
     else if (d->channels > 1)
@@ -137,7 +137,7 @@ static void load_frame_rows(void *context, int64_t begin, int64_t end, int threa
     const job *j = context;
     vd_denoiser *d = j->d;
     size_t room = plane_room(d);
-    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MOST_CHANNELS * room;
+    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MAX_CHANNELS * room;
     int found = VD_SCAN_FINITE;
     for (int64_t y = begin; y < end; y++) {
         read_planes(d, j->image, y, planes, room, scratch);
@@ -185,7 +185,7 @@ static void load_picture_rows(void *context, int64_t begin, int64_t end, int thr
     const job *j = context;
     vd_denoiser *d = j->d;
     size_t room = plane_room(d);
-    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MOST_CHANNELS * room;
+    float *planes = vd_scratch(d, thread), *scratch = planes + VD_MAX_CHANNELS * room;
     for (int64_t y = begin; y < end; y++) {
         read_planes(d, j->image, y, planes, room, scratch);
         put_picture_row(d, j->picture, y, planes, room);
@@ -203,7 +203,7 @@ static void load_prior_rows(void *context, int64_t begin, int64_t end, int threa
     const job *j = context;
     vd_denoiser *d = j->d;
     size_t room = plane_room(d);
-    float *pixels = vd_scratch(d, thread), *taps = pixels + VD_MOST_CHANNELS * room,
+    float *pixels = vd_scratch(d, thread), *taps = pixels + VD_MAX_CHANNELS * room,
           *vectors = taps + VD_WARP_TAPS * room;
     int found = 0;
     for (int64_t y = begin; y < end; y++) {
@@ -328,8 +328,7 @@ static void join_planes(const vd_denoiser *d, float *samples, const float *plane
 void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *phases, float *scratch)
 {
     size_t room = plane_room(d);
-    float *planes = scratch, *samples = planes + VD_MOST_CHANNELS * room,
-          *free_part = samples + VD_MOST_CHANNELS * room;
+    float *planes = scratch, *samples = planes + VD_MAX_CHANNELS * room, *free_part = samples + VD_MAX_CHANNELS * room;
     for (int64_t c = 0; c < d->channels; c++)
         d->kernels->pick(planes + (size_t)c * room, phases + c * d->method.step * d->phase_pitch, d->crop_place,
                          d->width);
@@ -349,8 +348,8 @@ static void read_result_rows(void *context, int64_t begin, int64_t end, int thre
     const job *j = context;
     vd_denoiser *d = j->d;
     size_t room = plane_room(d);
-    float *planes = vd_scratch(d, thread), *samples = planes + VD_MOST_CHANNELS * room;
-    float *free_part = samples + VD_MOST_CHANNELS * room;
+    float *planes = vd_scratch(d, thread), *samples = planes + VD_MAX_CHANNELS * room;
+    float *free_part = samples + VD_MAX_CHANNELS * room;
     for (int64_t y = begin; y < end; y++) {
         const float *row = d->result.first + y * d->result.pitch;
         d->set.motion_f32.split(planes, (ptrdiff_t)room, row, d->width, d->step, d->channels);
@@ -374,11 +373,11 @@ static void mean_row(const vd_denoiser *d, const vd_image *image, int64_t y, flo
     ptrdiff_t step = d->step;
     if (image != NULL && d->opponent) {
         size_t room = plane_room(d);
-        read_planes(d, image, y, scratch, room, scratch + VD_MOST_CHANNELS * room);
+        read_planes(d, image, y, scratch, room, scratch + VD_MAX_CHANNELS * room);
         step = 1;
         row = scratch;
     } else if (image != NULL) {
-        read_row(d, image, y, scratch, scratch + VD_MOST_CHANNELS * plane_room(d));
+        read_row(d, image, y, scratch, scratch + VD_MAX_CHANNELS * plane_room(d));
         row = scratch;
     }
     if (d->opponent)

@@ -102,17 +102,17 @@ static bool scalars_are_sound(const scalars *s, size_t bytes)
 {
     char sample;
     vd_image frame = vd_image_contiguous(&sample, (vd_dtype)s->dtype, s->height, s->width, s->channels);
-    return vd_image_check(&frame) == VD_OK && s->channels <= VD_MOST_CHANNELS && s->frames > 0 &&
+    return vd_image_check(&frame) == VD_OK && s->channels <= VD_MAX_CHANNELS && s->frames > 0 &&
            s->frames < INT64_MAX / 2 &&
            (uint64_t)s->height <= bytes / sizeof(float) / (uint64_t)s->width / (uint64_t)s->channels;
 }
 
 static bool spectrum_is_sound(const vd_denoiser *d)
 {
-    if (d->spectrum_channels < 0 || d->spectrum_channels > VD_MOST_CHANNELS ||
+    if (d->spectrum_channels < 0 || d->spectrum_channels > VD_MAX_CHANNELS ||
         !vd_denoiser_takes_spectrum(d->spectrum, d->spectrum_channels))
         return false;
-    for (int64_t k = d->spectrum_channels * VD_COEFFICIENTS; k < VD_MOST_CHANNELS * VD_COEFFICIENTS; k++)
+    for (int64_t k = d->spectrum_channels * VD_COEFFICIENTS; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
         if (d->spectrum[k] != 1)
             return false;
     return true;

@@ -83,7 +83,10 @@ vd_status vd_blend(const vd_image *frame, const vd_image *region, const vd_image
     vd_kernels set;
     vd_kernels_choose(&set);
     job.kernels = set.samples;
-    job.rows = malloc(3 * (size_t)job.samples * (size_t)count * sizeof *job.rows);
+    size_t bytes;
+    if (!vd_checked_multiply(3 * (size_t)job.samples, (size_t)count * sizeof *job.rows, &bytes))
+        return VD_ERROR_OVERFLOW;
+    job.rows = malloc(bytes);
     job.found = calloc((size_t)count, sizeof(int));
     if (job.rows == NULL || job.found == NULL)
         status = VD_ERROR_MEMORY;

@@ -282,7 +282,7 @@ vd_status vd_start_stream(vd_diffuser *d, int32_t dtype, int64_t height, int64_t
 
     vd_params params = core->params;
     params.tolerance = d->tolerance;
-    vd_status status = vd_spatial_init(&d->spatial, &params, &d->kernels.rows, threads, dtype, height, width, channels);
+    vd_status status = vd_spatial_init(&d->spatial, &params, &d->kernels, threads, dtype, height, width, channels);
     if (status != VD_OK)
         return status;
     double steady = 1 / -expm1(-core->params.dt / core->params.tau); /* tau = inf: infinite */

@@ -89,8 +89,8 @@ typedef struct vd_motion_kernels {
     void (*warp_evidence)(void *weight, void *variance, const void *picture, ptrdiff_t pitch, const void *taps,
                           int64_t height, int64_t width);
     /* Corrects a row of warped planes, each plane_pitch reals apart, where a tap has weight 0: such taps do not count
-     * if their weight in the sum is 0; else the row becomes the bilinear mean of what is known. Pixels that are lost, or whose weight is
-     * below VD_MIN_WEIGHT, become 0. lost may be NULL, and holes 0 where no tap has weight 0. */
+     * if their weight in the sum is 0; else the pixel becomes the bilinear mean of what is known. Pixels that are lost,
+     * or whose weight is below VD_MIN_WEIGHT, become 0. lost may be NULL, and holes 0 where no tap has weight 0. */
     void (*mend)(void *planes, ptrdiff_t plane_pitch, const vd_estimate_layout *layout, const void *estimate,
                  const void *taps, const uint8_t *lost, int holes);
 

@@ -29,6 +29,10 @@ enum {
                            size_t n);                                                                                       \
     /* out = sum of a[r pitch] b[r pitch] over r < count */                                                                 \
     void (*products_##S)(T * out, const T *a, const T *b, size_t pitch, size_t count, size_t n);                            \
+    /* samples = 0 where not present, values = confidence samples; n as it is */                                            \
+    void (*mask_##S)(T * samples, T * values, const T *confidence, const T *present, size_t n);                             \
+    /* out = factor / count, 0 where the count is 0; n as it is */                                                          \
+    void (*scales_##S)(T * out, const T *count, T factor, size_t n);                                                        \
     /* out = sum of rows[r pitch] over r < count, odd; with pitch 1 the sum of neighbours */                                \
     void (*sum_##S)(T * out, const T *rows, size_t pitch, size_t count, size_t n);                                          \
     /* out[i] = gain 2^-max(0, scale[i] d[i] - offset), d[i] = the sum of row[i .. i + size - 1]. alike: every scale is  \

@@ -89,6 +89,21 @@ static inline VD_TARGET REAL NAME(five)(const REAL *at, size_t pitch)
 }
 
 /* One, three or five, then four at a time. */
+static VD_TARGET void NAME(mask)(REAL *restrict samples, REAL *restrict values, const REAL *restrict confidence,
+                                 const REAL *restrict present, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        samples[i] = present[i] > 0 ? samples[i] : 0;
+        values[i] = confidence[i] * samples[i];
+    }
+}
+
+static VD_TARGET void NAME(scales)(REAL *restrict out, const REAL *restrict count, REAL factor, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = count[i] > 0 ? factor / count[i] : 0;
+}
+
 static VD_TARGET void NAME(sum)(REAL *restrict out, const REAL *restrict rows, size_t pitch, size_t count, size_t n)
 {
     size_t r = count == 1 ? 1 : count % 4 == 1 ? 5 : 3;

@@ -17,7 +17,8 @@
 
 #define FILL(S)                                                                                                        \
     k->difference_##S = nlm_difference_##S, k->products_##S = nlm_products_##S, k->sum_##S = nlm_sum_##S,              \
-    k->weights_##S = nlm_weights_##S, k->accumulate_##S = nlm_accumulate_##S
+    k->mask_##S = nlm_mask_##S, k->scales_##S = nlm_scales_##S, k->weights_##S = nlm_weights_##S,                      \
+    k->accumulate_##S = nlm_accumulate_##S
 
 static void fill_nonlocal_means(vd_nonlocal_means_kernels *k)
 {

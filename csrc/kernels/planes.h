@@ -12,23 +12,23 @@
 
 #include "base/strict_math.h"
 
-/* Of the planes, `at` is the sample that belongs to the row's first pixel. */
-#define VD_PLANES_KERNELS(T, S)                                                                                                           \
-    /* out[x channels + c] = zero[c] + sum / weights[x], or zero[c] + sum where weights is NULL; the sum is T number    \
-     * at + x of sums[c] */                 \
-    void (*join_##S)(T * out, void *const *sums, ptrdiff_t at, const T *weights, const double *zero,                                      \
-                     ptrdiff_t channels, ptrdiff_t n);                                                                                    \
-    /* confidences[x] = the minimum of 1 and the confidence of each of the pixel's samples (NULL: 1), 0 where a sample is NaN, which \
-     * becomes 0; returns whether all are 1 */    \
-    bool (*mark_##S)(T * confidences, const void *const *planes, ptrdiff_t at, const double *confidence,                                  \
-                     ptrdiff_t channels, ptrdiff_t n);                                                                                    \
-    /* Where confidences[x] is below 1 and below decay weight_sum[x channels] it becomes that, at most `most`, and the samples become   \
-     * u - reference. */ \
-    void (*recall_##S)(T * confidences, const void *const *planes, ptrdiff_t at, const double *u,                                         \
-                       const double *weight_sum, double decay, double most, const double *reference,                                      \
-                       ptrdiff_t channels, ptrdiff_t n);                                                                                  \
-    /* out[x channels + c] = number at + x of sums[c], out_weights the same of weights, or 1 where that is NULL */                        \
-    void (*widen_##S)(double *out, double *out_weights, void *const *sums, ptrdiff_t at, const T *weights,                                \
+/* `at` is where the row's first pixel lies in the planes.
+ *
+ * join    out[x channels + c] = zero[c] + sum / weights[x], or zero[c] + sum where weights is NULL, of sums[c][at + x]
+ * mark    confidences[x] = the minimum of 1 and the confidences of the pixel's samples (NULL: 1), 0 where a sample is NaN,
+ *         which becomes 0; returns whether all are 1
+ * recall  where confidences[x] is below 1 and below decay weight_sum[x channels], it becomes that, at most `most`, and the
+ *         samples become u - reference
+ * widen   out[x channels + c] = sums[c][at + x], out_weights[x channels + c] = weights[x], or 1 where that is NULL */
+#define VD_PLANES_KERNELS(T, S)                                                                                        \
+    void (*join_##S)(T * out, void *const *sums, ptrdiff_t at, const T *weights, const double *zero,                   \
+                     ptrdiff_t channels, ptrdiff_t n);                                                                 \
+    bool (*mark_##S)(T * confidences, const void *const *planes, ptrdiff_t at, const double *confidence,               \
+                     ptrdiff_t channels, ptrdiff_t n);                                                                 \
+    void (*recall_##S)(T * confidences, const void *const *planes, ptrdiff_t at, const double *u,                      \
+                       const double *weight_sum, double decay, double most, const double *reference,                   \
+                       ptrdiff_t channels, ptrdiff_t n);                                                               \
+    void (*widen_##S)(double *out, double *out_weights, void *const *sums, ptrdiff_t at, const T *weights,             \
                       ptrdiff_t channels, ptrdiff_t n);
 
 typedef struct vd_planes_kernels {

@@ -30,6 +30,10 @@ typedef struct vd_samples_kernels {
     void (*spread)(double *row, ptrdiff_t pixels, ptrdiff_t channels);
     /* row / 256 */
     void (*fixed_to_f64)(double *out, const uint16_t *row, ptrdiff_t n);
+    /* 256 row */
+    void (*u8_to_fixed)(uint16_t *out, const uint8_t *row, ptrdiff_t n);
+    /* row += by */
+    void (*add_f32)(float *row, const float *by, ptrdiff_t n);
     /* row += threshold / 256 - 1/2 */
     void (*dither_f32)(float *row, const uint16_t *threshold, ptrdiff_t n);
     void (*dither_f64)(double *row, const uint16_t *threshold, ptrdiff_t n);

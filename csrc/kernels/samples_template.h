@@ -91,6 +91,18 @@ static VD_TARGET void fixed_to_f64(double *restrict out, const uint16_t *restric
         out[i] = (double)row[i] / 256;
 }
 
+static VD_TARGET void u8_to_fixed(uint16_t *restrict out, const uint8_t *restrict row, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        out[i] = (uint16_t)(row[i] << 8);
+}
+
+static VD_TARGET void add_row_f32(float *restrict row, const float *restrict by, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        row[i] += by[i];
+}
+
 static VD_TARGET void dither_f32(float *restrict row, const uint16_t *restrict threshold, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++)
@@ -118,6 +130,8 @@ static void fill_samples(vd_samples_kernels *k)
     k->outside_unit = outside_unit;
     k->spread = spread;
     k->fixed_to_f64 = fixed_to_f64;
+    k->u8_to_fixed = u8_to_fixed;
+    k->add_f32 = add_row_f32;
     k->dither_f32 = dither_f32;
     k->dither_f64 = dither_f64;
 }

@@ -114,10 +114,7 @@ static void NAME(begin)(const job *j, TILE *t)
             REAL *value = t->values + c * j->area + y * j->pitch + begin;
             const REAL *confidence = t->values + j->channels * j->area + y * j->pitch + begin;
             const REAL *present = t->present + y * j->pitch + begin;
-            for (int64_t x = 0; x < n; x++) {
-                to[x] = present[x] > 0 ? to[x] : 0;
-                value[x] = confidence[x] * to[x];
-            }
+            j->kernels->NAME(mask)(to, value, confidence, present, (size_t)n);
         }
     for (int64_t c = 0; c < j->channels + masked; c++)
         for (int64_t y = 0; y < t->rows; y++)
@@ -167,8 +164,7 @@ static void NAME(count)(const job *j, TILE *t, const shifts *s, int g, int64_t y
     REAL *scales = t->scales[g], *columns = t->weights[g], factor = NAME(limited)(j->factor);
     j->kernels->NAME(products)(columns, t->present + a, t->present + b, (size_t)j->pitch, size, n + size - 1);
     j->kernels->NAME(sum)(t->boxes, columns, 1, size, n);
-    for (size_t i = 0; i < n; i++)
-        scales[i] = t->boxes[i] > 0 ? factor / t->boxes[i] : 0;
+    j->kernels->NAME(scales)(scales, t->boxes, factor, n);
     t->scale[g] = scales;
 }
 

@@ -103,9 +103,7 @@ static uint16_t *fixed_vertical_row(const vd_spatial *s, int64_t y, vd_scratch *
         return (uint16_t *)scratch->ahead + margin;
     uint16_t *row = (uint16_t *)scratch->padded + margin;
     if (radius == 0) {
-        const uint8_t *from = (const uint8_t *)(s->plane.data + y * s->plane.stride);
-        for (int64_t i = 0; i < s->samples; i++)
-            row[i] = (uint16_t)(from[i] << 8);
+        s->conversions->u8_to_fixed(row, (const uint8_t *)(s->plane.data + y * s->plane.stride), s->samples);
         return row;
     }
     const uint8_t **rows = (const uint8_t **)scratch->rows;

@@ -5,10 +5,10 @@
  *     frame -> level `step` -> .. -> coarsest level, short kernel, -> .. -> level `step` -> rows of the frame
  *
  * step = 2 where the plan has two levels or more, else 1: the two finest levels are fused. Down, a vertical kernel
- * of 13 rows (the binomial convolved with itself at a distance of two) makes a row of the quarter resolution at once, and only such rows
- * are then reduced horizontally, twice. Up, only these rows are expanded horizontally, and each row of the frame is a
- * weighted sum of at most four of them. That is the same arithmetic as level by level, with the horizontal work of
- * the finest level on a quarter of the rows rather than half of them.
+ * of 13 rows (the binomial convolved with itself at a distance of two) makes a row of a quarter of the resolution directly,
+ * and only such rows are then reduced horizontally, twice. Up, only these rows are expanded horizontally, and each row of
+ * the frame is a weighted sum of at most four of them. That is the same arithmetic as level by level, with the horizontal
+ * work of the finest level on a quarter of the rows rather than half of them.
  *
  * 8-bit rows: the vertical weights are integers that add up to 256, so that the 16-bit sums are exact. Float rows: the frame's
  * reference is subtracted first (and the kernel's rounding error on it, see spatial.c), so that constants and samples
@@ -409,7 +409,6 @@ void vd_pyramid_row(const vd_spatial *s, int64_t y, int thread, float *out)
         const float *strip[4] = {rows[0] + begin, rows[1] + begin, rows[2] + begin, rows[3] + begin};
         vd_prefetch(scratch->prefetch, 2, begin, end, n);
         s->kernels->expand_vertical(out + begin, strip, weights, end - begin);
-        for (size_t i = begin; i < end; i++)
-            out[i] += reference[i];
+        s->conversions->add_f32(out + begin, reference + begin, (ptrdiff_t)(end - begin));
     }
 }

@@ -97,11 +97,12 @@ static double float_bound(const vd_spatial *s)
     return ldexp(2 * (0.5 + 1 + 1 + VD_BLOCK + 2 + 1) + blocks, -24);
 }
 
-vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_rows_kernels *kernels, int threads,
-                          int32_t dtype, int64_t height, int64_t width, int64_t channels)
+vd_status vd_spatial_init(vd_spatial *s, const vd_params *params, const vd_kernels *kernels, int threads, int32_t dtype,
+                          int64_t height, int64_t width, int64_t channels)
 {
     memset(s, 0, sizeof *s);
-    s->kernels = kernels;
+    s->kernels = &kernels->rows;
+    s->conversions = &kernels->samples;
     s->boundary = params->boundary;
     s->dtype = dtype;
     s->height = height;

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "base/gaussian.h"
-#include "kernels/rows.h"
+#include "kernels/kernels.h"
 #include "spatial/pyramid.h"
 
 typedef enum vd_method { VD_METHOD_FIXED, VD_METHOD_FLOAT, VD_METHOD_DOUBLE, VD_METHOD_PYRAMID } vd_method;
@@ -55,6 +55,7 @@ typedef struct vd_scratch {
 
 typedef struct vd_spatial {
     const vd_rows_kernels *kernels;
+    const vd_samples_kernels *conversions;
     vd_method method;
     int32_t boundary, dtype;
     int64_t height, width, channels, samples; /* samples of one row */
@@ -84,7 +85,7 @@ typedef struct vd_spatial {
 } vd_spatial;
 
 /* Chooses the method for frames of this shape and dtype. */
-vd_status vd_spatial_init(vd_spatial *spatial, const vd_params *params, const vd_rows_kernels *kernels, int threads,
+vd_status vd_spatial_init(vd_spatial *spatial, const vd_params *params, const vd_kernels *kernels, int threads,
                           int32_t dtype, int64_t height, int64_t width, int64_t channels);
 void vd_spatial_free(vd_spatial *spatial);
 

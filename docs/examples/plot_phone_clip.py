@@ -57,7 +57,7 @@ def psnr(frames):
     return 10 * np.log10(255**2 / np.mean((frames[-1] - clean[-1]) ** 2))
 
 
-figure, axes = plt.subplots(2, 3, figsize=(7, 4.4), layout="constrained")
+figure, axes = plt.subplots(2, 3, figsize=(7, 3.6), layout="constrained")
 titles = f"before: {psnr(video):.1f} dB", f"after: {psnr(result):.1f} dB", "clean"
 for column, (frames, title) in enumerate(
     zip((video, result, clean.clip(0, 255).astype(np.uint8)), titles, strict=True)

@@ -45,7 +45,7 @@ def optical_flow(frame: Array, other: Array, preset: Preset = "balanced") -> Flo
     ImportError
         OpenCV is missing.
     TypeError, ValueError
-        The pictures are not uint8 or not of one shape (H, W), or the preset is not known.
+        The pictures are not uint8 or differ in shape, or the preset is unknown.
     """
     if preset not in ("fast", "balanced"):
         raise ValueError(f"preset must be 'fast' or 'balanced', got {preset!r}")

@@ -114,7 +114,7 @@ class NonLocalMeans:
 class Laplacian:
     r"""Heat equation: information flows from each pixel to its neighbours.
 
-    .. math:: u_s = \mathrm{div}(c \nabla u) \quad \text{up to} \quad s = \sigma^2 / 2,
+    .. math:: u_s = \mathrm{div}(c \nabla u) \;\text{ up to }\; s = \sigma^2 / 2,
 
     with nothing flowing across the edges of the picture (`boundary` does not matter). For c = 1 this is the
     discrete Gaussian ``e^-t I_n(t)``, ``t = sigma^2``, along each axis, which approaches the sampled Gaussian
@@ -160,7 +160,7 @@ class Laplacian:
         if not (np.isfinite(diffusivity) & (diffusivity >= 0)).all():
             raise ValueError(
                 "diffusivity must be finite and >= 0 everywhere,"
-                f" it runs from {diffusivity.min()} to {diffusivity.max()}"
+                f" got values from {diffusivity.min()} to {diffusivity.max()}"
             )
         diffusivity.flags.writeable = False
         object.__setattr__(self, "diffusivity", diffusivity)
@@ -176,7 +176,7 @@ class Laplacian:
 class PeronaMalik:
     r"""Heat equation that stops at edges.
 
-    .. math:: u_s = \mathrm{div}(g(|\nabla u_\rho|) \nabla u) \quad \text{up to} \quad s = \sigma^2/2,
+    .. math:: u_s = \mathrm{div}(g(|\nabla u_\rho|) \nabla u) \;\text{ up to }\; s = \sigma^2/2,
 
     where the gradient is that of the picture smoothed by 0.7 pixels [2]_, over all channels together, and g
     its diffusivity. Nothing flows across the edges of the picture.

@@ -92,6 +92,8 @@ static void check_fixed_point(const vd_samples_kernels *k, int n)
     static uint16_t row[ROOM];
     static double wide[ROOM], own_wide[ROOM];
     static float own[ROOM], single[ROOM];
+    static uint16_t fixed[ROOM];
+    static uint8_t bytes[ROOM];
     for (int i = 0; i < n; i++) {
         row[i] = (uint16_t)(check_random(&seed) >> 48);
         own[i] = (float)(own_wide[i] = (float)uniform());
@@ -99,6 +101,15 @@ static void check_fixed_point(const vd_samples_kernels *k, int n)
     k->fixed_to_f64(wide, row, n);
     for (int i = 0; i < n; i++)
         CHECK(wide[i] == row[i] / 256.0);
+    for (int i = 0; i < n; i++)
+        bytes[i] = (uint8_t)row[i];
+    k->u8_to_fixed(fixed, bytes, n);
+    for (int i = 0; i < n; i++)
+        CHECK(fixed[i] == 256 * bytes[i]);
+    memcpy(single, own, sizeof single);
+    k->add_f32(single, own, n);
+    for (int i = 0; i < n; i++)
+        CHECK(single[i] == 2 * own[i]);
     memcpy(wide, own_wide, sizeof wide);
     memcpy(single, own, sizeof single);
     k->dither_f64(wide, row, n);

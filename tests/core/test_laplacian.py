@@ -203,7 +203,7 @@ def test_the_map_goes_where_the_state_goes(keywords, pushed):
 @pytest.mark.parametrize(
     "diffusivity, error, message",
     [
-        (np.full((3, 4), -1.0), ValueError, "finite and >= 0 everywhere, it runs from -1.0 to -1.0"),
+        (np.full((3, 4), -1.0), ValueError, "finite and >= 0 everywhere, got values from -1.0 to -1.0"),
         (np.full((3, 4), np.inf), ValueError, "finite and >= 0 everywhere"),
         (np.full((3, 4), np.nan), ValueError, "finite and >= 0 everywhere"),
         (np.ones((3, 4, 1)), ValueError, r"a number or of shape \(H, W\), got \(3, 4, 1\)"),

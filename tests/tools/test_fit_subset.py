@@ -147,8 +147,13 @@ def test_missing_samples_do_not_count():
 @pytest.mark.parametrize(
     "change, keywords, error, message",
     [
-        (lambda clean: clean[:-1], {}, ValueError, "as many, but reference ends after 9"),
-        (lambda clean: np.concatenate([clean, clean]), {}, ValueError, "as many, but frames ends after 10"),
+        (lambda clean: clean[:-1], {}, ValueError, "one length, but reference ends after 9"),
+        (
+            lambda clean: np.concatenate([clean, clean]),
+            {},
+            ValueError,
+            "one length, but frames ends after 10",
+        ),
         (lambda clean: clean[:, 1:], {}, ValueError, r"shape and dtype of frames, \(56, 72, 3\) uint8"),
         (lambda clean: clean.astype(np.float32), {}, ValueError, "float32"),
         (lambda clean: clean[..., 0], {}, ValueError, r"\(56, 72\)"),

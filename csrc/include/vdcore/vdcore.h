@@ -266,7 +266,7 @@ typedef struct vd_noise {
     const double *gain; /* [channels], finite */
     const double *offset;
     double min_variance; /* >= 0, finite */
-    int64_t channels;    /* 1: all channels of the frames, or as many as they have */
+    int64_t channels;    /* 1, for all channels of the frames, or their number */
 } vd_noise;
 
 /* The gate: c follows from this noise; NULL: c = 1. The diffuser keeps a copy, which is part of the state. Non-local

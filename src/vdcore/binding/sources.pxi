@@ -7,7 +7,7 @@ cdef const double *_table(View view, Py_ssize_t rows, Py_ssize_t columns) except
     if image.dtype != VD_F64 or (image.height, image.width, image.channels) != (rows, columns, 1) or (
         rows and columns and (image.column_stride, image.row_stride) != (8, 8 * columns)
     ):
-        raise ValueError(f"a contiguous float64 array of shape {(rows, columns)} is wanted")
+        raise ValueError(f"the array must be contiguous float64 of shape {(rows, columns)}")
     return <const double *>image.data
 
 

@@ -19,8 +19,8 @@ from .process import process
     show_default=True,
     callback=parse_strength,
     metavar="light|auto|strong|S",
-    help="auto: the noise is estimated; light, strong: 0.7 and 1.4 times that. Or its standard deviation in"
-    " 8-bit units (0 to 255) for every bit depth; 0 = no change.",
+    help="auto estimates the noise; light and strong assume 0.7 and 1.4 times the estimate. A number is its"
+    " standard deviation in 8-bit units (0 to 255) for every bit depth; 0 = no change.",
 )
 @click.option(
     "--preset",

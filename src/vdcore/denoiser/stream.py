@@ -32,8 +32,8 @@ class Denoiser(Resumable, Generic[Result]):
 
     A Kalman filter [1]_ follows the spectrum of every small patch along the optical flow [3]_, so that what
     stays or moves steadily is averaged over many frames. The variance of the difference between a frame and
-    its past is measured: where the two disagree, the past counts less or not at all, so that nothing leaves
-    a trail and a cut needs no detector. A Wiener filter in space [2]_ then removes the remaining noise.
+    its past is measured: where the two disagree, the past has less weight or none, so that nothing leaves a
+    trail and a cut needs no detector. A Wiener filter in space [2]_ then removes the remaining noise.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class Denoiser(Resumable, Generic[Result]):
         "flow": optical flow by OpenCV. None: no motion. A callable ``motion(frame, other)`` receives the
         frame and the last result (with `lookahead` also later frames), both of the stream's shape and dtype,
         and returns the flow, float32 or float64 of shape (H, W, 2): (dx, dy) in pixels such that
-        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite the past does not
-        count.
+        ``other[y + dy, x + dx]`` shows what ``frame[y, x]`` shows. Where it is not finite the past is
+        ignored.
     lookahead : int, optional
         Later frames, up to 31, that a frame is also compared with. Output is delayed by as many frames.
     threads : int or None, optional
@@ -80,7 +80,7 @@ class Denoiser(Resumable, Generic[Result]):
     always give the same results.
 
     A denoiser serves one thread at a time: a call that arrives while another is running raises RuntimeError.
-    A frame that is refused leaves no trace.
+    A frame that is refused changes nothing.
 
     References
     ----------
@@ -169,7 +169,7 @@ class Denoiser(Resumable, Generic[Result]):
         Raises
         ------
         ValueError, TypeError
-            An argument is invalid, or what `motion` returned. The denoiser and `out` are then as before.
+            An argument, or the result of `motion`, is invalid. The denoiser and `out` are then unchanged.
         ImportError
             OpenCV is missing, which ``motion="flow"`` needs.
         RuntimeError
@@ -213,7 +213,7 @@ class Denoiser(Resumable, Generic[Result]):
             yield result if out is None else out
 
     def find_flows(self, frame: object = None) -> list[Flow | None]:
-        """Return the flows that the next call would follow; the denoiser stays as it is.
+        """Return the flows that the next call would follow, without changing the denoiser.
 
         Streams that move together, such as the planes of a YUV video, share their motion this way: find it in
         one of them, and give it to each as `flow`, scaled to the size of its frames.
@@ -279,7 +279,7 @@ class Denoiser(Resumable, Generic[Result]):
             return write_state(self._process)
 
     def restore(self, state: bytes) -> None:
-        """Resume from a saved state, with its parameters; `threads` and a callable `motion` stay.
+        """Resume from a saved state, with its parameters; `threads` and a callable `motion` are kept.
 
         Parameters
         ----------
@@ -289,7 +289,7 @@ class Denoiser(Resumable, Generic[Result]):
         Raises
         ------
         ValueError
-            The state is damaged, cut short or of another version. This denoiser is then as before.
+            The state is damaged, cut short or of another version. This denoiser is then unchanged.
         RuntimeError
             Another thread is using this denoiser.
         """
@@ -321,8 +321,8 @@ class Denoiser(Resumable, Generic[Result]):
 
         Notes
         -----
-        A checksum finds damage, but not forgery. A forged state cannot corrupt memory; it can hold any
-        parameters, and so take much memory and time.
+        A checksum detects damage, but not forgery. A forged state cannot corrupt memory, but it may hold any
+        parameters, and so require much memory and time.
         """
         return cls._with(read_state(state, threads, motion))
 

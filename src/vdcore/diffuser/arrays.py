@@ -191,7 +191,9 @@ def diffuse_frame(
 ) -> Array:
     r"""Smooth one frame in space: the normalized convolution with a Gaussian.
 
-    .. math:: u(x) = \sum_i m_i f_i e^{-|x - x_i|^2 / 2 \sigma^2} / \sum_i m_i e^{-|x - x_i|^2 / 2 \sigma^2}
+    .. math::
+
+        u(x) = \frac{\sum_i m_i f_i e^{-|x - x_i|^2 / 2 \sigma^2}}{\sum_i m_i e^{-|x - x_i|^2 / 2 \sigma^2}}
 
     Parameters
     ----------

@@ -42,9 +42,9 @@ class Diffuser(Resumable, Generic[Result]):
 
     .. math::
 
-        u(x, t) = \frac{\sum_i m_i f_i G(x - x_i) e^{-(t - t_i) / \tau}}
-                       {\sum_i m_i G(x - x_i) e^{-(t - t_i) / \tau}},
-        \qquad G(d) = e^{-d^2 / 2 \sigma^2},
+        u(x, t) &= \frac{\sum_i m_i f_i G(x - x_i) e^{-(t - t_i) / \tau}}
+                        {\sum_i m_i G(x - x_i) e^{-(t - t_i) / \tau}}, \\
+        G(d) &= e^{-d^2 / 2 \sigma^2},
 
     summed over all samples f_i of all frames so far, each with a confidence m_i in [0, 1], by default 1. The
     recursion N <- a N + G * (m f), D <- a D + G * m, with a = exp(-dt / tau) and u = N / D, is this formula
@@ -63,11 +63,11 @@ class Diffuser(Resumable, Generic[Result]):
         True: the weighted mean u = N / D. False ("raw mode"): the sum u = N as written, with `coefficients`
         of any sign; integer frames then give float32.
     boundary : {"renormalize", "reflect", "nearest", "constant"}, optional
-        Beyond the edges: no samples, d c b a | a b c d | d c b a, a a a a | a b c d | d d d d, or `cval`.
+        Beyond the edge: no samples; ``d c b a | a b c d | d c b a``; ``a a a a | a b c d | d d d d``; `cval`.
     cval : float, optional
         The value beyond the edges for ``boundary="constant"``, in the unit of the samples.
     truncate : float, optional
-        The kernel ends at int(truncate * sigma + 0.5) pixels.
+        The kernel ends at ``int(truncate * sigma + 0.5)`` pixels.
     fill : float or None, optional
         The value of samples that no source has ever reached; None keeps that of the frame. NaN is allowed
         for float frames.
@@ -121,7 +121,7 @@ class Diffuser(Resumable, Generic[Result]):
 
     .. math::
 
-        W = m + a c W', \qquad u = (m f + a c W' u') / W,
+        W &= m + a c W', \\ u &= (m f + a c W' u') / W,
 
     with c in [0, 1] from the gate, 1 without one. Still areas are averaged over `tau`, moving ones stay
     sharp, and pixels that do not match restart; a cut needs no special case. The spatial model then runs on u

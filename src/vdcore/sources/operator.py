@@ -41,7 +41,11 @@ def scipy_linalg() -> Any:
 
 
 def decay(age: Any, tau: Any) -> Array:
-    """Return exp(-age / tau), 0 where that is no longer a normal number; for tau 0, 1 at age 0 alone."""
+    """Return exp(-age / tau), 0 where that is no longer a normal number; for tau 0, 1 at age 0 alone.
+
+    A source that has faded adds nothing to a sum. The mean of a stream must outlast any gap, so its decay
+    (csrc/base/decay.h) never reaches 0.
+    """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         decay = np.where(np.isinf(tau) | (age == 0), 1.0, np.exp(-np.divide(age, tau)))
     return np.where(decay < _TINY, 0.0, decay)

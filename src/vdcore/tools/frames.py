@@ -111,7 +111,7 @@ class Source:
         return frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame
 
     def total(self) -> int | None:
-        """Return how many frames there are, reading on to the end; None if there might be none."""
+        """Return the number of frames, reading to the end; None if the iterable may never end."""
         while self._finite and not self._ended:
             self.read()
         return self.taken if self._ended else None

@@ -72,7 +72,9 @@ def fit_sources(
 
     The least-squares inverse of `vdcore.diffuse_sources`: the c that minimises
 
-    .. math:: \sum_{t, x} m(x, t) \, (u_c(x, t) - f(x, t))^2 + \mathrm{ridge} \sum_i c_i^2.
+    .. math:: \sum_{t, x} m \, (u_c - f)^2 + \rho \sum_i c_i^2,
+
+    with rho the `ridge`.
 
     Parameters
     ----------

@@ -59,11 +59,11 @@ class Fit:
         With its own parameters fitted.
     error : float
         Mean squared error per sample before rounding, >= 0; without a reference, an estimate. In squared
-        sample units for arrays, in squared 8-bit units (0 to 255) for files.
+        sample units for arrays, in squared 8-bit units (0 to 255) of red, green and blue for files.
     peak : float
         The range of the samples in the same unit: 255, 65535 or 1 by dtype.
     noise : NoiseEstimate or None
-        The noise assumed by the estimate of the error, None with a reference.
+        The noise assumed by the estimate of the error, of channels or planes; None with a reference.
     frames : int
         Frames over which the error was taken, at least in part.
     trials : tuple of Trial

@@ -220,7 +220,7 @@ class OpenCVWriter:
     codec : str
         Four-character code.
     quality : int or None
-        From 1 to 100, for what `check_quality` lets pass; None leaves the choice to OpenCV.
+        From 1 to 100, where `check_quality` allows it; None leaves the choice to OpenCV.
 
     Attributes
     ----------

@@ -69,7 +69,7 @@ class DenoisingFilter(StreamFilter):
     def noise(self) -> NoiseEstimate | None:
         """The noise assumed, in 8-bit units (0 to 255), channel by channel or plane by plane."""
         estimates = [noise for denoiser in self._denoisers if (noise := denoiser.info.noise) is not None]
-        return _joined(estimates, self._planes) if estimates else None
+        return joined(estimates, self._planes) if estimates else None
 
     def _take(self, frame: Frame, outs: Sequence[Array]) -> bool:
         for denoiser, changes in zip(self._denoisers, self._changes, strict=True):
@@ -111,20 +111,20 @@ def noise_of_planes(frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane]
     return [meter.timeline() for meter in meters]
 
 
-def _joined(estimates: Sequence[NoiseEstimate], planes: Sequence[Plane]) -> NoiseEstimate:
-    """The noise of all planes in 8-bit units; colour in the order red, green, blue."""
+def joined(estimates: Sequence[NoiseEstimate], planes: Sequence[Plane]) -> NoiseEstimate:
+    """Return the noise of all planes in 8-bit units, from that of each in its samples; colour as RGB."""
     orders = [slice(None, None, -1 if plane.channel_order == "bgr" else 1) for plane in planes]
     parts = [estimate.scaled(1 / plane.unit) for estimate, plane in zip(estimates, planes, strict=True)]
 
-    def joined(name: str) -> Array:
+    def side_by_side(name: str) -> Array:
         pairs = zip(parts, orders, strict=True)
         return np.concatenate([getattr(part, name)[order] for part, order in pairs])
 
     spectra = [part.spectrum for part in parts if part.spectrum is not None]
     return NoiseEstimate(
-        sigma=joined("sigma"),
-        gain=joined("gain"),
-        offset=joined("offset"),
+        sigma=side_by_side("sigma"),
+        gain=side_by_side("gain"),
+        offset=side_by_side("offset"),
         spectrum=np.concatenate(spectra) if len(spectra) == len(parts) else None,
         correlation=max(part.correlation for part in parts),
         compressed=any(part.compressed for part in parts),

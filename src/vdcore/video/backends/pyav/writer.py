@@ -227,7 +227,7 @@ class PyAVWriter:
         name = self.container.format.name
         cover = self._reader.cover(stream) if name == "matroska" else None
         if stream.type == "data" and stream.name == "bin_data" and self._reader.container.chapters():
-            return  # chapter titles, in MP4 a separate stream, which is written anew
+            return  # chapter titles, in MP4 a separate stream, which is rewritten
         timecode = stream.metadata.get("timecode") if stream.type == "data" else None
         if (
             timecode

@@ -60,8 +60,8 @@ print(
 )
 
 # %%
-# The picture
-# -----------
+# The result
+# ----------
 
 figure, axes = plt.subplots(
     1, 3, figsize=(7, 2.2), layout="constrained", width_ratios=(1, 1, 1.1)

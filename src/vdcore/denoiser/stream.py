@@ -395,9 +395,10 @@ class Denoiser(Resumable, Generic[Result]):
             white = int(np.iinfo(samples.dtype).max)
             check_strength(strength, white, f"sample units (0 to {white}) of {samples.dtype} frames")
         if isinstance(strength, NoiseEstimate) and strength.sigma.size not in (1, colours):
+            allowed = "1 channel" if colours == 1 else f"1 or {colours} channels"
             raise ValueError(
-                f"strength must be a NoiseEstimate of 1 or {colours} channels for frames of"
-                f" shape {samples.shape}, got {strength.sigma.size}"
+                f"strength must be a NoiseEstimate of {allowed} for frames of shape {samples.shape},"
+                f" got {strength.sigma.size}"
             )
 
 

@@ -10,6 +10,8 @@ import oracles
 from helpers.videos import write_video
 from vdcore import NoiseEstimate, estimate_noise
 
+from vdcore.noise import estimator as estimator_module
+from vdcore.noise.curve import clip_normal, fit_line
 from vdcore.tools.frames import iterate_frames
 
 HEIGHT, WIDTH = 120, 160

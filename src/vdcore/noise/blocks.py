@@ -24,6 +24,8 @@ _GROUPS = 8
 _CHANGED = 0.6  # times the share of pixels that noise changes: with less, something else changes
 _STRONGLY_CHANGED = 0.9  # the same where the change is of many steps, such as text that scrolls
 _STRONG = 3.0  # steps
+_EVIDENT = 0.25  # of the blocks that change
+_EVEN = 0.2  # relative spread of the deviations of blocks
 
 _SQRT_HALF = math.sqrt(0.5)
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -111,7 +113,7 @@ class Blocks:
 def has_noise(blocks: Blocks) -> bool:
     """Whether what changes may be noise: noise changes most pixels of most blocks that it changes at all."""
     few = min(MIN_COUNT, blocks.all)
-    return 0 < few <= blocks.count and blocks.count >= max(0.004 * blocks.all, 0.25 * blocks.changed)
+    return 0 < few <= blocks.count and blocks.count >= max(0.004 * blocks.all, _EVIDENT * blocks.changed)
 
 
 def measure(first: Array, second: Array | None, earlier: Array | None = None, lag: int = 0) -> Blocks:
@@ -172,9 +174,7 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
     kept = np.arange(len(moved))
     if second is not None and len(moved):
         deviation = np.sqrt((smooth * LOW.sum() + energy * HIGH.sum()).mean(axis=1) / (LOW | HIGH).sum())
-        part = np.where(deviation > _STRONG * step, _STRONGLY_CHANGED, _CHANGED)
-        noisy = share >= part * (1 - _erf(0.25 * step / np.maximum(deviation, 1e-300)))
-        kept = kept[noisy]  # of samples with steps, noise leaves some as they are
+        kept = kept[_is_noisy(share, deviation, step, before, after)]
     texture = power(total, LOW)
     count = len(kept)
     kept = _least_textured(kept, before, texture)
@@ -210,6 +210,24 @@ def _compact(coefficients: Array, unit: float) -> npt.NDArray[np.float16]:
     scaled = opponent_colours(coefficients) / coefficients.dtype.type(unit)
     compact: npt.NDArray[np.float16] = np.swapaxes(scaled, 0, 1).clip(-6e4, 6e4).astype(np.float16)
     return compact
+
+
+def _is_noisy(share: Floats, deviation: Floats, step: float, before: Array, after: Array) -> Array:
+    """In which blocks noise may be what changes this share of the pixels, by this deviation.
+
+    Noise changes all pixels but those that the steps of the samples leave as they are, or that are clipped
+    both times. Where text moves over a page, as many may change; but not by as much in each block.
+    """
+    required = np.where(deviation > _STRONG * step, _STRONGLY_CHANGED, _CHANGED)
+    changed = 1 - _erf(0.25 * step / np.maximum(deviation, 1e-300))
+    noisy: Array = share >= required * changed
+    if noisy.sum() >= _EVIDENT * len(noisy):
+        return noisy
+    low, high = before.min(), before.max()
+    at_end = [((frame == low) | (frame == high)).all(axis=0).mean(axis=1) for frame in (before, after)]
+    clipped: Array = share >= required * np.minimum(changed, 1 - at_end[0] * at_end[1])
+    even = bool(clipped.any()) and deviation[clipped].std() < _EVEN * deviation[clipped].mean()
+    return clipped if even else noisy
 
 
 def _least_textured(kept: Array, before: Array, texture: Floats) -> Array:

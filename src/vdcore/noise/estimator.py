@@ -341,7 +341,7 @@ def _spectrum(
     robust, plain = np.median(squares, axis=0) / _MEDIAN, squares.mean(axis=0, dtype=np.float64)
     high = float(plain[:, HIGH].mean())
     heaviness = high / max(float(robust[:, HIGH].mean()), 1e-300)
-    if np.median(pool.difference[chosen][..., _MIDDLE]) < _MEDIAN * pool.step**2:
+    if pool.difference[chosen][..., _MIDDLE].mean(axis=(0, 2)).max() < pool.step**2:
         heaviness = 1.0  # steps are not normal either
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
     spectrum *= high / max(float(spectrum[:, HIGH].mean()), 1e-300)

@@ -344,7 +344,7 @@ def _spectrum(
     if pool.difference[chosen][..., _MIDDLE].mean(axis=(0, 2)).max() < pool.step**2:
         heaviness = 1.0  # steps are not normal either
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
-    spectrum *= high / max(float(spectrum[:, HIGH].mean()), 1e-300)
+    spectrum /= max(float(spectrum[:, HIGH].mean()), 1e-300)
     if heaviness < _VERY_HEAVY:
         _limit_motion(spectrum, _texture(pool, chosen))
     upper = spectrum[:, HIGH].mean(axis=1)

@@ -141,7 +141,7 @@ class Estimator:
                 return False
             last = self.last_index + 1
             self.start = (last + self.suspect_index + 1) // 2
-            self.pairs, self.suspects, self.stride = self.suspects, [], 1
+            self.pairs, self.suspects, self.stride = self.suspects[1:], [], 1  # the first may be half of each
             self.last_index = self.index - 1
             self.next = self.index
             return True

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, pictures.c
- * and the files that it names, why it is so in docs/adr/0014-video-denoiser.md.
+ * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, still.c and
+ * pictures.c, why it is so in docs/adr/0014-video-denoiser.md.
  *
  * State: the last result (up to four floats a pixel) and, for each prior, the variance of the innovations (64 floats for each
- * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart).
+ * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart); the mean over time where nothing moves,
+ * with some floats for each patch.
  *
  * Order of a push: check everything, reserve memory, read the frame and the priors, then filter: a refused frame leaves no
  * trace, and the result may be written over the frame.
@@ -80,6 +81,9 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     memcpy(d->window, KAISER, sizeof KAISER);
     for (int k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
         d->spectrum[k] = 1;
+    d->low = -INFINITY;
+    d->high = INFINITY;
+    vd_unclipping_start(d);
     *denoiser = d;
     return VD_OK;
 }
@@ -157,7 +161,7 @@ static size_t lay_out(vd_denoiser *d, char *memory)
     d->source_row = cut(memory, &used, (size_t)vd_padded_height(d), sizeof(int32_t));
     d->share_3 = cut(memory, &used, 3 * (size_t)d->lanes, sizeof(float));
     d->share_5 = cut(memory, &used, 5 * (size_t)d->lanes, sizeof(float));
-    d->table = cut(memory, &used, VD_UNCLIPPING_TABLE + 1, sizeof(float));
+    d->still.mean = cut(memory, &used, vd_still_floats(d), sizeof(float));
     d->guide = cut(memory, &used, pixels, sizeof(float));
     d->scratch = cut(memory, &used, (size_t)d->threads, d->scratch_size);
     d->found = cut(memory, &used, (size_t)d->threads, sizeof(int));
@@ -212,6 +216,7 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
     start_shares(d, d->share_3, 1);
     start_shares(d, d->share_5, 2);
     vd_pictures_start(d);
+    vd_still_start(d);
     return VD_OK;
 }
 
@@ -368,6 +373,8 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
         return status;
     }
     if (!clean) {
+        if (count > 0)
+            vd_still_update(d, &d->priors[0], priors[0].flow);
         vd_sweep(d, count, out);
         for (size_t l = 0; l < count; l++) {
             float *last = d->priors[l].variance[0];
@@ -410,8 +417,7 @@ static vd_status set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
     d->spectrum_channels = noise->channels;
     for (int64_t k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
         d->spectrum[k] = k < noise->channels * VD_COEFFICIENTS ? noise->spectrum[k] : 1;
-    if (d->dtype != 0)
-        vd_unclipping_start(d);
+    vd_unclipping_start(d);
     return VD_OK;
 }
 
@@ -430,6 +436,21 @@ vd_status vd_denoiser_set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
     vd_status status = set_noise(d, noise);
     drop_flag(&d->busy);
     return status;
+}
+
+vd_status vd_denoiser_set_range(vd_denoiser *d, double low, double high)
+{
+    if (d == NULL)
+        return VD_ERROR_NULL;
+    if (!vd_denoiser_takes_range(low, high))
+        return VD_ERROR_PARAMETER;
+    if (!take_flag(&d->busy))
+        return flag_refusal(&d->busy);
+    d->low = low;
+    d->high = high;
+    vd_unclipping_start(d);
+    drop_flag(&d->busy);
+    return VD_OK;
 }
 
 static vd_status read_result(vd_denoiser *d, const vd_image *out)

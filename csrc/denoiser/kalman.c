@@ -126,6 +126,15 @@ void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
     bool own = j >= s->begin && j < s->end;
     int existing = 1 + (j > 0) + (j + 1 < d->rows);
     float *weights = s->line[0], *moments = s->line[1], *last = s->line[2], *unused = s->line[3];
+    for (int l = 0; l < s->count; l++) {
+        const float *age[2], *trust[2];
+        for (int i = 0; i < 2; i++) {
+            age[i] = l > 0 ? s->zero : d->still.cells[VD_AGE] + (j + i) * d->phase_pitch;
+            trust[i] = l > 0 ? s->zero : d->still.cells[VD_TRUST] + (j + i) * d->phase_pitch;
+        }
+        d->kernels->expect(s->slack + l * pitch, s->min_ratio + l * pitch, age, trust,
+                           fmaxf(d->priors[l].noise, 1 / VD_LARGEST_WEIGHT), lanes);
+    }
     for (int64_t k = 0; k < d->coefficients; k++) {
         float noise = vd_noise_variance(d) * d->spectrum[k];
         ptrdiff_t at = k * pitch;
@@ -137,7 +146,7 @@ void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
             for (int i = -1; i <= 1; i++)
                 rows[i + 1] = j + i >= 0 && j + i < d->rows ? s->near[3 * l + (j + i) % 3] + at : s->zero;
             vd_patch_rows patches = {s->brightness[j % 2], s->keep[2 * l + j % 2], d->share_3 + (existing - 1) * lanes,
-                                     fmaxf(prior->noise, 1 / VD_LARGEST_WEIGHT)};
+                                     s->slack + l * pitch, s->min_ratio + l * pitch};
             d->kernels->take(last, prior->variance[0] + k * lanes, prior->place + j * lanes,
                              prior->whole + j * lanes / VD_LANE_STEP, lanes);
             float *variance = own ? prior->variance[1] + (j * d->coefficients + k) * lanes : unused;

@@ -6,12 +6,7 @@
  * (the edge not repeated) and laid out in phases, so that neighbouring patches lie next to each other. A prior is moved
  * along the flow first, by bicubic interpolation (a = -0.75; bilinear loses 0.3 dB).
  *
- * Out: back to samples. Noise that was cut off at black and white has moved the mean,
- *
- *     m -> E clip(m + noise) = m (F(b) - F(a)) + s (f(a) - f(b)) + white (1 - F(b)),   a = -m / s,  b = (white - m) / s,
- *
- * f and F the normal density and distribution; for integers the inverse of that is applied, from a table of 1021 entries
- * over the range, linear between. It stays out of the state: the noise is that of the samples as they are.
+ * Out: back to samples, and their expected values (unclipping.c).
  */
 #include "denoiser/denoiser.h"
 
@@ -21,49 +16,10 @@
 #include "base/parallel.h"
 #include "motion/guide.h"
 
-/* Samples further than this many standard deviations from black and white are as good as not clipped. */
-static const double CERTAIN = 4; /* 7e-6 of a standard deviation */
-
 /* The sample that stands for sample x of a padded row or column of n, or -1 where no patch is. */
 static int64_t padded(int64_t x, int64_t n, int64_t patches, int step)
 {
     return x < (patches - 1) * step + VD_PATCH ? vd_mirror(x - VD_PATCH, n) : -1;
-}
-
-static double normal(double x) { return 0.5 * erfc(-x * sqrt(0.5)); }
-static double density(double x) { return exp(-0.5 * x * x) * 0.3989422804014327; }
-
-static double clipped_mean(double m, double s, double white)
-{
-    double a = -m / s, b = (white - m) / s;
-    return m * (normal(b) - normal(a)) + s * (density(a) - density(b)) + white * (1 - normal(b));
-}
-
-/* table[i] is the m whose clipped mean is white i / (VD_UNCLIPPING_TABLE - 1), by interpolation in the table of the function,
- * which rises. */
-static void make_table(vd_denoiser *d)
-{
-    enum { N = VD_UNCLIPPING_TABLE };
-    double white = vd_dtype_range(d->dtype), s = d->params.noise, unit = white / (N - 1);
-    double before = clipped_mean(0, s, white), after = before;
-    int64_t j = 0; /* before and after: at j - 1 and j */
-    for (int64_t i = 0; i < N; i++) {
-        double wanted = (double)i * unit;
-        while (after < wanted && j < N - 1) {
-            before = after;
-            j++;
-            after = clipped_mean((double)j * unit, s, white);
-        }
-        double part = after <= wanted ? 1 : j > 0 ? (wanted - before) / (after - before) : 1;
-        d->table[i] = (float)(((double)j - 1 + part) * unit);
-    }
-    d->table[N] = d->table[N - 1];
-}
-
-void vd_unclipping_start(vd_denoiser *d)
-{
-    if ((d->dtype == VD_U8 || d->dtype == VD_U16) && d->params.noise > 0)
-        make_table(d);
 }
 
 void vd_pictures_start(vd_denoiser *d)
@@ -80,7 +36,6 @@ void vd_pictures_start(vd_denoiser *d)
         d->crop_place[x] = (int32_t)((x + VD_PATCH) % step * d->phase_pitch + (x + VD_PATCH) / step);
     for (int64_t y = 0; y < vd_padded_height(d); y++)
         d->source_row[y] = (int32_t)padded(y, d->height, d->rows, step);
-    vd_unclipping_start(d);
 }
 
 /* Floats of a row of samples of one channel. */
@@ -238,8 +193,7 @@ static void mark_lost(const vd_denoiser *d, float *fresh, int64_t row)
     d->kernels->mark_lost(fresh, lost, places, d->columns);
 }
 
-/* dx and dy at a pixel, 0 where they are not finite. */
-static void flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2])
+void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2])
 {
     const char *pixel = vd_image_row(flow, y) + x * flow->column_stride;
     memcpy(&vector[0], pixel, sizeof *vector);
@@ -268,7 +222,7 @@ static void place_patches(vd_denoiser *d, vd_prior_state *prior, const vd_image 
             int64_t from_row = row, from = i;
             if (flow != NULL && i < d->columns) {
                 float vector[2];
-                flow_at(flow, y, clamped(i * step - VD_PATCH / 2, d->width), vector);
+                vd_flow_at(flow, y, clamped(i * step - VD_PATCH / 2, d->width), vector);
                 from_row = nearest(row, vector[1], step, d->rows);
                 from = nearest(i, vector[0], step, d->columns);
             }
@@ -334,12 +288,7 @@ void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *pha
                          d->width);
     put_picture_row(d, &d->result, y, planes, room);
     join_planes(d, samples, planes, room);
-    if (d->dtype == VD_U8 || d->dtype == VD_U16) {
-        double white = vd_dtype_range(d->dtype), sure = CERTAIN * d->params.noise;
-        d->kernels->look_up(samples, d->table, (float)(VD_UNCLIPPING_TABLE - 1),
-                            (float)((VD_UNCLIPPING_TABLE - 1) / white), (float)sure, (float)(white - sure),
-                            d->width * d->channels);
-    }
+    d->kernels->unclip(samples, &d->unclipping, (ptrdiff_t)(d->width * d->channels));
     write_row(d, out, y, samples, free_part);
 }
 

@@ -228,6 +228,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
         int64_t channels
 
     vd_status vd_denoiser_set_noise(vd_denoiser *denoiser, const vd_denoiser_noise *noise) noexcept
+    vd_status vd_denoiser_set_range(vd_denoiser *denoiser, double low, double high) noexcept
     vd_status vd_denoiser_reset(vd_denoiser *denoiser) noexcept
     vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info) noexcept
     vd_status vd_denoiser_copy(vd_denoiser **copy, vd_denoiser *denoiser) noexcept

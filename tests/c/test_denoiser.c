@@ -287,6 +287,43 @@ static void test_guides(void)
     }
 }
 
+/* A flat picture has the mean of clipped noise; the expected value comes back, in a copy too, and only near a given end. */
+static void test_range(void)
+{
+    static float samples[HEIGHT * WIDTH], result[HEIGHT * WIDTH];
+    vd_image frame = vd_image_contiguous(samples, VD_F32, HEIGHT, WIDTH, 1);
+    vd_image out = vd_image_contiguous(result, VD_F32, HEIGHT, WIDTH, 1);
+    static const struct {
+        double low, high;
+        float mean, expected;
+    } cases[] = {
+        {-INFINITY, INFINITY, 10.11077f, 10.11077f},
+        {0, INFINITY, 10.11077f, 10},    /* s = sqrt 35 */
+        {-INFINITY, 100, 87.62738f, 90}, /* s = sqrt 235 */
+        {0, 1000, 500, 500},
+        {-1000, -100, -110, -110}, /* s = 1, its minimum */
+        {0, 4095, 1, 0},           /* below the mean of black */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vd_denoiser *d = created(10, VD_DENOISER_BALANCED, 1, 1), *copy = NULL;
+        CHECK_STATUS(vd_denoiser_set_range(d, cases[i].low, cases[i].high), VD_OK);
+        CHECK_STATUS(vd_denoiser_copy(&copy, d), VD_OK);
+        for (int k = 0; k < HEIGHT * WIDTH; k++)
+            samples[k] = cases[i].mean;
+        CHECK_STATUS(vd_denoiser_push(copy, &frame, NULL, 0, &out), VD_OK);
+        CHECK(fabsf(result[0] - cases[i].expected) < 2e-3f);
+        CHECK_STATUS(vd_denoiser_set_range(copy, -INFINITY, INFINITY), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(copy, &frame, NULL, 0, &out), VD_OK);
+        CHECK(fabsf(result[0] - cases[i].mean) < 2e-3f);
+        CHECK_STATUS(vd_denoiser_set_range(d, 1, 1), VD_ERROR_PARAMETER);
+        CHECK_STATUS(vd_denoiser_set_range(d, NAN, 1), VD_ERROR_PARAMETER);
+        CHECK_STATUS(vd_denoiser_set_range(d, -1e20, 1), VD_ERROR_PARAMETER);
+        CHECK_STATUS(vd_denoiser_set_range(NULL, 0, 1), VD_ERROR_NULL);
+        vd_denoiser_destroy(copy);
+        vd_denoiser_destroy(d);
+    }
+}
+
 static void test_statuses(void)
 {
     static const double bad_noise[] = {-1, NAN, INFINITY, 1e-30, 1e30};
@@ -404,6 +441,7 @@ int main(void)
     test_noise_that_is_set();
     test_without_noise();
     test_guides();
+    test_range();
     test_statuses();
     test_failing_allocations();
     return check_result();

@@ -26,7 +26,9 @@ enum {
     PRIORS_AT = PRESET_AT + 4,
     SPECTRUM_CHANNELS_AT = PRIORS_AT + 4,
     SPECTRUM_AT = SPECTRUM_CHANNELS_AT + 8,
-    HEIGHT_AT = SPECTRUM_AT + 4 * 64 * 4,
+    LOW_AT = SPECTRUM_AT + 4 * 64 * 4,
+    HIGH_AT = LOW_AT + 8,
+    HEIGHT_AT = HIGH_AT + 8,
     WIDTH_AT = HEIGHT_AT + 8,
     CHANNELS_AT = WIDTH_AT + 8,
     FRAMES_AT = CHANNELS_AT + 8,
@@ -377,6 +379,11 @@ static void test_forged_members(void)
     FORGE(PRIORS_AT, int32_t, 1, VD_ERROR_STATE);
     FORGE(PRIORS_AT, int32_t, 3, VD_ERROR_STATE);
     FORGE(PRIORS_AT, int32_t, 33, VD_ERROR_STATE);
+    FORGE(LOW_AT, double, 0, VD_OK);
+    FORGE(LOW_AT, double, NAN, VD_ERROR_STATE);
+    FORGE(LOW_AT, double, INFINITY, VD_ERROR_STATE);
+    FORGE(HIGH_AT, double, -1e20, VD_ERROR_STATE);
+    FORGE(HIGH_AT, double, -1e15, VD_OK);
     FORGE(HEIGHT_AT, int64_t, 39, VD_ERROR_STATE);
     FORGE(HEIGHT_AT, int64_t, 41, VD_ERROR_STATE);
     FORGE(HEIGHT_AT, int64_t, 0, VD_ERROR_STATE);
@@ -430,7 +437,7 @@ static void forge_at_random(unsigned char *state, size_t size)
     int changes = 1 + (int)(check_random(&seed) % 3);
     for (int k = 0; k < changes; k++) {
         size_t at = HEADER + check_random(&seed) % ((check_random(&seed) % 4 == 0 ? head : size) - HEADER);
-        if (at >= SPECTRUM_AT && at < HEIGHT_AT && check_random(&seed) % 4 > 0) /* refused but for 1e-6 to 1e6 */
+        if (at >= SPECTRUM_AT && at < LOW_AT && check_random(&seed) % 4 > 0) /* refused but for 1e-6 to 1e6 */
             at = HEADER + at % (SPECTRUM_AT - HEADER);
         switch (check_random(&seed) % 4) {
         case 0: state[at] ^= (unsigned char)(1 << check_random(&seed) % 8); break;

@@ -203,6 +203,15 @@ static inline void set_noise(stream *s)
     REQUIRE(vd_denoiser_set_noise(s->twin, &noise) == status);
 }
 
+static inline void set_range(stream *s)
+{
+    double low = draw_rarely(s->d, 4) ? -INFINITY : draw_real(s->d, 100) - 50;
+    double high = draw_rarely(s->d, 4) ? INFINITY : draw_real(s->d, range_of(s->dtype));
+    vd_status status = vd_denoiser_set_range(s->one, low, high);
+    REQUIRE((status == VD_OK) == (low < high));
+    REQUIRE(vd_denoiser_set_range(s->twin, low, high) == status);
+}
+
 /* A few calls of any kind. */
 static inline void run_steps(stream *s, int steps)
 {
@@ -216,6 +225,7 @@ static inline void run_steps(stream *s, int steps)
         case 11: REQUIRE(vd_denoiser_get_info(s->one, &info) == VD_OK && info.threads == 1); break;
         case 12: replace(s, true); break;
         case 13: replace(s, false); break;
+        case 6: set_range(s); break;
         case 14: set_noise(s); break;
         default: push(s);
         }

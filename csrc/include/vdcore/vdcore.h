@@ -383,7 +383,7 @@ typedef struct vd_denoiser_params {
     size_t struct_size; /* sizeof(vd_denoiser_params) */
     double noise;       /* standard deviation of the noise before clipping, in sample units, >= 0; 0: frames pass
                          * unchanged, bit for bit */
-    double gain;        /* the noise's variance at brightness y is gain y + offset, but at least 0.05 noise^2; */
+    double gain;        /* the noise's variance at brightness y is gain y + offset, but at least 0.01 noise^2; */
     double offset;      /* gain 0: noise^2 everywhere */
     int32_t preset;     /* a vd_denoiser_preset */
     int32_t priors;     /* maximum number of pictures a frame is compared with, 1 to 32 */
@@ -465,7 +465,15 @@ typedef struct vd_denoiser_noise {
 
 VD_API vd_status vd_denoiser_set_noise(vd_denoiser *denoiser, const vd_denoiser_noise *noise);
 
-/* Forget every frame, the shape and the dtype; keep the parameters and the noise. */
+/*
+ * What the frames' samples were clipped to after the noise came in, such as 0 and 255: that moves their mean, and results have
+ * the expected values from before, within the range. -INFINITY and INFINITY, the default, where nothing was clipped: the
+ * noise of photons is never negative, and its mean is right. It may change from frame to frame.
+ * VD_ERROR_PARAMETER: not low < high.
+ */
+VD_API vd_status vd_denoiser_set_range(vd_denoiser *denoiser, double low, double high);
+
+/* Forget every frame, the shape and the dtype; keep the parameters, the noise and the range. */
 VD_API vd_status vd_denoiser_reset(vd_denoiser *denoiser);
 
 /* A new denoiser with the same parameters and state. *copy is NULL unless VD_OK. */

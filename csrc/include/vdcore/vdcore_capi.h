@@ -76,6 +76,7 @@ typedef struct vd_api {
     vd_status (*denoiser_copy)(vd_denoiser **copy, vd_denoiser *denoiser);
     vd_status (*denoiser_save)(vd_denoiser *denoiser, void *buffer, size_t *size);
     vd_status (*denoiser_load)(vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads);
+    vd_status (*denoiser_set_range)(vd_denoiser *denoiser, double low, double high);
     vd_status (*diffuser_set_gate)(vd_diffuser *diffuser, const vd_noise *noise); /* since ABI 1.3 */
     vd_status (*diffuser_set_flow)(vd_diffuser *diffuser, vd_flow_function *flow, void *context);
     vd_status (*flow_guides)(const vd_image *frame, const vd_image *other, double blur, const vd_image *frame_guide,
@@ -121,6 +122,7 @@ static const vd_api vdcore_api = {
     vd_denoiser_copy,
     vd_denoiser_save,
     vd_denoiser_load,
+    vd_denoiser_set_range,
     vd_diffuser_set_gate,
     vd_diffuser_set_flow,
     vd_flow_guides,
@@ -184,6 +186,7 @@ static inline int vdcore_import(void)
 #define vd_denoiser_copy (vdcore_api->denoiser_copy)
 #define vd_denoiser_save (vdcore_api->denoiser_save)
 #define vd_denoiser_load (vdcore_api->denoiser_load)
+#define vd_denoiser_set_range (vdcore_api->denoiser_set_range)
 #define vd_diffuser_set_gate (vdcore_api->diffuser_set_gate)
 #define vd_diffuser_set_flow (vdcore_api->diffuser_set_flow)
 #define vd_flow_guides (vdcore_api->flow_guides)

@@ -89,6 +89,13 @@ cdef class Denoiser:
             status = vd_denoiser_set_noise(self.handle, &noise)
         _check(status)
 
+    def set_range(self, double low, double high):
+        """What samples were clipped to from the next frame on; infinite: not clipped there."""
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_set_range(self.handle, low, high)
+        _check(status, f"; low {low}, high {high}")
+
     def reset(self):
         """Forget every frame, the shape and the dtype."""
         cdef vd_status status

@@ -11,6 +11,7 @@ from vdcore._arrays import Array
 from vdcore.flow import Flow, optical_flow, resized_flow
 from vdcore.noise import NoiseEstimate
 
+from .clipping import RangeMeter
 from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
 
@@ -26,6 +27,11 @@ class Noise:
     offset: float = 0.0
     spectrum: tuple[float, ...] | None = None  # of all channels, horizontal frequency first
 
+    @property
+    def line(self) -> tuple[float, float, float]:
+        """Standard deviation, gain and offset."""
+        return self.sigma, self.gain, self.offset
+
     def give(self, core: _core.Denoiser) -> None:
         """Let a filter assume it from the next frame on."""
         spectrum = self.spectrum
@@ -39,14 +45,21 @@ class Noise:
 
 @dataclass
 class Filter:
-    """A filter of the C library and the noise that it assumes."""
+    """A filter of the C library, the noise that it assumes and the range of its samples."""
 
     core: _core.Denoiser
     noise: Noise | None  # None: not known
+    limits: tuple[float, float] | None = None  # as the filter was told last
 
     def copy(self) -> "Filter":
         """Return an independent filter with the same state."""
-        return Filter(self.core.copy(), self.noise)
+        return Filter(self.core.copy(), self.noise, self.limits)
+
+    def set_limits(self, limits: tuple[float, float]) -> None:
+        """Set what samples were clipped to."""
+        if self.limits != limits:
+            self.core.set_range(*limits)
+            self.limits = limits
 
 
 @dataclass
@@ -61,6 +74,8 @@ class Layer:
         See `Denoiser`.
     noise : Noise
         Of the layer's channels now.
+    meter : RangeMeter
+        What the samples were clipped to.
     causal, late : Filter or None
         The filter of each frame as it comes, and with lookahead that of the frames which are returned. None:
         frames pass unchanged, or there was none yet.
@@ -72,6 +87,7 @@ class Layer:
     preset: Preset
     threads: int | None
     noise: Noise = field(default_factory=Noise)
+    meter: RangeMeter = field(default_factory=RangeMeter)
     causal: Filter | None = None
     late: Filter | None = None
     shape: tuple[int, ...] = ()
@@ -79,7 +95,7 @@ class Layer:
     def copy(self) -> "Layer":
         """Return an independent layer with the same state."""
         causal, late = (None if f is None else f.copy() for f in (self.causal, self.late))
-        return replace(self, causal=causal, late=late)
+        return replace(self, causal=causal, late=late, meter=self.meter.copy())
 
     def noise_of(self, noise: NoiseEstimate) -> Noise:
         """What an estimate says of the layer's channels."""
@@ -150,7 +166,11 @@ class Layer:
             np.copyto(target, frame, casting="same_kind")
             return
         self.causal = self._renewed(self.causal, 1)
+        meter = self.meter.copy()
+        meter.add(frame, self.noise.line)
+        self.causal.set_limits(meter.limits())
         self.causal.core.push(frame, target, ((None, flow, 0.0),))
+        self.meter = meter
 
     def push_late(self, samples: Array, out: Array, priors: list[Prior], max_priors: int) -> None:
         """Take the next frame, its last result and frames of its future; write its result into out."""
@@ -159,6 +179,7 @@ class Layer:
             np.copyto(target, frame, casting="same_kind")
             return
         self.late = self._renewed(self.late, max_priors)
+        self.late.set_limits(self.meter.limits())
         self.late.core.push(frame, target, priors)
 
     def _renewed(self, held: Filter | None, priors: int) -> Filter:

@@ -19,7 +19,7 @@ Automatic = Literal["light", "auto", "strong"]
 Strength = Automatic | float | NoiseEstimate
 
 FACTORS: Final[Mapping[Automatic, float]] = MappingProxyType({"light": 0.7, "auto": 1.0, "strong": 1.4})
-"""What the standard deviation that was estimated is multiplied by."""
+"""Factors applied to the estimated standard deviation."""
 
 MAX_LOOKAHEAD = 31  # the C library takes 32 priors
 MIN_NOISE, MAX_NOISE = 1e-15, 1e15  # standard deviations that the C library takes; less is no noise

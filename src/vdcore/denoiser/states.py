@@ -24,12 +24,13 @@ from vdcore.noise import (
     noise_values,
 )
 
+from .clipping import RangeMeter
 from .layers import Filter, Layer
 from .parameters import DenoiserParameters, denoiser_parameters
 from .process import Process, QueuedFrame, new_layers, new_process
 from .samples import MAX_CHANNELS, channel_count, colour_count
 
-_MAGIC = b"vdcoreD\x01"
+_MAGIC = b"vdcoreD\x02"
 _SOURCE = "Denoiser.state()"
 _MAX_COUNT = 2**62
 _NUMBERS = ("stride", "index", "start", "next", "earlier_index", "suspect_index", "last_index", "still")
@@ -77,7 +78,11 @@ def write_state(process: Process) -> bytes:
                 "suspects": [parts.blocks(pair) for pair in estimator.suspects],
             },
             "layers": [
-                {"causal": parts.filter(layer.causal), "late": parts.filter(layer.late)}
+                {
+                    "causal": parts.filter(layer.causal),
+                    "late": parts.filter(layer.late),
+                    "meter": layer.meter.values(),
+                }
                 for layer in process.layers
             ],
             "last": parts.array(process.last),
@@ -143,6 +148,7 @@ def _read_stream(process: Process, values: dict[str, Any], parts: "_Reader") -> 
     entries = values["layers"]
     for layer, entry in zip(process.layers, entries, strict=True):
         layer.shape = (*shape[:2], layer.part.stop - layer.part.start)
+        layer.meter = RangeMeter.of_values(entry["meter"])
         layer.causal = parts.filter(entry["causal"], layer, dtype, 1)
         layer.late = parts.filter(entry["late"], layer, dtype, 1 + parameters.lookahead)
     process.assume()

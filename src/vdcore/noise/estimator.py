@@ -43,7 +43,6 @@ _BARE, _TEXTURED = 2.0, 5.0  # energy of S over D: noise alone, texture that may
 _RISE = 1.1  # of noise from a frequency to the next lower one, where it is extrapolated
 _MEAN_RISE = 1.3  # of the mean: more is flicker
 _PRIOR_BLOCKS = 60  # that an isotropic spectrum is worth
-_SUBSAMPLED = 0.08  # high over all frequencies of colour
 _MIN_CORRELATION = 0.15
 _MEDIAN = 0.4549  # of the square of a normal variable
 _MIDDLE = (FREQUENCY >= 4) & (FREQUENCY <= 8)
@@ -255,12 +254,8 @@ def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool) -> NoiseEs
         excess = (1 + _still_share(pool, chosen)) / 2
         chosen, curves = _choose(pool, _CHOSEN_COMPRESSED)
         spectrum, heaviness = _spectrum(pool, chosen, curves, correlation)
-    colour = spectrum[1:] if len(spectrum) == 3 else spectrum[:0]
-    subsampled = bool(colour.size) and (
-        colour[:, HIGH].mean() < _SUBSAMPLED * colour[:, FREQUENCY > 0].mean()
-    )
     if alone:  # texture cannot be told from noise in low frequencies
-        spectrum[:], heaviness, subsampled = 1, 1, False
+        spectrum[:], heaviness = 1, 1
     total = float(spectrum.mean())
     if not total > 0:
         return white_noise(np.zeros(pool.mean.shape[1]))
@@ -276,7 +271,7 @@ def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool) -> NoiseEs
         offset=offset,
         spectrum=None if alone else (spectrum / total).reshape(-1, BLOCK, BLOCK),
         correlation=correlation,
-        compressed=bool(heaviness > _HEAVY or subsampled),
+        compressed=bool(heaviness > _HEAVY),
     )
 
 

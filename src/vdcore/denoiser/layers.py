@@ -14,7 +14,7 @@ from vdcore.noise import NoiseEstimate, colour_is_subsampled
 from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
 
-_COMPRESSED = 1.2  # variance assumed over that of the strongest channel
+_COMPRESSED = 1.1  # variance assumed, over the geometric mean of those
 
 Prior = tuple[Array | None, Flow | None, float]  # picture, flow, variance of its noise over the frame's
 
@@ -176,16 +176,16 @@ class Layer:
 def _assumed_spectrum(spectrum: Array, compressed: bool) -> Array:
     """The spectrum that the filter removes, shape (C, 8, 8).
 
-    What a codec has left is rare and large: coefficients from which it mostly takes the noise still hold it at
-    times, and those of a codec without noise are wrong by as much. White noise with the level of the strongest
-    channel is then the better model by 0.5 to 2 dB. Colour at half the resolution likewise holds, within each
-    channel, more at high frequencies than its mean square says. Elsewhere a small part of the strongest
-    coefficients keeps division and rounding in bounds.
+    What a codec has left is rare and large: coefficients from which it mostly takes the noise still hold it
+    at times, and what it has done to the picture itself is wrong by as much. White noise, between the mean
+    and the strongest coefficients of the strongest channel, is then the better model by 0.5 to 2 dB. Colour
+    at half the resolution likewise holds more at high frequencies than its mean square says. Elsewhere a
+    small part of the strongest coefficients keeps division and rounding in bounds.
     """
     flat = spectrum.reshape(len(spectrum), -1)
-    if compressed:
-        return np.full(spectrum.shape, _COMPRESSED * flat.mean(axis=1).max())
     strongest = np.median(np.sort(flat, axis=1)[:, -12:], axis=1)
+    if compressed:
+        return np.full(spectrum.shape, _COMPRESSED * sqrt(flat.mean(axis=1).max() * strongest.max()))
     least = (0.9 if colour_is_subsampled(spectrum) else 0.01) * strongest
     least = np.maximum(least, 1e-3 * flat.max())
     assumed: Array = np.maximum(flat, least[:, None]).reshape(spectrum.shape)

@@ -153,7 +153,7 @@ class NoiseEstimate:
 
 
 def colour_is_subsampled(spectrum: Floats) -> bool:
-    """Whether a spectrum, (C, 8, 8), is that of colour at half the resolution: nothing in its high frequencies."""
+    """Whether the colour of a spectrum, (C, 8, 8), has half the resolution: no high frequencies."""
     if len(spectrum) != 3:
         return False
     colour = spectrum[1:].reshape(2, -1)

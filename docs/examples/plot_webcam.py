@@ -4,7 +4,7 @@ Webcam
 ======
 
 A stream is filtered frame by frame, as it arrives. `Denoiser` returns each result at
-once and improves over the first frames, while it learns the noise.
+once and improves over the first frames, as the past grows.
 
 With a real camera the loop is::
 
@@ -60,8 +60,8 @@ print(
 )
 
 # %%
-# The picture
-# -----------
+# The result
+# ----------
 
 figure, axes = plt.subplots(
     1, 3, figsize=(7, 2.2), layout="constrained", width_ratios=(1, 1, 1.1)

@@ -97,16 +97,6 @@ def test_links_of_the_readme():
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-@pytest.mark.skipif(not (ROOT / ".github").is_dir(), reason="an sdist is without .github")
-def test_the_map_of_the_tree_is_true():
-    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text("utf-8")
-    package = text[text.index("### Python") : text.index("### The rest")]
-    names = re.findall(r"`((?:csrc|src|tests|docs|tools|benchmarks)/[\w./]*)`", text.replace(package, ""))
-    names += [f"src/vdcore/{name}" for name in re.findall(r"`([\w/]+(?:\.pyx?|\.pyi|/))`", package)]
-    assert len(names) > 40
-    assert [name for name in names if not (ROOT / name).exists()] == []
-
-
 def test_versions_agree():
     citation = (ROOT / "CITATION.cff").read_text("utf-8")
     assert f"version: {vdcore.__version__}\n" in citation

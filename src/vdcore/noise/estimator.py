@@ -36,6 +36,7 @@ _CLEAR = 0.9  # of a block's samples not clipped; other blocks are used only whe
 _INSIDE = 0.4  # of a block's samples not clipped, at least: in the black a half is
 _FEW = 0.1  # of the chosen blocks
 _MIN_BLOCKS = 50
+_MAX_BLOCKS = 2000  # that the spectrum is found from
 _HEAVY = 1.15  # mean square over what the median says: heavy tails, few large coefficients
 _VERY_HEAVY = 1.25
 _WHITE = 0.12  # logarithm of middle over high frequencies
@@ -140,7 +141,7 @@ class Estimator:
                 return False
             last = self.last_index + 1
             self.start = (last + self.suspect_index + 1) // 2
-            self.pairs, self.suspects, self.stride = self.suspects, [], 1
+            self.pairs, self.suspects, self.stride = self.suspects[1:], [], 1  # the first may be half of each
             self.last_index = self.index - 1
             self.next = self.index
             return True
@@ -187,7 +188,7 @@ def _fits(blocks: Blocks, others: list[Blocks]) -> bool:
 
 @dataclass(frozen=True)
 class _Pool:
-    """The blocks of all pairs together, arrays as in `Blocks`; `lag` and `pair` are of each block."""
+    """The blocks of all pairs together, arrays as in `Blocks`; `lag` and `unit` are of each block."""
 
     mean: Floats
     texture: Floats
@@ -196,21 +197,34 @@ class _Pool:
     still: Floats
     far: Floats
     lag: Array
-    difference: Array  # squared, (N, C, 64)
+    difference: Array
     total: Array
+    unit: Array
     count: int
     step: float
     low: float
     high: float
 
+    def squares(self, numbers: Array) -> tuple[Array, Array]:
+        """The squares of D and S of these blocks, (N, C, 64)."""
+        scale = np.square(self.unit[numbers]).astype(np.float32)[:, None, None]
+        difference, total = (
+            np.square(part[numbers].astype(np.float32)) * scale for part in (self.difference, self.total)
+        )
+        return difference, total
+
+
+def _some(numbers: Array) -> Array:
+    """At most `_MAX_BLOCKS` of these numbers, evenly spread."""
+    if len(numbers) <= _MAX_BLOCKS:
+        return numbers
+    some: Array = numbers[np.linspace(0, len(numbers) - 1, _MAX_BLOCKS).astype(int)]
+    return some
+
 
 def _pool(pairs: list[Blocks], dtype: np.dtype[Any]) -> _Pool:
     def joined(name: str) -> Floats:
         return np.concatenate([getattr(pair, name) for pair in pairs])
-
-    def squares(name: str) -> Array:
-        scaled = [np.square(getattr(pair, name).astype(np.float32)) * pair.unit**2 for pair in pairs]
-        return np.concatenate(scaled)
 
     low, high = _range(dtype, joined("lowest"), joined("greatest"))
     mean, energy, smooth = joined("mean"), joined("energy"), joined("smooth")
@@ -223,8 +237,9 @@ def _pool(pairs: list[Blocks], dtype: np.dtype[Any]) -> _Pool:
         still=joined("still"),
         far=joined("far"),
         lag=np.concatenate([np.full(len(pair.mean), pair.lag) for pair in pairs]),
-        difference=squares("difference"),
-        total=squares("total"),
+        difference=joined("difference"),
+        total=joined("total"),
+        unit=np.concatenate([np.full(len(pair.mean), pair.unit) for pair in pairs]),
         count=sum(pair.count for pair in pairs),
         step=min(pair.step for pair in pairs),
         low=max(low, float(mean.min()) - reach),
@@ -332,16 +347,18 @@ def _spectrum(
     clear = inside > _CLEAR
     if clear.sum() < _MIN_BLOCKS:
         clear = np.ones(len(mean), bool)
-    squares = pool.difference[chosen][clear] / variance[clear][:, None, None]
+    used = _some(np.flatnonzero(clear))
+    difference, total = pool.squares(np.flatnonzero(chosen)[used])
+    squares = difference / variance[used][:, None, None]
     robust, plain = np.median(squares, axis=0) / _MEDIAN, squares.mean(axis=0, dtype=np.float64)
     high = float(plain[:, HIGH].mean())
     heaviness = high / max(float(robust[:, HIGH].mean()), 1e-300)
-    if pool.difference[chosen][..., _MIDDLE].mean(axis=(0, 2)).max() < pool.step**2:
+    if difference[..., _MIDDLE].mean(axis=(0, 2)).max() < pool.step**2:
         heaviness = 1.0  # steps are not normal either
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
     spectrum /= max(float(spectrum[:, HIGH].mean()), 1e-300)
     if heaviness < _VERY_HEAVY:
-        _limit_motion(spectrum, _texture(pool, chosen))
+        _limit_motion(spectrum, _texture(difference, total))
     upper = spectrum[:, HIGH].mean(axis=1)
     ratio = spectrum[:, _MIDDLE].mean(axis=1) / np.maximum(upper, 1e-300)
     tolerance = _WHITE / (1 - correlation) + 2 / math.sqrt(_MIDDLE.sum() * len(squares))
@@ -353,14 +370,14 @@ def _spectrum(
     return spectrum, heaviness
 
 
-def _texture(pool: _Pool, chosen: Array) -> Floats:
+def _texture(difference: Array, total: Array) -> Floats:
     """Energy of S over that of D at each sum of frequencies, (C, 15), 1 where there is noise alone."""
-    rings = range(2 * BLOCK - 1)
-    total, difference = (
-        np.stack([np.median(part[chosen][..., FREQUENCY == ring], axis=(0, 2)) for ring in rings], axis=1)
-        for part in (pool.total, pool.difference)
+    counts = np.bincount(FREQUENCY)
+    still, moving = (
+        np.stack([np.bincount(FREQUENCY, weights=channel) / counts for channel in np.median(part, axis=0)])
+        for part in (total, difference)
     )
-    ratio = total / np.maximum(difference, 1e-30)
+    ratio = still / np.maximum(moving, 1e-30)
     upper = ratio[:, BLOCK + 1 :].mean(axis=1, keepdims=True)
     texture: Floats = ratio / np.maximum(upper, 1e-30)
     return texture
@@ -391,9 +408,8 @@ def _isotropic(spectrum: Floats) -> Floats:
 
 def _still_share(pool: _Pool, chosen: Array) -> float:
     """Energy of S over that of D: what does not change against what does."""
-    frequencies = FREQUENCY > 0
-    still = pool.total[chosen][..., frequencies].sum(dtype=np.float64)
-    return float(still / max(pool.difference[chosen][..., frequencies].sum(dtype=np.float64), 1e-300))
+    difference, total = pool.squares(_some(np.flatnonzero(chosen)))
+    return float(total[..., 1:].sum() / max(float(difference[..., 1:].sum()), 1e-300))
 
 
 def _correlation(pool: _Pool, chosen: Array) -> float:

@@ -18,6 +18,7 @@ from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, res
 from vdcore.denoiser import Preset, Strength, check_strength, denoiser_parameters
 from vdcore.diffuser.parameters import FilterOptions, Sigma, TimeUnit, filter_parameters
 from vdcore.flow import Motion
+from vdcore.noise import NoiseEstimate
 
 from .engine import FileOptions, VideoReport, filter_video, quiet_backend
 from .filters.denoising import DenoisingFilter, noise_of_planes
@@ -222,6 +223,7 @@ def diffuse_video(
 
     def make_filter(info: VideoInfo) -> Filter:
         models.check_shape(checked.model, (info.height, info.width))
+        _check_channels(checked.gate, "gate", info)
         return DiffusionFilter(
             vars(checked),
             info.planes,
@@ -233,6 +235,15 @@ def diffuse_video(
         )
 
     return filter_video(path, out, make_filter, until=frames, **file_options)
+
+
+def _check_channels(noise: object, name: str, info: VideoInfo) -> None:
+    """Refuse an estimate of other channels than those of the picture."""
+    if isinstance(noise, NoiseEstimate) and noise.sigma.size not in (1, info.channels):
+        allowed = "1 channel" if info.channels == 1 else f"1 or {info.channels} channels"
+        raise ValueError(
+            f"{name} must be a NoiseEstimate of {allowed} for {info.path}, got {noise.sigma.size}"
+        )
 
 
 def _regions(region: Region, info: VideoInfo, name: str = "region") -> PlaneRegions | None:
@@ -344,6 +355,7 @@ def denoise_video(
     made: list[DenoisingFilter] = []
 
     def make_filter(info: VideoInfo) -> Filter:
+        _check_channels(parameters.strength, "strength", info)
         regions = _regions(region, info)
         noise = None
         if isinstance(parameters.strength, str) and is_rewindable(path, info):

@@ -27,7 +27,7 @@ MAX_STRIDE = 16  # frames from one pair to the next
 MIN_LAG, MAX_LAG = 4, 32  # frames between the later frame of a pair and an earlier one, for the correlation
 STILL = 8  # pairs of equal frames after which the picture counts as still
 
-_CHANGE = 2.5  # ratio of variances that is a change of the noise
+_CHANGE = 4.0  # ratio of variances that is a change of the noise
 _CHOSEN = 0.15  # of the blocks, for noise as it comes from a sensor
 _CHOSEN_COMPRESSED = 0.3  # a codec takes the noise out of the smoothest blocks
 _MARGIN = 1.2  # times what noise alone explains
@@ -40,7 +40,9 @@ _MAX_BLOCKS = 2000  # that the spectrum is found from
 _HEAVY = 1.15  # mean square over what the median says: heavy tails, few large coefficients
 _VERY_HEAVY = 1.25
 _WHITE = 0.12  # logarithm of middle over high frequencies
-_BARE, _TEXTURED = 2.0, 5.0  # energy of S over D: noise alone, texture that may move
+_TEXTURE = 2.0, 5.0  # energy of S over D: noise alone, texture that may move
+_TEXTURE_COMPRESSED = 5.0, 10.0
+_STEEPEST, _LOWEST = 1.7, 4  # rise of noise from a frequency to the next lower one, from this one down
 _RISE = 1.1  # of noise from a frequency to the next lower one, where it is extrapolated
 _MEAN_RISE = 1.3  # of the mean: more is flicker
 _PRIOR_BLOCKS = 60  # that an isotropic spectrum is worth
@@ -357,8 +359,8 @@ def _spectrum(
         heaviness = 1.0  # steps are not normal either
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
     spectrum /= max(float(spectrum[:, HIGH].mean()), 1e-300)
-    if heaviness < _VERY_HEAVY:
-        _limit_motion(spectrum, _texture(difference, total))
+    limits = _TEXTURE if heaviness < _VERY_HEAVY else _TEXTURE_COMPRESSED
+    _limit_motion(spectrum, _texture(difference, total), *limits)
     upper = spectrum[:, HIGH].mean(axis=1)
     ratio = spectrum[:, _MIDDLE].mean(axis=1) / np.maximum(upper, 1e-300)
     tolerance = _WHITE / (1 - correlation) + 2 / math.sqrt(_MIDDLE.sum() * len(squares))
@@ -383,19 +385,23 @@ def _texture(difference: Array, total: Array) -> Floats:
     return texture
 
 
-def _limit_motion(spectrum: Floats, texture: Floats) -> None:
+def _limit_motion(spectrum: Floats, texture: Floats, bare: float, textured: float) -> None:
     """Extrapolate low frequencies from higher ones where there is texture: what changes may be its motion.
 
-    The mean is no part of the test, since brightness differs between blocks.
+    Nor does noise rise towards low frequencies as steeply as pictures do. The mean is no part of the test,
+    since brightness differs between blocks.
     """
     grid = spectrum.reshape(-1, BLOCK, BLOCK)  # a view
-    trust = np.clip((_TEXTURED - texture) / (_TEXTURED - _BARE), 0, 1)
+    trust = np.clip((textured - texture) / (textured - bare), 0, 1)
+    luma = slice(0, 1) if len(grid) == 3 else slice(None)
     for ring in range(BLOCK - 2, -1, -1):
         share = trust[:, max(ring, 1)]
         for y in range(ring + 1):
             x = ring - y
-            limit = (_RISE if ring else _MEAN_RISE) * np.maximum(grid[:, y + 1, x], grid[:, y, x + 1])
-            limited = np.minimum(grid[:, y, x], limit)
+            next_higher = np.maximum(grid[:, y + 1, x], grid[:, y, x + 1])
+            if 0 < ring <= _LOWEST:
+                grid[luma, y, x] = np.minimum(grid[luma, y, x], _STEEPEST * next_higher[luma])
+            limited = np.minimum(grid[:, y, x], (_RISE if ring else _MEAN_RISE) * next_higher)
             grid[:, y, x] = share * grid[:, y, x] + (1 - share) * limited if ring else limited
 
 

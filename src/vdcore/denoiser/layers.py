@@ -9,11 +9,13 @@ import numpy as np
 from vdcore import _core
 from vdcore._arrays import Array
 from vdcore.flow import Flow, optical_flow, resized_flow
-from vdcore.noise import NoiseEstimate
+from vdcore.noise import NoiseEstimate, colour_is_subsampled
 
 from .clipping import RangeMeter
 from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
+
+_COMPRESSED = 1.1  # variance assumed, over the geometric mean of those
 
 Prior = tuple[Array | None, Flow | None, float]  # picture, flow, variance of its noise over the frame's
 
@@ -195,13 +197,17 @@ class Layer:
 def _assumed_spectrum(spectrum: Array, compressed: bool) -> Array:
     """The spectrum that the filter removes, shape (C, 8, 8).
 
-    What a codec has left is seldom and large: coefficients whose noise it mostly takes away still hold it at
-    times, so all of a channel are taken to have nearly the noise of its strongest. Elsewhere a small part of
-    that keeps division and rounding in bounds.
+    What a codec has left is rare and large: coefficients from which it mostly takes the noise still hold it
+    at times, and what it has done to the picture itself is wrong by as much. White noise, between the mean
+    and the strongest coefficients of the strongest channel, is then the better model by 0.5 to 2 dB. Colour
+    at half the resolution likewise holds more at high frequencies than its mean square says. Elsewhere a
+    small part of the strongest coefficients keeps division and rounding in bounds.
     """
     flat = spectrum.reshape(len(spectrum), -1)
     strongest = np.median(np.sort(flat, axis=1)[:, -12:], axis=1)
-    least = 0.9 * strongest if compressed else 0.01 * strongest
+    if compressed:
+        return np.full(spectrum.shape, _COMPRESSED * sqrt(flat.mean(axis=1).max() * strongest.max()))
+    least = (0.9 if colour_is_subsampled(spectrum) else 0.01) * strongest
     least = np.maximum(least, 1e-3 * flat.max())
     assumed: Array = np.maximum(flat, least[:, None]).reshape(spectrum.shape)
     return assumed

@@ -91,9 +91,8 @@ class Denoiser(Resumable, Generic[Result]):
 
     The noise is estimated from the first frame alone, in which texture may be mistaken for noise, then from
     pairs of frames: each at first, then at most 16 frames apart. Noise that changes is followed within a few
-    frames; the filter keeps what it knows of the video. Its spectrum is estimated, too, also where a number
-    is given, and white in the first frame. Frames smaller than 8 x 8 pixels tell nothing: they pass
-    unchanged, or have white noise of the number. The same frames always give the same results.
+    frames; the filter keeps what it knows of the video. Its spectrum is estimated even if a number is given,
+    but white in the first frame. Frames below 8 x 8 pixels tell nothing: they pass, or have white noise.
 
     A denoiser serves one thread at a time: a call that arrives while another is running raises RuntimeError.
     A frame that is refused changes nothing.

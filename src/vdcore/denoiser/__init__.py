@@ -9,13 +9,12 @@ from .parameters import (
     DenoiserParameters,
     Preset,
     Strength,
-    assumed,
     check_strength,
     denoiser_parameters,
 )
-from .samples import check_samples
+from .samples import check_samples, with_gaps
 from .stream import Denoiser
-from .tracking import NoiseMeter
+from .tracking import scheduled, timeline_of
 
 __all__ = [
     "FACTORS",
@@ -23,12 +22,13 @@ __all__ = [
     "Denoiser",
     "DenoiserInfo",
     "DenoiserParameters",
-    "NoiseMeter",
     "Preset",
     "Strength",
-    "assumed",
     "check_samples",
     "check_strength",
     "denoise",
     "denoiser_parameters",
+    "scheduled",
+    "timeline_of",
+    "with_gaps",
 ]

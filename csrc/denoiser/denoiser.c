@@ -450,6 +450,8 @@ static vd_status set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
 {
     if (d->dtype != 0 && noise->channels != 0 && noise->channels != d->channels)
         return VD_ERROR_SHAPE;
+    if (d->dtype != 0 && d->params.noise > 0)
+        vd_still_rescale(d, (noise->sd / d->params.noise) * (noise->sd / d->params.noise));
     d->params.noise = noise->sd;
     d->params.gain = noise->gain;
     d->params.offset = noise->offset;

@@ -192,6 +192,8 @@ void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2]);
 size_t vd_still_floats(const vd_denoiser *d);
 /* The other rows from there, and the tables. */
 void vd_still_start(vd_denoiser *d);
+/* The variance of the noise is `ratio` times what it was: so many frames of the new noise are in the mean for each. */
+void vd_still_rescale(vd_denoiser *d, double ratio);
 /* The frame and prior 0, as it was moved along the flow (or NULL): m and trust of every cell; the prior where trust leaves
  * it; the frame into M. */
 void vd_still_update(vd_denoiser *d, const vd_prior_state *prior, const vd_image *flow);

@@ -78,6 +78,13 @@ void vd_still_start(vd_denoiser *d)
     }
 }
 
+void vd_still_rescale(vd_denoiser *d, double ratio)
+{
+    float *age = d->still.cells[VD_AGE], by = (float)ratio;
+    for (ptrdiff_t i = 0; i < (d->rows + 1) * d->phase_pitch; i++)
+        age[i] = age[i] * by < VD_MAX_FRAMES ? age[i] * by : VD_MAX_FRAMES;
+}
+
 typedef struct job {
     vd_denoiser *d;
     const vd_prior_state *prior;

@@ -31,7 +31,7 @@ import numpy as np
 
 from oracles import missing
 from oracles.bilateral import gaussian
-from oracles.still import Still
+from oracles.still import MOST, Still
 
 SIZE = 8  # of a patch, and of the border
 LARGER = np.maximum.outer(np.arange(SIZE), np.arange(SIZE))  # max(ky, kx)
@@ -159,6 +159,7 @@ class VideoDenoiser:
         self.seen = 0  # frames when a prior was given last
         self.count = 0
         self.known = None  # (H, W), bool
+        self.variance = 0.0
         self.set_noise(noise)
 
     def set_noise(self, noise):
@@ -170,7 +171,10 @@ class VideoDenoiser:
             Standard deviation of the noise before clipping; or that, its dependence on brightness and its
             spectrum, whose mean over the coefficients of all channels is 1.
         """
-        self.variance = float(np.mean(np.square(getattr(noise, "sigma", noise))))  # s0^2
+        variance = float(np.mean(np.square(getattr(noise, "sigma", noise))))
+        if self.still is not None and self.variance > 0:  # so many frames of this noise are in the mean
+            self.still.age = np.minimum(self.still.age * variance / self.variance, MOST)
+        self.variance = variance  # s0^2
         self.gain = float(np.mean(getattr(noise, "gain", 0.0)))
         self.offset = float(np.mean(getattr(noise, "offset", self.variance)))
         given = getattr(noise, "spectrum", None)

@@ -130,7 +130,12 @@ class Estimator:
             return False
         if self.earlier is None or lag >= 2 * MIN_LAG:
             self.earlier, self.earlier_index = first, self.index - 1
-        if self.pairs and not _fits(blocks, self.pairs):
+        fits = bool(self.pairs) and _fits(blocks, self.pairs)
+        if not fits and has_noise(blocks) and not measure(first, None).energy.any():
+            self.pairs, self.suspects = [], []  # black, and now a picture: no pair yet
+            self.start, self.stride, self.next = self.index, 1, self.index
+            return True
+        if self.pairs and not fits:
             self.suspects.append(blocks)
             if len(self.suspects) == 1:  # a cut, or a change?
                 self.suspect_index = self.index - 1

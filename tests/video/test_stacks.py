@@ -77,6 +77,17 @@ def test_every_command_takes_stacks(tmp_path, capsys, suffix, dtype):
     assert vdcore.show(source, target) is not None
 
 
+def test_a_folder_of_stacks(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    frames = scene(4, 64, 48)[1]
+    for i, name in enumerate(("a.npy", "b.tif", "c.tiff")):
+        save(tmp_path / "in" / name, frames[..., i])
+    out = run(capsys, "denoise", tmp_path / "in", "--out-dir", tmp_path / "out")
+    assert out.endswith("3 of 3 done\n")
+    for i, name in enumerate(("a.npy", "b.tif", "c.tiff")):
+        assert_same_bits(load(tmp_path / "out" / name), vdcore.denoise(frames[..., i]))
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_stacks_of_any_byte_order(tmp_path, order):
     frames = as_type(scene(4, 64, 48)[1], "uint16")[0][..., 0]

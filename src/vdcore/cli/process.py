@@ -16,8 +16,8 @@ import vdcore
 from .errors import USER_ERRORS, one_line
 
 _VIDEOS = (
-    ".264 .265 .3gp .avi .flv .h264 .hevc .ivf .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .nut .ogv .ts"
-    " .vob .webm .wmv .y4m"
+    ".264 .265 .3gp .avi .flv .h264 .hevc .ivf .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .npy .nut .ogv"
+    " .tif .tiff .ts .vob .webm .wmv .y4m"
 ).split()  # inputs taken from a folder
 Work = Callable[..., vdcore.VideoReport]
 

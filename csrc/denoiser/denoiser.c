@@ -336,34 +336,6 @@ static vd_status load_prior(vd_denoiser *d, size_t l, const vd_prior *prior)
     return VD_OK;
 }
 
-/* A frame without noise as it is: out may overlap it in any way, so all of it is read first. */
-static vd_status pass(vd_denoiser *d, const vd_image *frame, const vd_image *out)
-{
-    size_t samples = (size_t)(d->width * d->channels), size = vd_dtype_size(frame->dtype);
-    char *copy = malloc((size_t)d->height * samples * size);
-    double *row = malloc(2 * samples * sizeof *row), *other = row != NULL ? row + samples : NULL;
-    vd_status status = copy != NULL && row != NULL ? VD_OK : VD_ERROR_MEMORY;
-    for (int64_t y = 0; y < d->height && status == VD_OK; y++)
-        vd_image_gather_row(frame, y, copy + (size_t)y * samples * size);
-    for (int64_t y = 0; y < d->height && status == VD_OK; y++) {
-        const char *from = copy + (size_t)y * samples * size;
-        if (out->dtype == frame->dtype) {
-            vd_image_scatter_row(out, y, from);
-            continue;
-        }
-        d->set.samples.to_f64[frame->dtype](row, from, (ptrdiff_t)samples);
-        d->set.samples.from_f64[out->dtype](other, row, (ptrdiff_t)samples);
-        vd_image_scatter_row(out, y, other);
-    }
-    if (status == VD_OK) {
-        vd_image view = vd_image_contiguous(copy, frame->dtype, d->height, d->width, d->channels);
-        vd_load_picture(d, &view, &d->result);
-    }
-    free(copy);
-    free(row);
-    return status;
-}
-
 /* The frame's samples; gaps.here says whether some are missing. */
 static vd_status load_frame(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers)
 {
@@ -395,7 +367,7 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_image *con
     if (status == VD_OK && count == 0 && missing)
         vd_fill_frame(d, NULL, NULL);
     if (status == VD_OK && clean && !missing)
-        status = pass(d, frame, out);
+        status = vd_pass_frame(d, frame, out);
     if (status != VD_OK) {
         if (first)
             clear(d, false);

@@ -167,6 +167,8 @@ void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *pha
 /* Repeats the outermost pixels of row y beyond its ends. */
 void vd_pad_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t y);
 void vd_read_result(vd_denoiser *d, const vd_image *out);
+/* A frame without noise as it is: out may overlap it in any way, so all of it is read first. */
+vd_status vd_pass_frame(vd_denoiser *d, const vd_image *frame, const vd_image *out);
 void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out);
 
 /* Floats of a row of samples of one channel. */

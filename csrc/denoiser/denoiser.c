@@ -54,7 +54,8 @@ static bool is_good_noise(double sd, double gain, double offset)
 static bool is_good(const vd_denoiser_params *p)
 {
     return is_good_noise(p->noise, p->gain, p->offset) && p->preset >= 0 && p->preset < VD_DENOISER_PRESET_COUNT &&
-           p->priors >= 1 && p->priors <= MAX_PRIORS && vd_is_thread_request(p->threads);
+           (p->fill == VD_FILL_PASS || p->fill == VD_FILL_VALUE) && fabs(p->fill_value) != INFINITY && p->priors >= 1 &&
+           p->priors <= MAX_PRIORS && vd_is_thread_request(p->threads);
 }
 
 /* ---- life ---- */
@@ -94,7 +95,9 @@ static void clear(vd_denoiser *d, bool torn)
     if (!torn) {
         free(d->memory);
         free(d->extra);
+        free(d->gaps.memory);
     }
+    memset(&d->gaps, 0, sizeof d->gaps);
     d->memory = d->extra = NULL;
     d->memory_size = d->extra_size = 0;
     d->dtype = 0;
@@ -237,10 +240,23 @@ static vd_status check_out(const vd_image *out, const vd_image *frame)
     return out->dtype == frame->dtype || out->dtype == VD_F32 || out->dtype == VD_F64 ? VD_OK : VD_ERROR_DTYPE;
 }
 
+/* A map of one value a pixel, or NULL. */
+static vd_status check_map(const vd_image *map, const vd_image *frame, bool bytes)
+{
+    if (map == NULL)
+        return VD_OK;
+    vd_status status = vd_image_check(map);
+    if (status != VD_OK)
+        return status;
+    if (map->height != frame->height || map->width != frame->width || map->channels != 1)
+        return VD_ERROR_SHAPE;
+    return map->dtype == VD_U16 || (bytes && map->dtype != VD_U8) ? VD_ERROR_DTYPE : VD_OK;
+}
+
 static vd_status check_prior(const vd_prior *prior, const vd_image *frame)
 {
-    vd_status status = VD_OK;
-    if (prior->picture != NULL) {
+    vd_status status = check_map(prior->confidence, frame, false);
+    if (status == VD_OK && prior->picture != NULL) {
         status = vd_image_check(prior->picture);
         if (status == VD_OK && !vd_image_same_shape(prior->picture, frame))
             status = VD_ERROR_SHAPE;
@@ -321,6 +337,8 @@ static vd_status load_prior(vd_denoiser *d, size_t l, const vd_prior *prior)
     if (d->frames == 0 || d->priors[l].seen != d->frames)
         start_variance(d, &d->priors[l]);
     vd_load_prior(d, &d->priors[l], picture, prior->flow);
+    if (l == 0 && d->gaps.here)
+        vd_fill_frame(d, &d->priors[0], prior);
     return VD_OK;
 }
 
@@ -352,20 +370,37 @@ static vd_status pass(vd_denoiser *d, const vd_image *frame, const vd_image *out
     return status;
 }
 
-static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *priors, size_t count, const vd_image *out)
+/* The frame's samples; gaps.here says whether some are missing. */
+static vd_status load_frame(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers)
+{
+    d->gaps.here = false;
+    vd_status status = vd_load_frame(d, frame);
+    if (status == VD_ERROR_MISSING || (status == VD_OK && (confidence != NULL || outliers != NULL)))
+        status = vd_find_missing(d, frame, confidence, outliers);
+    return status;
+}
+
+static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers,
+                      const vd_prior *priors, size_t count, const vd_image *out)
 {
     vd_status status = check(d, frame, priors, count, out);
+    if (status == VD_OK)
+        status = check_map(confidence, frame, false);
+    if (status == VD_OK)
+        status = check_map(outliers, frame, true);
     if (status != VD_OK)
         return status;
     bool first = d->dtype == 0;
     if (first)
         status = vd_denoiser_start(d, frame);
     if (status == VD_OK)
-        status = vd_load_frame(d, frame);
-    bool clean = d->params.noise == 0;
-    for (size_t l = 0; l < count && status == VD_OK && !clean; l++)
+        status = load_frame(d, frame, confidence, outliers);
+    bool clean = d->params.noise == 0, missing = d->gaps.here;
+    for (size_t l = 0; l < count && status == VD_OK && (!clean || (missing && l == 0)); l++)
         status = load_prior(d, l, &priors[l]);
-    if (status == VD_OK && clean)
+    if (status == VD_OK && count == 0 && missing)
+        vd_fill_frame(d, NULL, NULL);
+    if (status == VD_OK && clean && !missing)
         status = pass(d, frame, out);
     if (status != VD_OK) {
         if (first)
@@ -383,18 +418,22 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
             d->priors[l].seen = d->frames + 1;
         }
     }
+    if (missing)
+        vd_settle_missing(d, out, clean);
+    else
+        d->gaps.unknown = false;
     d->frames++;
     return VD_OK;
 }
 
-vd_status vd_denoiser_push(vd_denoiser *d, const vd_image *frame, const vd_prior *priors, size_t count,
-                           const vd_image *out)
+vd_status vd_denoiser_push(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers,
+                           const vd_prior *priors, size_t count, const vd_image *out)
 {
     if (d == NULL || frame == NULL || out == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
         return flag_refusal(&d->busy);
-    vd_status status = push(d, frame, priors, count, out);
+    vd_status status = push(d, frame, confidence, outliers, priors, count, out);
     drop_flag(&d->busy);
     return status;
 }
@@ -521,7 +560,7 @@ vd_status vd_denoiser_get_info(vd_denoiser *d, vd_denoiser_info *info)
     found.threads = d->params.threads;
     found.priors = d->params.priors;
     found.frames = d->frames;
-    found.state_bytes = d->memory_size + d->extra_size;
+    found.state_bytes = d->memory_size + d->extra_size + d->gaps.size;
     found.height = (int32_t)d->height;
     found.width = (int32_t)d->width;
     found.channels = (int32_t)d->channels;

@@ -78,6 +78,18 @@ static void find_brightness(const vd_sweep_state *s, int64_t j, const float *kee
     int64_t channels = d->params.gain == 0 ? 0 : d->opponent ? 1 : d->channels;
     d->kernels->brightness(s->brightness[j % 2], q, e, s->count > 0 ? keep : s->zero, VD_COEFFICIENTS * d->pitch,
                            channels, gain, offset, d->lanes);
+    if (d->gaps.here && d->gaps.partial)
+        d->set.holes.divide_by(s->brightness[j % 2], d->gaps.level + j * d->lanes, d->lanes);
+}
+
+/* The zones of patches in which samples are missing, see missing.c. */
+static void allow_for_missing(const vd_sweep_state *s, int64_t j)
+{
+    const vd_denoiser *d = s->d;
+    const float *gain = d->gaps.gain + j * d->lanes;
+    for (int z = 0; z < s->count * VD_ZONES; z++)
+        for (int twice = 0; twice < 2; twice++)
+            d->set.holes.multiply_by(s->zones + z * d->pitch, gain, d->lanes);
 }
 
 /* The spectra of frame and priors, and their innovations. */
@@ -106,10 +118,14 @@ void vd_sweep_compare(vd_sweep_state *s, int64_t j)
                     ptrdiff_t at = ky * pitch;
                     float *zone = s->zones + (ptrdiff_t)(l * VD_ZONES + zone_of(kx, ky)) * pitch;
                     d->kernels->innovation(e + at, zone, q + at, p + at, 1 / d->spectrum[number + ky], d->lanes);
+                    if (d->gaps.here)
+                        d->set.holes.multiply_by(e + at, d->gaps.gain + j * d->lanes, d->lanes);
                     d->kernels->squares_3(near + at, e + at, d->lanes);
                 }
             }
         }
+    if (d->gaps.here)
+        allow_for_missing(s, j);
     find_brightness(s, j, NULL);
     for (int l = 0; l < s->count; l++) {
         judge(s, l, j, s->keep[2 * l + j % 2]);
@@ -153,6 +169,8 @@ void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
             d->kernels->weigh(variance, weights, moments, last, s->e[2 * l + j % 2] + at, rows, &patches,
                               prior->fresh + j * lanes, noise, lanes);
         }
+        if (d->gaps.here)
+            d->set.holes.multiply_by(moments, d->gaps.share + j * lanes, lanes);
         float *x = s->x[j % VD_KEPT] + at;
         d->kernels->combine(x, s->v[j % VD_KEPT] + at, s->q[j % 2] + at, weights, moments, s->brightness[j % 2], noise,
                             lanes);

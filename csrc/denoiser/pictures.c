@@ -38,13 +38,12 @@ void vd_pictures_start(vd_denoiser *d)
         d->source_row[y] = (int32_t)padded(y, d->height, d->rows, step);
 }
 
-/* Floats of a row of samples of one channel. */
-static size_t plane_room(const vd_denoiser *d) { return (size_t)d->width + VD_LANE_STEP; }
+size_t vd_plane_room(const vd_denoiser *d) { return (size_t)d->width + VD_LANE_STEP; }
 
 size_t vd_pictures_scratch(const vd_denoiser *d)
 {
-    size_t planes = 2 + 4 * VD_MAX_CHANNELS; /* of guide_rows: two of luma, planes, samples, a row of doubles */
-    return plane_room(d) * planes * sizeof(float);
+    size_t planes = 2 + 6 * VD_MAX_CHANNELS; /* of missing.c: three rows of doubles */
+    return vd_plane_room(d) * planes * sizeof(float);
 }
 
 /* ---- in ---- */
@@ -91,7 +90,7 @@ static void load_frame_rows(void *context, int64_t begin, int64_t end, int threa
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *planes = vd_scratch(d, thread), *scratch = planes + VD_MAX_CHANNELS * room;
     int found = VD_SCAN_FINITE;
     for (int64_t y = begin; y < end; y++) {
@@ -139,12 +138,26 @@ static void load_picture_rows(void *context, int64_t begin, int64_t end, int thr
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *planes = vd_scratch(d, thread), *scratch = planes + VD_MAX_CHANNELS * room;
     for (int64_t y = begin; y < end; y++) {
         read_planes(d, j->image, y, planes, room, scratch);
         put_picture_row(d, j->picture, y, planes, room);
     }
+}
+
+void vd_pick_planes(const vd_denoiser *d, float *const *planes, const float *picture, int64_t y)
+{
+    for (int64_t c = 0; c < d->channels; c++)
+        d->kernels->pick(planes[c], picture + y * vd_phase_row(d) + c * d->method.step * d->phase_pitch, d->crop_place,
+                         d->width);
+}
+
+void vd_put_phases(const vd_denoiser *d, float *picture, int64_t y, const float *const *planes)
+{
+    for (int64_t c = 0; c < d->channels; c++)
+        d->kernels->pick(picture + y * vd_phase_row(d) + c * d->method.step * d->phase_pitch, planes[c], d->plane_place,
+                         d->method.step * d->phase_pitch);
 }
 
 void vd_load_picture(vd_denoiser *d, const vd_image *image, const vd_picture *picture)
@@ -157,7 +170,7 @@ static void load_prior_rows(void *context, int64_t begin, int64_t end, int threa
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *pixels = vd_scratch(d, thread), *taps = pixels + VD_MAX_CHANNELS * room,
           *vectors = taps + VD_WARP_TAPS * room;
     int found = 0;
@@ -281,7 +294,7 @@ static void join_planes(const vd_denoiser *d, float *samples, const float *plane
 
 void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *phases, float *scratch)
 {
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *planes = scratch, *samples = planes + VD_MAX_CHANNELS * room, *free_part = samples + VD_MAX_CHANNELS * room;
     for (int64_t c = 0; c < d->channels; c++)
         d->kernels->pick(planes + (size_t)c * room, phases + c * d->method.step * d->phase_pitch, d->crop_place,
@@ -292,11 +305,19 @@ void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *pha
     write_row(d, out, y, samples, free_part);
 }
 
+void vd_put_plain_row(vd_denoiser *d, const vd_image *out, int64_t y, float *planes, float *scratch)
+{
+    size_t room = vd_plane_room(d);
+    put_picture_row(d, &d->result, y, planes, room);
+    join_planes(d, scratch, planes, room);
+    write_row(d, out, y, scratch, scratch + VD_MAX_CHANNELS * room);
+}
+
 static void read_result_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *planes = vd_scratch(d, thread), *samples = planes + VD_MAX_CHANNELS * room;
     float *free_part = samples + VD_MAX_CHANNELS * room;
     for (int64_t y = begin; y < end; y++) {
@@ -321,12 +342,12 @@ static void mean_row(const vd_denoiser *d, const vd_image *image, int64_t y, flo
     const float *row = d->result.first + y * d->result.pitch;
     ptrdiff_t step = d->step;
     if (image != NULL && d->opponent) {
-        size_t room = plane_room(d);
+        size_t room = vd_plane_room(d);
         read_planes(d, image, y, scratch, room, scratch + VD_MAX_CHANNELS * room);
         step = 1;
         row = scratch;
     } else if (image != NULL) {
-        read_row(d, image, y, scratch, scratch + VD_MAX_CHANNELS * plane_room(d));
+        read_row(d, image, y, scratch, scratch + VD_MAX_CHANNELS * vd_plane_room(d));
         row = scratch;
     }
     if (d->opponent)
@@ -339,7 +360,7 @@ static void guide_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *mean = vd_scratch(d, thread), *below = mean + room, *planes = below + room;
     float scale = (float)(255 / (j->high - j->low)), low = (float)j->low;
     int64_t width = d->method.half_guide ? (d->width + 1) / 2 : d->width;

@@ -25,6 +25,8 @@ static void move_params(vd_archive *archive, vd_denoiser_params *p)
     VD_ARCHIVE_VALUE(archive, p->offset);
     VD_ARCHIVE_VALUE(archive, p->preset);
     VD_ARCHIVE_VALUE(archive, p->priors);
+    VD_ARCHIVE_VALUE(archive, p->fill);
+    VD_ARCHIVE_VALUE(archive, p->fill_value);
 }
 
 static void move_spectrum(vd_archive *archive, vd_denoiser *d)
@@ -36,7 +38,7 @@ static void move_spectrum(vd_archive *archive, vd_denoiser *d)
 typedef struct scalars {
     double low, high;
     int64_t height, width, channels, frames;
-    int32_t dtype;
+    int32_t dtype, unknown;
 } scalars;
 
 static void move_scalars(vd_archive *archive, scalars *s)
@@ -48,6 +50,7 @@ static void move_scalars(vd_archive *archive, scalars *s)
     VD_ARCHIVE_VALUE(archive, s->channels);
     VD_ARCHIVE_VALUE(archive, s->frames);
     VD_ARCHIVE_VALUE(archive, s->dtype);
+    VD_ARCHIVE_VALUE(archive, s->unknown);
 }
 
 /* Variances of a prior that was not given with the last frame are not used again. */
@@ -70,6 +73,8 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
 {
     for (int64_t y = 0; y < d->height; y++)
         vd_archive_move(archive, d->result.first + y * d->result.pitch, (size_t)(d->width * d->step) * sizeof(float));
+    if (d->gaps.unknown)
+        vd_archive_move(archive, d->gaps.known, (size_t)(d->height * d->width));
     for (int l = 0; l < d->params.priors; l++)
         move_prior(archive, d, &d->priors[l]);
     size_t cells = (size_t)((d->rows + 1) * d->phase_pitch) * sizeof(float);
@@ -82,7 +87,7 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
 static void write_members(vd_archive *archive, void *object)
 {
     vd_denoiser *d = object;
-    scalars s = {d->low, d->high, d->height, d->width, d->channels, d->frames, d->dtype};
+    scalars s = {d->low, d->high, d->height, d->width, d->channels, d->frames, d->dtype, d->gaps.unknown};
     move_params(archive, &d->params);
     move_spectrum(archive, d);
     move_scalars(archive, &s);
@@ -111,7 +116,7 @@ static bool scalars_are_sound(const scalars *s, size_t bytes)
     char sample;
     vd_image frame = vd_image_contiguous(&sample, (vd_dtype)s->dtype, s->height, s->width, s->channels);
     return vd_image_check(&frame) == VD_OK && s->channels <= VD_MAX_CHANNELS && s->frames > 0 &&
-           s->frames < INT64_MAX / 2 &&
+           s->frames < INT64_MAX / 2 && (s->unknown == 0 || s->unknown == 1) &&
            (uint64_t)s->height <= bytes / sizeof(float) / (uint64_t)s->width / (uint64_t)s->channels;
 }
 
@@ -136,6 +141,9 @@ static vd_status read_stream(vd_archive *archive, vd_denoiser *d, const scalars 
     if (status != VD_OK)
         return status;
     d->frames = s->frames;
+    d->gaps.unknown = s->unknown != 0;
+    if (d->gaps.unknown && vd_reserve_gaps(d) != VD_OK)
+        return VD_ERROR_MEMORY;
     move_stream(archive, d);
     for (int64_t y = 0; y < d->height; y++)
         vd_pad_picture_row(d, &d->result, y);

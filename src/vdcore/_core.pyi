@@ -71,16 +71,18 @@ class Denoiser:
         offset: float = 0,
         preset: str = "balanced",
         priors: int = 1,
+        fill: float | None = None,
         threads: int | None = None,
     ) -> Self: ...
     def push(
         self,
         frame: _Array,
         out: _Array,
-        priors: Sequence[
-            tuple[_Array | None, _Array | None] | tuple[_Array | None, _Array | None, float]
-        ] = ...,
+        priors: Sequence[tuple[Any, ...]] = ...,
+        confidence: _Array | None = None,
+        outliers: _Array | None = None,
     ) -> None: ...
+    def known(self, out: _Array) -> None: ...
     def result(self, out: _Array) -> None: ...
     def guide(self, picture: _Array | None, low: float, high: float, out: _Array) -> None: ...
     def set_noise(self, sd: float, gain: float, offset: float, spectrum: _Array | None = None) -> None: ...
@@ -108,6 +110,9 @@ def gather(
     eps: float,
     threads: int | None = None,
 ) -> _Array: ...
+def fill_missing(
+    image: _Array, confidence: _Array | None, out: _Array, threads: int | None = None
+) -> None: ...
 def flow_guides(
     frame: _Array,
     other: _Array,

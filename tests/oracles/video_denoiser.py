@@ -18,7 +18,9 @@ X = Q - K (sum of w e). A prior with noise of its own, as a frame of the future,
 
 Then a Wiener filter in space, A / (A + V) with the power A of the signal: once with A from X (`fast`), and
 once more with A from the first result (`balanced`). The result is the next frame's prior; unclipping comes
-after it.
+after it. What takes the place of missing samples is in `oracles.missing`; the innovation is that of the
+others, so that e / sqrt(c) is tested and goes into E, with c the mean of w^2 over the patch, and samples of
+confidence M have the noise s^2 / M.
 """
 
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from statistics import NormalDist
 import cv2
 import numpy as np
 
+from oracles import missing
 from oracles.bilateral import gaussian
 from oracles.still import Still
 
@@ -155,6 +158,7 @@ class VideoDenoiser:
         self.still = None  # what stays put
         self.seen = 0  # frames when a prior was given last
         self.count = 0
+        self.known = None  # (H, W), bool
         self.set_noise(noise)
 
     def set_noise(self, noise):
@@ -172,7 +176,7 @@ class VideoDenoiser:
         given = getattr(noise, "spectrum", None)
         self.spectrum = np.ones((1, SIZE, SIZE)) if given is None else given  # t(c, k), shape (C or 1, 8, 8)
 
-    def push(self, frame, priors=None):
+    def push(self, frame, priors=None, confidence=None, outliers=None, fill=None):
         """Take the next frame.
 
         Parameters
@@ -183,6 +187,12 @@ class VideoDenoiser:
             What the frame is compared with: a picture of the frame's shape or the last result; the flow
             there, (H, W, 2), or no motion; the least variance of its own noise over that of the frame. By
             default the last result, along the flow that is estimated here.
+        confidence : ndarray of float, shape (H, W), optional
+            In [0, 1]; 0 where a sample is NaN, and where there are outliers.
+        outliers : ndarray of bool, shape (H, W), optional
+            Where the result takes the sample's place in any case.
+        fill : float, optional
+            The result where nothing was ever known; None: the frame.
 
         Returns
         -------
@@ -194,15 +204,50 @@ class VideoDenoiser:
         step = self.preset.step
         f = self._opponent(frame)
         height, width, self.channels = f.shape
-        q = spectra(bordered(f, step), step)
         if priors is None:
             priors = [(None, None if self.result is None else self._flow(f), 0.0)]
+        f = self._without_gaps(f, priors, confidence, outliers)
+        q = spectra(bordered(f, step), step)
         x, v = self._kalman(f, q, priors)
         result = self._wiener(x, v)
         self.result = result[SIZE : SIZE + height, SIZE : SIZE + width]
 
         samples = self.result if self.channels == 1 else self.result @ OPPONENT
-        return self._unclipped(samples).reshape(frame.shape)
+        samples = np.array(self._unclipped(samples)).reshape(frame.shape)
+        there = self.known if outliers is None else self.known | outliers
+        samples[~there] = frame[~there] if fill is None else fill
+        return samples
+
+    def _without_gaps(self, f, priors, confidence, outliers):
+        """The frame with something in the place of missing samples; c and M of patches; what is known now."""
+        step = self.preset.step
+        m = np.ones(f.shape[:2]) if confidence is None else np.array(confidence, float)
+        m[~np.isfinite(f).all(axis=2) | (False if outliers is None else outliers)] = 0
+        w = m if ((m == 0) | (m == 1)).all() else missing.shares(m)
+        window = np.lib.stride_tricks.sliding_window_view
+        patches, own = (
+            window(bordered(part[..., None], step), (SIZE, SIZE), axis=(0, 1))[::step, ::step, 0]
+            for part in (w, m)
+        )
+        self.present = (patches**2).mean(axis=(2, 3))
+        self.present[self.present == 0] = 1
+        total, squares = own.sum(axis=(2, 3)), (own**2).sum(axis=(2, 3))
+        self.level = np.divide(squares, total, out=np.ones_like(total), where=total > 0)
+        prior, known = None, np.zeros(m.shape, bool)
+        if priors and (priors[0][0] is not None or self.result is not None):
+            picture, flow = priors[0][:2]
+            flow = np.zeros((*m.shape, 2)) if flow is None else np.array(flow, float)
+            prior = self._moved(self.result if picture is None else self._opponent(picture), flow)
+            known = missing.moved(self.known if picture is None else np.ones(m.shape, bool), flow)
+        self.known = known | (m > 0)
+        return f if (w == 1).all() else missing.filled(f, w, prior, known, self.variance)
+
+    @staticmethod
+    def _moved(source, flow):
+        """A picture along the flow, which may be NaN."""
+        y, x = np.mgrid[: source.shape[0], : source.shape[1]]
+        flow = np.where(np.isfinite(flow).all(axis=2, keepdims=True), flow, 0)
+        return sampled(source, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
 
     @staticmethod
     def _opponent(picture):
@@ -223,7 +268,7 @@ class VideoDenoiser:
         r = np.ones(spectra.shape[:2])
         if self.gain != 0:
             r = self._level(spectra[:, :, 0, 0, 0] / SIZE)
-        return self.variance * r[:, :, None, None, None] * self.spectrum
+        return self.variance * (r / self.level)[:, :, None, None, None] * self.spectrum
 
     def _flow(self, f):
         """From the frame to the last result, (dx, dy) in pixels, shape (H, W, 2)."""
@@ -273,7 +318,7 @@ class VideoDenoiser:
             least = max(own, 1 / 49) * (1 - trust) + trust / np.maximum(frames, 1)
             w = keep * noise / np.maximum(variance - (1.1 + 4 * trust) * noise, least * noise)
             weights += w
-            moments += w * e
+            moments += w * e * np.sqrt(self.present)[:, :, None, None, None]
         if priors:
             self.seen = self.count + 1
         self.count += 1
@@ -304,13 +349,12 @@ class VideoDenoiser:
         lost = ~np.isfinite(flow).all(axis=2)
         flow[lost] = 0
 
-        y, x = np.mgrid[:height, :width]
-        prior = sampled(source, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
+        prior = self._moved(source, flow)
         around = bordered(lost[:, :, None], step)
         covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
         reset = covers[::step, ::step].any(axis=(2, 3, 4))
         padded = bordered(prior, step) if f is None else self._without_motion(f, prior, flow, reset)
-        e = q - spectra(padded, step)
+        e = (q - spectra(padded, step)) / np.sqrt(self.present)[:, :, None, None, None]
         now = 0.7 * e**2 + 0.3 * mean_around(e**2, 1)
 
         moved = np.empty_like(now)  # E'

@@ -17,7 +17,8 @@ from .samples import with_channel_axis
 
 _COMPRESSED = 1.1  # variance assumed, over the geometric mean of those
 
-Prior = tuple[Array | None, Flow | None, float]  # picture, flow, variance of its noise over the frame's
+# picture, flow, variance of its noise over the frame's, where something is known of it
+Prior = tuple[Array | None, Flow | None, float, Array | None]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Layer:
     ----------
     part : slice
         The channels.
-    preset, threads
+    preset, fill, threads
         See `Denoiser`.
     noise : Noise
         Of the layer's channels now.
@@ -81,17 +82,21 @@ class Layer:
     causal, late : Filter or None
         The filter of each frame as it comes, and with lookahead that of the frames which are returned. None:
         frames pass unchanged, or there was none yet.
+    gaps : bool
+        Whether samples were missing, so that frames are remembered even if they have no noise.
     shape : tuple of int
         (H, W, C) of the last frame.
     """
 
     part: slice
     preset: Preset
+    fill: float | None
     threads: int | None
     noise: Noise = field(default_factory=Noise)
     meter: RangeMeter = field(default_factory=RangeMeter)
     causal: Filter | None = None
     late: Filter | None = None
+    gaps: bool = False
     shape: tuple[int, ...] = ()
 
     def copy(self) -> "Layer":
@@ -139,6 +144,14 @@ class Layer:
         self.causal.core.result(result)
         return result
 
+    def known(self) -> Array | None:
+        """Where something is known of the last result, uint8 (H, W) of 255 and 0; None everywhere."""
+        if self.causal is None or not self.gaps:
+            return None
+        known = np.empty(self.shape[:2], np.uint8)
+        self.causal.core.known(known)
+        return None if known.all() else known
+
     def channels_of(self, samples: Array) -> Array:
         """A view of the layer's channels, shape (H, W, C)."""
         return with_channel_axis(samples)[..., self.part]
@@ -159,35 +172,44 @@ class Layer:
         flow = optical_flow(guides[0], guides[1], self.preset)
         return resized_flow(flow, (height, width)) if half else flow
 
-    def push(self, samples: Array, out: Array, flow: Flow | None) -> None:
-        """Take the next frame and write its result into out."""
+    def push(self, samples: Array, out: Array, flow: Flow | None, weights: Array | None) -> None:
+        """Take the next frame, with the confidence of its pixels, and write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
         self.shape = frame.shape
-        if self.noise.sigma == 0:
+        if self._is_passing:
             self.causal = self.late = None
             np.copyto(target, frame, casting="same_kind")
             return
         self.causal = self._renewed(self.causal, 1)
         meter = self.meter.copy()
-        meter.add(frame, self.noise.line)
+        meter.add(frame, self.noise.line, weights)
         self.causal.set_limits(meter.limits())
-        self.causal.core.push(frame, target, ((None, flow, 0.0),))
+        self.causal.core.push(frame, target, ((None, flow, 0.0, None),), weights)
         self.meter = meter
 
-    def push_late(self, samples: Array, out: Array, priors: list[Prior], max_priors: int) -> None:
+    def push_late(
+        self, samples: Array, out: Array, priors: list[Prior], max_priors: int, weights: Array | None
+    ) -> None:
         """Take the next frame, its last result and frames of its future; write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
-        if self.noise.sigma == 0:
+        if self._is_passing:
             np.copyto(target, frame, casting="same_kind")
             return
         self.late = self._renewed(self.late, max_priors)
         self.late.set_limits(self.meter.limits())
-        self.late.core.push(frame, target, priors)
+        self.late.core.push(frame, target, priors, weights)
+
+    @property
+    def _is_passing(self) -> bool:
+        return self.noise.sigma == 0 and not self.gaps
 
     def _renewed(self, held: Filter | None, priors: int) -> Filter:
         """The filter, or a new one, with the noise of now."""
         if held is None:
-            held = Filter(_core.Denoiser(0.0, preset=self.preset, priors=priors, threads=self.threads), None)
+            core = _core.Denoiser(
+                0.0, preset=self.preset, priors=priors, fill=self.fill, threads=self.threads
+            )
+            held = Filter(core, None)
         if held.noise != self.noise:
             self.noise.give(held.core)
             held.noise = self.noise

@@ -27,7 +27,9 @@ _REACH = 2.0  # standard deviations from the end, of the blocks that are looked 
 _FORGET = 0.7  # what earlier evidence counts, from one frame to the next
 _STRAY = 0.02  # share of the samples that a distribution may miss
 _MIN_ENDS = 8.0  # samples at the end that are expected, to decide anything
-_MIN_SHARE, _MAX_SHARE = 0.5, (2.0, 4.0)  # samples at either end over those that are expected
+_MIN_SHARE = (
+    0.5  # samples at the end over those that are expected; more are there where clean samples are, too
+)
 
 _WHITES = tuple(2.0**bits - 1 for bits in range(8, 17))  # of integers
 
@@ -67,12 +69,10 @@ class End:
 
         Where too few samples come near to tell, the ends of integers of 8 to 16 bits count as clipped.
         """
-        share = self.found / max(self.expected, 1e-300)
         if self.expected < _MIN_ENDS:
             clipped = integers and self.sign * self.value in ((0.0,) if self.sign == 1 else _WHITES)
         else:
-            most = _MAX_SHARE[0 if self.sign == 1 else 1]
-            clipped = _MIN_SHARE <= share <= most and self.clipped >= self.counted
+            clipped = self.found >= _MIN_SHARE * self.expected and self.clipped >= self.counted
         return self.sign * (self.value if clipped and abs(self.value) <= MAX_NOISE else -math.inf)
 
     @property
@@ -203,14 +203,21 @@ class RangeMeter:
         low, high = (End(sign, *map(_real, end)) for sign, end in zip((1, -1), ends, strict=True))
         return RangeMeter(low, high, integer(frames, "meter", 0, 2**62), integers == 1)
 
-    def add(self, frame: Array, noise: Noise) -> None:
-        """Take the next frame, shape (H, W, C), and its noise."""
+    def add(self, frame: Array, noise: Noise, weights: Array | None = None) -> None:
+        """Take the next frame, shape (H, W, C), its noise, and (H, W) what is 0 where pixels are missing."""
         self.integers = frame.dtype.kind == "u"
         due = self.frames < 3 or self.frames % 8 == 0
         self.frames += 1
         if not due or noise[0] == 0 or min(frame.shape[:2]) < _BLOCK:
             return
         blocks = _blocks(frame, self.frames)
+        whole = np.isfinite(blocks).all(axis=1)
+        if weights is not None:
+            known = (_blocks(weights[..., None], self.frames) > 0).all(axis=1)
+            whole &= np.tile(known, frame.shape[2])
+        blocks = blocks[whole]
+        if not len(blocks):
+            return
         for end in (self.low, self.high):
             end.add(blocks, noise, self.integers)
 

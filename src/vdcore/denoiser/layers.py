@@ -10,8 +10,8 @@ from vdcore import _core
 from vdcore._arrays import Array
 from vdcore.flow import Flow, optical_flow, resized_flow
 from vdcore.noise import NoiseEstimate, colour_is_subsampled
+from vdcore.noise.clipping import RangeMeter
 
-from .clipping import RangeMeter
 from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
 

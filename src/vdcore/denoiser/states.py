@@ -23,8 +23,8 @@ from vdcore.noise import (
     estimate_from,
     noise_values,
 )
+from vdcore.noise.clipping import RangeMeter
 
-from .clipping import RangeMeter
 from .layers import Filter, Layer
 from .parameters import DenoiserParameters, denoiser_parameters
 from .process import Process, QueuedFrame, new_layers, new_process

@@ -19,6 +19,7 @@ import numpy as np
 from vdcore._arrays import Array
 
 from .blocks import BLOCK, FREQUENCY, HIGH, Blocks, has_noise, measure
+from .clipping import RangeMeter
 from .curve import Curve, fit_line, groups
 from .estimate import Floats, NoiseEstimate, white_noise
 
@@ -166,23 +167,34 @@ class Estimator:
 
     def estimate(self) -> NoiseEstimate:
         """Return the estimate of the noise now; from one frame where there is no pair. Needs a frame."""
-        pairs = self.pairs
-        if not pairs:
-            assert self.first is not None or self.earlier is not None
-            alone = self.first if self.first is not None else self.earlier
-            assert alone is not None
-            return self.estimate_of([measure(alone, None)], alone=True)
-        return self.estimate_of(pairs)
+        frames = [frame for frame in (self.earlier, self.first) if frame is not None]
+        pairs = self.pairs or [measure(frames[-1], None)]
+        estimate = self.estimate_of(pairs, alone=not self.pairs)
+        if self.dtype.kind == "u":
+            meter = RangeMeter()
+            noise = (
+                math.sqrt(np.mean(estimate.sigma**2)),
+                float(estimate.gain.mean()),
+                float(estimate.offset.mean()),
+            )
+            for frame in frames:
+                meter.add(frame, noise)
+            if meter.low.counts:
+                return self.estimate_of(pairs, alone=not self.pairs, counts=True)
+        return estimate
 
-    def estimate_of(self, pairs: list[Blocks], alone: bool = False) -> NoiseEstimate:
-        """Return the estimate from pairs that were measured before, or from a frame measured alone."""
+    def estimate_of(self, pairs: list[Blocks], alone: bool = False, counts: bool = False) -> NoiseEstimate:
+        """Return the estimate from pairs that were measured before, or from a frame measured alone.
+
+        Samples that are 0 were clipped, or are `counts` of photons.
+        """
         if not any(pair.all for pair in pairs):
             raise ValueError(f"frames must have blocks of {BLOCK} x {BLOCK} finite samples")
         pairs = [pair for pair in pairs if pair.all]
         noisy = [pair for pair in pairs if has_noise(pair)]
         if not noisy or 2 * len(noisy) < len(pairs):
             return white_noise(np.zeros(pairs[0].mean.shape[1]))
-        return _estimate(noisy, self.dtype, alone)
+        return _estimate(noisy, self.dtype, alone, counts)
 
 
 def _fits(blocks: Blocks, others: list[Blocks]) -> bool:
@@ -229,11 +241,12 @@ def _some(numbers: Array) -> Array:
     return some
 
 
-def _pool(pairs: list[Blocks], dtype: np.dtype[Any]) -> _Pool:
+def _pool(pairs: list[Blocks], dtype: np.dtype[Any], counts: bool) -> _Pool:
     def joined(name: str) -> Floats:
         return np.concatenate([getattr(pair, name) for pair in pairs])
 
     low, high = _range(dtype, joined("lowest"), joined("greatest"))
+    low = -math.inf if counts else low
     mean, energy, smooth = joined("mean"), joined("energy"), joined("smooth")
     reach = 10 * math.sqrt(max(energy.max(), smooth.max()))  # further than noise gets
     return _Pool(
@@ -266,8 +279,8 @@ def _range(dtype: np.dtype[Any], lowest: Floats, greatest: Floats) -> tuple[floa
     )
 
 
-def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool) -> NoiseEstimate:
-    pool = _pool(pairs, dtype)
+def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool, counts: bool) -> NoiseEstimate:
+    pool = _pool(pairs, dtype, counts)
     chosen, curves = _choose(pool, _CHOSEN)
     correlation = _correlation(pool, chosen)
     spectrum, heaviness = _spectrum(pool, chosen, curves, correlation)

@@ -226,8 +226,9 @@ def _is_noisy(share: Floats, deviation: Floats, step: float, before: Array, afte
     low, high = before.min(), before.max()
     at_end = [((frame == low) | (frame == high)).all(axis=0).mean(axis=1) for frame in (before, after)]
     clipped: Array = share >= required * np.minimum(changed, 1 - at_end[0] * at_end[1])
-    even = bool(clipped.any()) and deviation[clipped].std() < _EVEN * deviation[clipped].mean()
-    return clipped if even else noisy
+    if clipped.sum() < max(_EVIDENT * len(clipped), min(MIN_COUNT, len(clipped))):
+        return noisy
+    return clipped if deviation[clipped].std() < _EVEN * deviation[clipped].mean() else noisy
 
 
 def _least_textured(kept: Array, before: Array, texture: Floats) -> Array:

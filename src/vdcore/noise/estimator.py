@@ -114,12 +114,13 @@ class Estimator:
 
     def _finish(self, first: Array, second: Array) -> bool:
         """Measure a pair; return whether it tells something new."""
+        repeated = self.still > 0
         if np.array_equal(first, second):
             self.still += 1
             if self.still < STILL:  # a frame that is repeated
                 self.first = None
                 self.next = self.index
-                return False
+                return not self.pairs
         else:
             self.still = 0
         lag = self.index - self.earlier_index
@@ -136,7 +137,7 @@ class Estimator:
             self.pairs, self.suspects = [], []  # black, and now a picture: no pair yet
             self.start, self.stride, self.next = self.index, 1, self.index
             return True
-        if self.pairs and not fits:
+        if not fits and (self.pairs or repeated):
             self.suspects.append(blocks)
             if len(self.suspects) == 1:  # a cut, or a change?
                 self.suspect_index = self.index - 1
@@ -168,6 +169,8 @@ class Estimator:
     def estimate(self) -> NoiseEstimate:
         """Return the estimate of the noise now; from one frame where there is no pair. Needs a frame."""
         frames = [frame for frame in (self.earlier, self.first) if frame is not None]
+        if not self.pairs and self.still:  # nothing but repeated frames
+            return white_noise(np.zeros(frames[-1].shape[2]))
         pairs = self.pairs or [measure(frames[-1], None)]
         estimate = self.estimate_of(pairs, alone=not self.pairs)
         if self.dtype.kind == "u":

@@ -40,6 +40,7 @@ _MIN_BLOCKS = 50
 _MAX_BLOCKS = 2000  # that the spectrum is found from
 _HEAVY = 1.15  # mean square over what the median says: heavy tails, few large coefficients
 _VERY_HEAVY = 1.25
+_COARSE = 2.0  # steps; less is not worth a model of codecs
 _WHITE = 0.12  # logarithm of middle over high frequencies
 _TEXTURE = 2.0, 5.0  # energy of S over D: noise alone, texture that may move
 _TEXTURE_COMPRESSED = 5.0, 10.0
@@ -79,6 +80,8 @@ class Estimator:
         The first frame of the last pair of `pairs`.
     still : int
         Pairs of equal frames in a row.
+    fresh : int
+        1 after a picture has followed black, until the next pair.
     dtype : numpy.dtype
         Of the last frame.
     """
@@ -95,6 +98,7 @@ class Estimator:
     suspect_index: int = 0
     last_index: int = 0
     still: int = 0
+    fresh: int = 0
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float64))
 
     def copy(self) -> "Estimator":
@@ -133,9 +137,9 @@ class Estimator:
         if self.earlier is None or lag >= 2 * MIN_LAG:
             self.earlier, self.earlier_index = first, self.index - 1
         fits = bool(self.pairs) and _fits(blocks, self.pairs)
-        if not fits and has_noise(blocks) and not measure(first, None).energy.any():
+        if not fits and blocks.changed and not self.fresh and not measure(first, None).energy.any():
             self.pairs, self.suspects = [], []  # black, and now a picture: no pair yet
-            self.start, self.stride, self.next = self.index, 1, self.index
+            self.start, self.stride, self.next, self.fresh = self.index, 1, self.index, 1
             return True
         if not fits and (self.pairs or repeated):
             self.suspects.append(blocks)
@@ -154,7 +158,7 @@ class Estimator:
             self.last_index = self.index - 1
             self.next = self.index
             return True
-        self.suspects = []
+        self.suspects, self.fresh = [], 0
         self.pairs = [*self.pairs, blocks]
         self.last_index = self.index - 1
         if len(self.pairs) > MAX_PAIRS:
@@ -169,7 +173,7 @@ class Estimator:
     def estimate(self) -> NoiseEstimate:
         """Return the estimate of the noise now; from one frame where there is no pair. Needs a frame."""
         frames = [frame for frame in (self.earlier, self.first) if frame is not None]
-        if not self.pairs and self.still:  # nothing but repeated frames
+        if not self.pairs and self.still and np.isfinite(frames[-1]).any():  # nothing but repeated frames
             return white_noise(np.zeros(frames[-1].shape[2]))
         pairs = self.pairs or [measure(frames[-1], None)]
         estimate = self.estimate_of(pairs, alone=not self.pairs)
@@ -309,7 +313,7 @@ def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool, counts: bo
         offset=offset,
         spectrum=None if alone else (spectrum / total).reshape(-1, BLOCK, BLOCK),
         correlation=correlation,
-        compressed=bool(heaviness > _HEAVY),
+        compressed=bool(heaviness > _HEAVY and np.max(gain * value + offset) > (_COARSE * pool.step) ** 2),
     )
 
 

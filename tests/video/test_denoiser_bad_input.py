@@ -95,7 +95,7 @@ def test_no_harm_to_clean_video(denoised, name, strength):
     clean = videos()[name]
     difference = np.abs(denoised(clean, strength).astype(int) - clean)
     hard = name in ("two frames", "bands of lamps", "black first")
-    assert difference.max() <= (6 if hard else 1) and difference.mean() < (0.5 if hard else 0.05)
+    assert difference.max() <= (8 if hard else 1) and difference.mean() < (0.5 if hard else 0.05)
 
 
 @pytest.mark.parametrize("strength", ["auto", 12.0])

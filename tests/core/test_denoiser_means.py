@@ -21,7 +21,8 @@ def test_photon_noise_is_not_weighted_by_itself(photons, channels):
     shape = (30, 96, 128) if channels == 1 else (30, 64, 96, 3)
     frames = np.random.default_rng(1).poisson(photons, shape).astype(np.float32)
     result = denoise(frames, line(1, 0, photons), motion=None)
-    assert result[10:].mean() == pytest.approx(frames[10:].mean(), rel=0.01)
+    for part in (np.s_[1:8], np.s_[8:]):  # before and after what stays put is averaged by itself
+        assert result[part].mean() == pytest.approx(frames[part].mean(), rel=0.01)
     assert result[10:].std() < 0.2 * frames[10:].std()
 
 

@@ -27,9 +27,7 @@ _REACH = 2.0  # standard deviations from the end, of the blocks that are looked 
 _FORGET = 0.7  # what earlier evidence counts, from one frame to the next
 _STRAY = 0.02  # share of the samples that a distribution may miss
 _MIN_ENDS = 8.0  # samples at the end that are expected, to decide anything
-_MIN_SHARE = (
-    0.5  # samples at the end over those that are expected; more are there where clean samples are, too
-)
+_MIN_SHARE = 0.5  # samples at the end over those that are expected; clean ones may add to them
 
 _WHITES = tuple(2.0**bits - 1 for bits in range(8, 17))  # of integers
 

@@ -12,7 +12,7 @@ from vdcore.flow import Flow, optical_flow, resized_flow
 from vdcore.noise import NoiseEstimate
 
 from .clipping import Noise, RangeMeter
-from .parameters import MIN_NOISE, Preset
+from .parameters import MIN_NOISE, HotPixels, Preset
 from .samples import with_channel_axis
 
 # picture, flow, variance of its noise over the frame's, where something is known of it
@@ -46,7 +46,7 @@ class Layer:
     ----------
     part : slice
         The channels.
-    preset, fill, threads
+    preset, fill, hot_pixels, threads
         See `Denoiser`.
     noise : (float, float, float)
         Standard deviation, gain and offset of the noise now. Where they change, a new filter takes over and
@@ -65,6 +65,7 @@ class Layer:
     part: slice
     preset: Preset
     fill: float | None
+    hot_pixels: HotPixels
     threads: int | None
     noise: Noise = (0.0, 0.0, 0.0)
     meter: RangeMeter = field(default_factory=RangeMeter)
@@ -123,7 +124,7 @@ class Layer:
         if self.causal is None:
             return None
         frame = self.channels_of(samples)
-        low, high = (0.0, 255.0) if frame.dtype == np.uint8 else (float(frame.min()), float(frame.max()))
+        low, high = (0.0, 255.0) if frame.dtype == np.uint8 else _usual_range(frame)
         if not low < high:
             return None
         height, width = frame.shape[:2]
@@ -178,6 +179,17 @@ class Layer:
             preset=self.preset,
             priors=priors,
             fill=self.fill,
+            outliers=self.hot_pixels == "auto",
             threads=self.threads,
         )
         return Filter(core, self.noise)
+
+
+def _usual_range(frame: Array) -> tuple[float, float]:
+    """What nearly all samples of a frame lie in, whatever its dead pixels say; all, if those are equal."""
+    step = max(1, int(sqrt(frame.size / 2**16)))
+    some = frame[::step, ::step].ravel()
+    few = some.size // 1000
+    ordered = np.partition(some, (few, some.size - 1 - few))
+    low, high = float(ordered[few]), float(ordered[-1 - few])
+    return (low, high) if low < high else (float(frame.min()), float(frame.max()))

@@ -2,7 +2,7 @@
 /*
  * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), pictures.c (pictures in and out:
  * colours, borders, motion), missing.c (missing samples), still.c (what stays put), sweep.c (the filter), unclipping.c
- * (expected values), spectrum.c (the noise's spectrum) and state.c (saved states).
+ * (expected values) and state.c (saved states).
  */
 #ifndef VD_DENOISER_H
 #define VD_DENOISER_H
@@ -43,16 +43,6 @@ typedef struct vd_prior_state {
     uint8_t *whole; /* [rows][lanes / VD_LANE_STEP], see the kernel `take` */
     float *fresh;   /* [rows][lanes], 1 where the prior does not count */
 } vd_prior_state;
-
-/* Patches from which the spectrum of the noise is learnt; see spectrum.c. */
-typedef struct vd_spectrum_samples {
-    int64_t every, count; /* each patch whose number is a multiple of every */
-    float *squares;       /* [count][coefficients], e^2 / brightness */
-    float *energy;        /* [count], of the prior, without the mean */
-    float *total, *order; /* [count], working memory, as what follows */
-    int64_t *numbers;     /* [count] */
-    double *measured;     /* [coefficients] */
-} vd_spectrum_samples;
 
 /* Missing samples; see missing.c. The memory is there once a frame came with confidence, outliers or NaN. */
 typedef struct vd_gaps {
@@ -120,9 +110,8 @@ struct vd_denoiser {
     int32_t *source_row;      /* [padded rows] */
     float *share_3, *share_5; /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
     vd_still still;
-    float *spectrum; /* t: [coefficients] */
-    bool learnt;
-    vd_spectrum_samples samples;
+    int64_t spectrum_channels;                         /* 0: the noise is white */
+    float spectrum[VD_MAX_CHANNELS * VD_COEFFICIENTS]; /* t: 1 where white */
     vd_gaps gaps;
     uint8_t *spots, *spots_before, *outliers; /* [height][width], where params.outliers; see outliers.c */
     float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
@@ -149,6 +138,9 @@ static inline float *vd_scratch(const vd_denoiser *d, int thread)
 }
 
 /* ---- denoiser.c */
+
+/* Whether this may be the spectrum of a noise. */
+bool vd_denoiser_takes_spectrum(const float *spectrum, int64_t channels);
 
 /* A stream of frames like this one begins: shape and dtype, memory, tables. The frame's samples are not read. Where it fails
  * the denoiser is for destroying or resetting only. */
@@ -222,12 +214,7 @@ void vd_unclipping_start(vd_denoiser *d);
 /* ---- sweep.c */
 
 size_t vd_sweep_scratch(const vd_denoiser *d);
-/* The frame through the filter: `count` priors, the rows of out and of the result, E and the spectrum's samples. */
+/* The frame through the filter: `count` priors, the rows of out and of the result, and E. */
 void vd_sweep(vd_denoiser *d, size_t count, const vd_image *out);
-
-/* ---- spectrum.c */
-
-/* One step of learning from the samples of this frame. */
-void vd_learn_spectrum(vd_denoiser *d);
 
 #endif

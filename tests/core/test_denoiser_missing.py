@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from helpers.denoising import LOOKAHEADS, PRESETS, psnr, scene, with_noise
+from helpers.denoising import LOOKAHEADS, PRESETS, psnr, scene, white, with_noise
 from helpers.support import assert_same_bits
 from oracles import VideoDenoiser
 from oracles.missing import pull_push
@@ -202,14 +202,14 @@ def test_confidence_of_samples(channels):
     frames = with_noise(np.full((3, 32, 40, channels), 120.0), 10)
     confidence = np.ones(frames.shape)
     confidence[:, 10:14, 10:14, channels - 1] = 0
-    denoiser = Denoiser(10.0, motion=None)
+    denoiser = Denoiser(white(10.0), motion=None)
     result = np.stack([denoiser(frame, confidence=m) for frame, m in zip(frames, confidence, strict=True)])
     if channels == 4:
-        assert_same_bits(result, denoise(frames, 10.0, motion=None))
+        assert_same_bits(result, denoise(frames, white(10.0), motion=None))
     elif channels == 2:
-        assert_same_bits(result[..., 0], denoise(frames[..., 0], 10.0, motion=None))
+        assert_same_bits(result[..., 0], denoise(frames[..., 0], white(10.0), motion=None))
     else:
-        expected = denoise(frames, 10.0, confidence=confidence.min(axis=3), motion=None)
+        expected = denoise(frames, white(10.0), confidence=confidence.min(axis=3), motion=None)
         assert_same_bits(result, expected)
         assert_same_bits(result[:, 10:14, 10:14], frames[:, 10:14, 10:14])
 

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from helpers.denoising import PRESETS, psnr, stream, with_noise
+from helpers.denoising import PRESETS, psnr, stream, white, with_noise
 from helpers.support import assert_same_bits
 from oracles import VideoDenoiser
 from vdcore import Denoiser, NoiseEstimate, denoise, diffuse
@@ -21,7 +21,9 @@ def still(picture, count, seed=1):
     return with_noise(np.stack([picture] * count), SIGMA, seed)
 
 
-@pytest.mark.parametrize("noise", [10.0, NoiseEstimate(*np.array([[12.0], [1.5], [20.0]]))], ids=["", "line"])
+@pytest.mark.parametrize(
+    "noise", [white(10.0), NoiseEstimate(*np.array([[12.0], [1.5], [20.0]]))], ids=["", "line"]
+)
 @pytest.mark.parametrize("shape", [(45, 62), (45, 62, 3)])
 @PRESETS
 def test_a_still_scene_is_the_oracle(preset, shape, noise):

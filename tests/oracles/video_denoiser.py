@@ -34,7 +34,6 @@ from oracles.bilateral import gaussian
 from oracles.still import Still
 
 SIZE = 8  # of a patch, and of the border
-HIGH = np.add.outer(np.arange(SIZE), np.arange(SIZE)) > 8  # ky + kx > 8
 LARGER = np.maximum.outer(np.arange(SIZE), np.arange(SIZE))  # max(ky, kx)
 FIRST_ROW = np.indices((SIZE, SIZE))[0] == 0  # ky = 0
 WINDOW = np.outer(np.kaiser(SIZE, 2), np.kaiser(SIZE, 2))
@@ -145,7 +144,7 @@ class VideoDenoiser:
     Parameters
     ----------
     noise : float or vdcore.NoiseEstimate
-        Standard deviation of the noise before clipping, or that and its dependence on brightness.
+        See `set_noise`.
     preset : {"fast", "balanced"}
     limits : (float, float)
         What samples were clipped to; infinite: not clipped.
@@ -154,16 +153,28 @@ class VideoDenoiser:
     def __init__(self, noise, preset="balanced", limits=(-np.inf, np.inf)):
         self.limits = limits
         self.preset = PRESETS[preset]
-        self.variance = float(np.mean(np.square(getattr(noise, "sigma", noise))))  # s0^2
-        self.gain = float(np.mean(getattr(noise, "gain", 0.0)))
-        self.offset = float(np.mean(getattr(noise, "offset", self.variance)))
-        self.spectrum = None  # t(c, k), shape (C, 8, 8)
         self.result = None  # y, opponent colours, shape (H, W, C)
         self.innovations = []  # for each prior E, shape (rows, columns, C, 8, 8)
         self.still = None  # what stays put
         self.seen = 0  # frames when a prior was given last
         self.count = 0
         self.known = None  # (H, W), bool
+        self.set_noise(noise)
+
+    def set_noise(self, noise):
+        """Assume another noise from the next frame on.
+
+        Parameters
+        ----------
+        noise : float or vdcore.NoiseEstimate
+            Standard deviation of the noise before clipping; or that, its dependence on brightness and its
+            spectrum, whose mean over the coefficients of all channels is 1.
+        """
+        self.variance = float(np.mean(np.square(getattr(noise, "sigma", noise))))  # s0^2
+        self.gain = float(np.mean(getattr(noise, "gain", 0.0)))
+        self.offset = float(np.mean(getattr(noise, "offset", self.variance)))
+        given = getattr(noise, "spectrum", None)
+        self.spectrum = np.ones((1, SIZE, SIZE)) if given is None else given  # t(c, k), shape (C or 1, 8, 8)
 
     def push(self, frame, priors=None, confidence=None, outliers=None, fill=None):
         """Take the next frame.
@@ -192,10 +203,7 @@ class VideoDenoiser:
             return frame.astype(float)
         step = self.preset.step
         f = self._opponent(frame)
-        height, width, channels = f.shape
-        if self.spectrum is None:
-            self.spectrum = np.ones((channels, SIZE, SIZE))
-
+        height, width, self.channels = f.shape
         if priors is None:
             priors = [(None, None if self.result is None else self._flow(f), 0.0)]
         f = self._without_gaps(f, priors, confidence, outliers)
@@ -203,9 +211,8 @@ class VideoDenoiser:
         x, v = self._kalman(f, q, priors)
         result = self._wiener(x, v)
         self.result = result[SIZE : SIZE + height, SIZE : SIZE + width]
-        self.count += 1
 
-        samples = self.result if channels == 1 else self.result @ OPPONENT
+        samples = self.result if self.channels == 1 else self.result @ OPPONENT
         samples = np.array(self._unclipped(samples)).reshape(frame.shape)
         there = self.known if outliers is None else self.known | outliers
         samples[~there] = frame[~there] if fill is None else fill
@@ -250,7 +257,7 @@ class VideoDenoiser:
 
     def _brightness(self, luma):
         """Luma on the scale of the samples."""
-        return luma if self.spectrum.shape[0] == 1 else luma / np.sqrt(3)
+        return luma if self.channels == 1 else luma / np.sqrt(3)
 
     def _level(self, luma):
         """The noise's variance at a brightness over s0^2."""
@@ -295,8 +302,9 @@ class VideoDenoiser:
                 self._without_motion(f, np.zeros_like(f), None, np.ones(q.shape[:2], bool))
                 self.innovations.append(np.broadcast_to(2 * noise, q.shape))
                 continue
-            last = before[number] if number < len(before) else np.full(q.shape, 2 * self.variance)
-            e, p, variance, reset = self._compare(f if number == 0 else None, source, flow, last, q)
+            unknown = np.broadcast_to(2 * self.variance * self.spectrum, q.shape)
+            last = before[number] if number < len(before) else unknown
+            e, variance, reset = self._compare(f if number == 0 else None, source, flow, last, q)
             if number == 0:  # brightness of where the frame comes from, a quarter of the way to the frame
                 noise = self._noise(q - 0.75 * e)
             keep = (~reset & self._fits(e, own, noise))[:, :, None, None, None]
@@ -311,13 +319,10 @@ class VideoDenoiser:
             w = keep * noise / np.maximum(variance - (1.1 + 4 * trust) * noise, least * noise)
             weights += w
             moments += w * e * np.sqrt(self.present)[:, :, None, None, None]
-            if number == 0 and self.count >= 2:
-                learn = e**2 / (noise / self.spectrum), p
         if priors:
             self.seen = self.count + 1
+        self.count += 1
         gain = 1 / (1 + weights)
-        if self.count >= 2:
-            self._learn_spectrum(*learn)
         return q - gain * moments, gain * noise
 
     def _without_motion(self, f, prior, flow, reset):
@@ -334,7 +339,7 @@ class VideoDenoiser:
         return np.pad(prior, [(SIZE, SIZE + -(height + SIZE) % step), (0, 0), (0, 0)], "reflect")
 
     def _compare(self, f, source, flow, last, q):
-        """Innovation e, spectra, E, and which patches lack a prior somewhere, from E of the last frame.
+        """Innovation e, E, and which patches lack a prior somewhere, from E of the last frame.
 
         With `f`, the frame, the mean over time stands in where nothing moves.
         """
@@ -349,8 +354,7 @@ class VideoDenoiser:
         covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
         reset = covers[::step, ::step].any(axis=(2, 3, 4))
         padded = bordered(prior, step) if f is None else self._without_motion(f, prior, flow, reset)
-        p = spectra(padded, step)
-        e = (q - p) / np.sqrt(self.present)[:, :, None, None, None]
+        e = (q - spectra(padded, step)) / np.sqrt(self.present)[:, :, None, None, None]
         now = 0.7 * e**2 + 0.3 * mean_around(e**2, 1)
 
         moved = np.empty_like(now)  # E'
@@ -361,7 +365,7 @@ class VideoDenoiser:
             row, column = round(j + dy / step), round(i + dx / step)
             moved[j, i] = last[min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)]
         variance = 0.5 * moved + 0.5 * now
-        return e, p, variance, reset
+        return e, variance, reset
 
     @staticmethod
     def _fits(e, own, noise):
@@ -373,27 +377,6 @@ class VideoDenoiser:
             terms = relative[0, 0].size
             fits &= relative.mean(axis=(2, 3)) <= (1 + own) * (1 + deviations * np.sqrt(2 / terms))
         return fits
-
-    def _learn_spectrum(self, relative, p):
-        """t(c, k), for the next frame, from patches where the innovation, e^2 / (s0^2 r), is little else."""
-        channels = relative.shape[2]
-        relative = relative.reshape(-1, channels, SIZE, SIZE)
-        energy = (p**2).reshape(relative.shape)
-        energy = energy.sum(axis=(1, 2, 3)) - energy[:, :, 0, 0].sum(axis=1)
-        total = relative.mean(axis=(1, 2, 3))
-        high = relative[:, :, HIGH].mean(axis=(1, 2))
-
-        chosen = np.flatnonzero((0.5 < high) & (high < 3) & (total < 8))
-        chosen = chosen[np.argsort(energy[chosen], kind="stable")][: round(0.3 * len(chosen))]
-        chosen = chosen[np.argsort(total[chosen], kind="stable")][: round(0.5 * len(chosen))]
-        if len(chosen) < max(16, 0.01 * len(relative)):
-            return
-        lesser_half = 1 - 0.798 * np.sqrt(2 / (SIZE * SIZE * channels))
-        measured = relative[chosen].mean(axis=0) / lesser_half
-        if measured[:, HIGH].mean() >= 2.5:
-            return
-        b = (measured / 1.1).clip(1, 8)
-        self.spectrum = b if (self.spectrum == 1).all() else 0.7 * self.spectrum + 0.3 * b
 
     def _wiener(self, x, v):
         """The spatial stage: a picture with its border, from X and V."""

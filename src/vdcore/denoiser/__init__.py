@@ -10,13 +10,12 @@ from .parameters import (
     HotPixels,
     Preset,
     Strength,
-    assumed,
     check_strength,
     denoiser_parameters,
 )
-from .samples import check_samples
+from .samples import check_samples, with_gaps
 from .stream import Denoiser
-from .tracking import NoiseMeter
+from .tracking import scheduled, timeline_of
 
 __all__ = [
     "FACTORS",
@@ -25,12 +24,13 @@ __all__ = [
     "DenoiserInfo",
     "DenoiserParameters",
     "HotPixels",
-    "NoiseMeter",
     "Preset",
     "Strength",
-    "assumed",
     "check_samples",
     "check_strength",
     "denoise",
     "denoiser_parameters",
+    "scheduled",
+    "timeline_of",
+    "with_gaps",
 ]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The denoiser for arrays: `denoise`."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
@@ -9,11 +8,12 @@ import numpy.typing as npt
 from vdcore._arrays import Array, as_frames, as_output, as_video, channels_last, is_in_place
 from vdcore._regions import Region, resolve_region
 from vdcore.flow import Motion
+from vdcore.noise import NoiseEstimate, NoiseMeter
 
-from .parameters import HotPixels, Preset, Strength, assumed, denoiser_parameters
-from .samples import check_samples
+from .parameters import HotPixels, Preset, Strength, denoiser_parameters
+from .samples import check_samples, colour_count, with_gaps
 from .stream import Denoiser
-from .tracking import NoiseMeter
+from .tracking import scheduled, timeline_of
 
 
 def denoise(
@@ -41,8 +41,9 @@ def denoise(
     strength : "auto", "light", "strong", float or NoiseEstimate, optional
         The noise: its standard deviation in sample units, >= 0, at most a quarter of the range of integer
         frames (63.75 for uint8, 16383.75 for uint16); or what `vdcore.estimate_noise` returns. 0 is no
-        change, bit for bit. "auto": it is estimated from pairs of frames, spread over the video. "light"
-        assumes 0.7 times the standard deviation that was estimated, "strong" 1.4 times.
+        change, bit for bit. "auto": it is estimated from pairs of frames of the whole video first; where it
+        changes, each part has its own. "light" assumes 0.7 times the standard deviation that was estimated,
+        "strong" 1.4 times. With a number the spectrum is estimated as in `Denoiser`.
     confidence : array, callable or iterable, optional
         What is known of each pixel, from 0, missing, to 1; in the forms that `vdcore.diffuse` takes.
     preset, motion, lookahead, fill, hot_pixels, threads
@@ -94,14 +95,18 @@ def denoise(
     weights = [weights_at(index, float(index)) for index in range(len(source))]
     if confidence is not None:  # a callable may reuse its array, and out overwrite it
         weights = [None if mask is None else mask.copy() for mask in weights]
+    changes: dict[int, NoiseEstimate] = {}
     if isinstance(parameters.strength, str):
         meter = NoiseMeter()
         for frame, mask in zip(source, weights, strict=True):
-            meter.add(frame, mask)
-        parameters = replace(parameters, strength=assumed(meter.estimate(), parameters.strength))
+            meter.add(with_gaps(frame, mask))
+        timeline = timeline_of(meter, colour_count(source.shape[1:]))
+        changes = scheduled(timeline, parameters.strength)
     denoiser = Denoiser(**vars(parameters))
     ready = 0
-    for frame, mask in zip(source, weights, strict=True):
+    for index, (frame, mask) in enumerate(zip(source, weights, strict=True)):
+        if index in changes:
+            denoiser.set_strength(changes[index])
         ready += denoiser(frame, confidence=mask, out=target[ready]) is not None
     for rest in denoiser.flush(dtype=target.dtype):
         target[ready] = rest

@@ -9,22 +9,49 @@ import numpy as np
 from vdcore import _core
 from vdcore._arrays import Array
 from vdcore.flow import Flow, optical_flow, resized_flow
-from vdcore.noise import NoiseEstimate
+from vdcore.noise import NoiseEstimate, colour_is_subsampled
 
-from .clipping import Noise, RangeMeter
+from .clipping import RangeMeter
 from .parameters import MIN_NOISE, HotPixels, Preset
 from .samples import with_channel_axis
+
+_COMPRESSED = 1.1  # variance assumed, over the geometric mean of those
 
 # picture, flow, variance of its noise over the frame's, where something is known of it
 Prior = tuple[Array | None, Flow | None, float, Array | None]
 
 
+@dataclass(frozen=True)
+class Noise:
+    """The noise of a layer as the C library takes it."""
+
+    sigma: float = 0.0
+    gain: float = 0.0
+    offset: float = 0.0
+    spectrum: tuple[float, ...] | None = None  # of all channels, horizontal frequency first
+
+    @property
+    def line(self) -> tuple[float, float, float]:
+        """Standard deviation, gain and offset."""
+        return self.sigma, self.gain, self.offset
+
+    def give(self, core: _core.Denoiser) -> None:
+        """Let a filter assume it from the next frame on."""
+        spectrum = self.spectrum
+        core.set_noise(
+            self.sigma,
+            self.gain,
+            self.offset,
+            None if spectrum is None else np.array(spectrum, np.float32).reshape(-1, 64),
+        )
+
+
 @dataclass
 class Filter:
-    """A filter of the C library, the noise that it removes, which is fixed, and the range of its samples."""
+    """A filter of the C library, the noise that it assumes and the range of its samples."""
 
     core: _core.Denoiser
-    noise: Noise
+    noise: Noise | None  # None: not known
     limits: tuple[float, float] | None = None  # as the filter was told last
 
     def copy(self) -> "Filter":
@@ -48,9 +75,8 @@ class Layer:
         The channels.
     preset, fill, hot_pixels, threads
         See `Denoiser`.
-    noise : (float, float, float)
-        Standard deviation, gain and offset of the noise now. Where they change, a new filter takes over and
-        starts from the last result.
+    noise : Noise
+        Of the layer's channels now.
     meter : RangeMeter
         What the samples were clipped to.
     causal, late : Filter or None
@@ -67,7 +93,7 @@ class Layer:
     fill: float | None
     hot_pixels: HotPixels
     threads: int | None
-    noise: Noise = (0.0, 0.0, 0.0)
+    noise: Noise = field(default_factory=Noise)
     meter: RangeMeter = field(default_factory=RangeMeter)
     causal: Filter | None = None
     late: Filter | None = None
@@ -80,15 +106,27 @@ class Layer:
         return replace(self, causal=causal, late=late, meter=self.meter.copy())
 
     def noise_of(self, noise: NoiseEstimate) -> Noise:
-        """Standard deviation, gain and offset, means over the layer's channels."""
+        """What an estimate says of the layer's channels."""
         sigma, gain, offset = (
             values if values.size == 1 else values[self.part]
             for values in (noise.sigma, noise.gain, noise.offset)
         )
         level = sqrt(np.mean(np.square(sigma)))
         if level < MIN_NOISE:
-            return 0.0, 0.0, 0.0
-        return level, float(np.mean(gain)), float(np.mean(offset))
+            return Noise()
+        if noise.spectrum is None:
+            return Noise(level, float(np.mean(gain)), float(np.mean(offset)))
+        channels = self.part.stop - self.part.start
+        spectrum = noise.spectrum
+        spectrum = np.repeat(spectrum, channels, axis=0) if len(spectrum) == 1 else spectrum[self.part]
+        assumed = _assumed_spectrum(spectrum, noise.compressed)
+        factor = float(assumed.mean())
+        return Noise(
+            level * sqrt(factor),
+            float(np.mean(gain)) * factor,
+            float(np.mean(offset)) * factor,
+            tuple((assumed / factor).swapaxes(1, 2).ravel().tolist()),
+        )
 
     @property
     def has_result(self) -> bool:
@@ -143,14 +181,11 @@ class Layer:
             self.causal = self.late = None
             np.copyto(target, frame, casting="same_kind")
             return
-        prior: Prior = (None, flow, 0.0, None)
-        if self.causal is None or self.causal.noise != self.noise:
-            prior = (self.result(), flow, 0.0, self.known())
-            self.causal = self._new_filter(1)
+        self.causal = self._renewed(self.causal, 1)
         meter = self.meter.copy()
-        meter.add(frame, self.noise, weights)
+        meter.add(frame, self.noise.line, weights)
         self.causal.set_limits(meter.limits())
-        self.causal.core.push(frame, target, (prior,), weights)
+        self.causal.core.push(frame, target, ((None, flow, 0.0, None),), weights)
         self.meter = meter
 
     def push_late(
@@ -161,28 +196,49 @@ class Layer:
         if self._is_passing:
             np.copyto(target, frame, casting="same_kind")
             return
-        if self.late is None or self.late.noise != self.noise:
-            self.late = self._new_filter(max_priors)
+        self.late = self._renewed(self.late, max_priors)
         self.late.set_limits(self.meter.limits())
         self.late.core.push(frame, target, priors, weights)
 
     @property
     def _is_passing(self) -> bool:
-        return self.noise[0] == 0 and not self.gaps
+        return self.noise.sigma == 0 and not self.gaps
 
-    def _new_filter(self, priors: int) -> Filter:
-        sigma, gain, offset = self.noise
-        core = _core.Denoiser(
-            sigma,
-            gain=gain,
-            offset=offset,
-            preset=self.preset,
-            priors=priors,
-            fill=self.fill,
-            outliers=self.hot_pixels == "auto",
-            threads=self.threads,
-        )
-        return Filter(core, self.noise)
+    def _renewed(self, held: Filter | None, priors: int) -> Filter:
+        """The filter, or a new one, with the noise of now."""
+        if held is None:
+            core = _core.Denoiser(
+                0.0,
+                preset=self.preset,
+                priors=priors,
+                fill=self.fill,
+                outliers=self.hot_pixels == "auto",
+                threads=self.threads,
+            )
+            held = Filter(core, None)
+        if held.noise != self.noise:
+            self.noise.give(held.core)
+            held.noise = self.noise
+        return held
+
+
+def _assumed_spectrum(spectrum: Array, compressed: bool) -> Array:
+    """The spectrum that the filter removes, shape (C, 8, 8).
+
+    What a codec has left is rare and large: coefficients from which it mostly takes the noise still hold it
+    at times, and what it has done to the picture itself is wrong by as much. White noise, between the mean
+    and the strongest coefficients of the strongest channel, is then the better model by 0.5 to 2 dB. Colour
+    at half the resolution likewise holds more at high frequencies than its mean square says. Elsewhere a
+    small part of the strongest coefficients keeps division and rounding in bounds.
+    """
+    flat = spectrum.reshape(len(spectrum), -1)
+    strongest = np.median(np.sort(flat, axis=1)[:, -12:], axis=1)
+    if compressed:
+        return np.full(spectrum.shape, _COMPRESSED * sqrt(flat.mean(axis=1).max() * strongest.max()))
+    least = (0.9 if colour_is_subsampled(spectrum) else 0.01) * strongest
+    least = np.maximum(least, 1e-3 * flat.max())
+    assumed: Array = np.maximum(flat, least[:, None]).reshape(spectrum.shape)
+    return assumed
 
 
 def _usual_range(frame: Array) -> tuple[float, float]:

@@ -85,8 +85,7 @@ class Denoiser(Resumable, Generic[Result]):
     -----
     Channels: (H, W) and (H, W, 1) are grey, (H, W, 3) is a colour in the order red, green, blue or the
     reverse, with the same result. The fourth channel of (H, W, 4) is alpha and copied bit for bit. The two of
-    (H, W, 2) are two grey videos, each with its own noise and motion. Samples are at most
-    1e15 in magnitude.
+    (H, W, 2) are two grey videos, each with its own noise and motion. Samples are at most 1e15 in magnitude.
 
     Missing samples are NaN or have a confidence of 0; with one sample its pixel is missing, in (H, W, 2) each
     channel on its own. What they hold does not matter. The result is what the last result shows there, along
@@ -95,12 +94,10 @@ class Denoiser(Resumable, Generic[Result]):
     pass unchanged, missing samples are filled all the same. Within about 8 pixels, one confidence is assumed
     for those that have most of it, and the others count as partly missing.
 
-    Where the noise is estimated, the first result is immediate, from the noise of the first frame alone, in
-    which texture may be mistaken for noise. Pairs of successive frames are more reliable: it is estimated
-    again after 1, 2, 4, 8 and 16 pairs, then from pairs spread evenly over the whole stream, at ever longer
-    intervals. Where it differs by more than 5 %, the filter restarts with the last result as its past, so
-    that nothing jumps. Frames smaller than 8 x 8 pixels are uninformative and pass unchanged. The same frames
-    always give the same results.
+    The noise is estimated from the first frame alone, in which texture may be mistaken for noise, then from
+    pairs of frames: each at first, then at most 16 frames apart. Noise that changes is followed within a few
+    frames; the filter keeps what it knows of the video. Its spectrum is estimated even if a number is given,
+    but white in the first frame. Frames below 8 x 8 pixels tell nothing: they pass, or have white noise.
 
     A denoiser serves one thread at a time: a call that arrives while another is running raises RuntimeError.
     A frame that is refused changes nothing.
@@ -368,6 +365,26 @@ class Denoiser(Resumable, Generic[Result]):
         denoiser = object.__new__(cls)
         denoiser.parameters, denoiser._process, denoiser._busy = process.parameters, process, Lock()
         return denoiser
+
+    def set_strength(self, strength: Strength) -> None:
+        """Change the strength from the next frame on; what the filter knows of the video stays.
+
+        Parameters
+        ----------
+        strength : "auto", "light", "strong", float or NoiseEstimate
+            See `Denoiser`. All but an estimate keep what was measured so far.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `Denoiser`; at the next frame, where the strength does not suit the frames.
+        RuntimeError
+            Another thread is using the denoiser.
+        """
+        parameters = denoiser_parameters(**(vars(self.parameters) | {"strength": strength}))
+        with self._alone():
+            self.parameters = self._process.parameters = parameters
+            self._process.tracker.set_strength(parameters.strength)
 
     @property
     def info(self) -> DenoiserInfo:

@@ -4,9 +4,11 @@
 import os
 from itertools import islice
 
+import numpy as np
+
 from vdcore._arrays import is_array
 from vdcore._checks import integer
-from vdcore.noise import Estimator, NoiseEstimate
+from vdcore.noise import BLOCK, NoiseEstimate, NoiseMeter
 from vdcore.video.frame import sample_unit
 
 from .frames import iterate_frames
@@ -47,9 +49,10 @@ def estimate_noise(
 
     Notes
     -----
-    Noise is assumed white: high spatial frequencies that change from frame to frame are measured. Noise that
-    is correlated between pixels or frames, as after compression, is underestimated. Fine texture that moves
-    and fills the whole picture is mistaken for noise.
+    Differences of successive frames are measured in blocks with little texture, at all spatial frequencies.
+    Where the noise changes, the estimate is that of the longest part. 0: nothing changes as noise does, as in
+    slides, text and animation. Fine texture that moves and fills the whole picture is mistaken for noise, and
+    a single frame does not tell texture from noise.
 
     References
     ----------
@@ -67,10 +70,14 @@ def estimate_noise(
     """
     limit = None if max_frames is None else integer(max_frames, "max_frames", 1, 2**31 - 1)
     stream = iterate_frames(frames, channel_axis=channel_axis)
-    estimator = Estimator()
+    meter, dtype = NoiseMeter(), np.dtype(np.uint8)
     for frame in stream if is_array(frames) else islice(stream, limit):
-        estimator.add(frame)
-    estimate = estimator.estimate()
+        if min(frame.shape[:2]) < BLOCK:
+            height, width = frame.shape[:2]
+            raise ValueError(f"frames must have at least {BLOCK} x {BLOCK} pixels, got {height} x {width}")
+        meter.add(frame)
+        dtype = frame.dtype
+    estimate = meter.timeline().prevailing
     if isinstance(frames, str | os.PathLike):
-        return estimate.scaled(1 / sample_unit(estimator.dtype))
+        return estimate.scaled(1 / sample_unit(dtype))
     return estimate

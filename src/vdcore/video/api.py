@@ -378,10 +378,7 @@ def denoise_video(
         if isinstance(parameters.strength, str) and twice:
             with closing(open_reader(path, options.get("backend", "auto"), options.get("fps"))) as reader:
                 noise = noise_of_planes(
-                    _within(frames, reader),
-                    info.planes,
-                    _regions(confidence, info, "confidence"),
-                    parameters.strength,
+                    _within(frames, reader), info.planes, _regions(confidence, info, "confidence")
                 )
         weights = _regions(confidence, info, "confidence")
         made.append(

@@ -55,7 +55,7 @@ def test_dead_pixels_of_a_panning_clip(lookahead):
     for y, x in ((40, 60), (60, 30)):
         error = np.abs(result[2:, y, x] - clean[2:, y, x])
         assert np.median(error) < 40
-    assert np.abs(result.astype(float) - clean).mean() < 1.05 * np.abs(expected.astype(float) - clean).mean()
+    assert np.abs(result.astype(float) - clean).mean() < 1.1 * np.abs(expected.astype(float) - clean).mean()
 
 
 def test_dead_pixels_leave_the_flow_alone():

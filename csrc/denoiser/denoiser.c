@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, pictures.c
- * and spectrum.c, why it is so in docs/adr/0014-video-denoiser.md.
+ * and the files that it names, why it is so in docs/adr/0014-video-denoiser.md.
  *
  * State: the last result (up to four floats a pixel) and, for each prior, the variance of the innovations (64 floats for each
  * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart).
@@ -45,12 +45,15 @@ vd_status vd_denoiser_params_init(vd_denoiser_params *params, size_t struct_size
     return VD_OK;
 }
 
+static bool is_good_noise(double sd, double gain, double offset)
+{
+    return (sd == 0 || (sd >= MIN_NOISE && sd <= MAX_NOISE)) && isfinite(gain) && isfinite(offset);
+}
+
 static bool is_good(const vd_denoiser_params *p)
 {
-    bool noise = p->noise == 0 || (p->noise >= MIN_NOISE && p->noise <= MAX_NOISE);
-    return noise && isfinite(p->gain) && isfinite(p->offset) && p->preset >= 0 &&
-           p->preset < VD_DENOISER_PRESET_COUNT && p->priors >= 1 && p->priors <= MAX_PRIORS &&
-           vd_is_thread_request(p->threads);
+    return is_good_noise(p->noise, p->gain, p->offset) && p->preset >= 0 && p->preset < VD_DENOISER_PRESET_COUNT &&
+           p->priors >= 1 && p->priors <= MAX_PRIORS && vd_is_thread_request(p->threads);
 }
 
 /* ---- life ---- */
@@ -75,6 +78,8 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     vd_kernels_choose(&d->set);
     d->kernels = &d->set.denoiser;
     memcpy(d->window, KAISER, sizeof KAISER);
+    for (int k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
+        d->spectrum[k] = 1;
     *denoiser = d;
     return VD_OK;
 }
@@ -90,7 +95,6 @@ static void clear(vd_denoiser *d, bool torn)
     d->memory_size = d->extra_size = 0;
     d->dtype = 0;
     d->height = d->width = d->channels = d->frames = 0;
-    d->learnt = false;
 }
 
 void vd_denoiser_destroy(vd_denoiser *d)
@@ -130,7 +134,7 @@ static size_t lay_out(vd_denoiser *d, char *memory)
 {
     size_t used = LINE, patches = (size_t)(d->rows * d->lanes), pixels = (size_t)(d->height * d->width);
     size_t coefficients = (size_t)d->coefficients, phases = (size_t)(d->method.step * d->phase_pitch);
-    size_t frame = (size_t)(d->height * vd_phase_row(d)), samples = (size_t)d->samples.count;
+    size_t frame = (size_t)(d->height * vd_phase_row(d));
     d->frame = cut(memory, &used, frame, sizeof(float));
     d->priors = cut(memory, &used, (size_t)d->params.priors, sizeof *d->priors);
     for (int l = 0; l < d->params.priors; l++) {
@@ -153,13 +157,6 @@ static size_t lay_out(vd_denoiser *d, char *memory)
     d->source_row = cut(memory, &used, (size_t)vd_padded_height(d), sizeof(int32_t));
     d->share_3 = cut(memory, &used, 3 * (size_t)d->lanes, sizeof(float));
     d->share_5 = cut(memory, &used, 5 * (size_t)d->lanes, sizeof(float));
-    d->spectrum = cut(memory, &used, coefficients, sizeof(float));
-    d->samples.squares = cut(memory, &used, samples * coefficients, sizeof(float));
-    d->samples.energy = cut(memory, &used, samples, sizeof(float));
-    d->samples.total = cut(memory, &used, samples, sizeof(float));
-    d->samples.order = cut(memory, &used, samples, sizeof(float));
-    d->samples.numbers = cut(memory, &used, samples, sizeof(int64_t));
-    d->samples.measured = cut(memory, &used, coefficients, sizeof(double));
     d->table = cut(memory, &used, VD_UNCLIPPING_TABLE + 1, sizeof(float));
     d->guide = cut(memory, &used, pixels, sizeof(float));
     d->scratch = cut(memory, &used, (size_t)d->threads, d->scratch_size);
@@ -185,7 +182,6 @@ static int64_t patches_along(int64_t length, int step) { return round_up(length 
 
 vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
 {
-    enum { SAMPLED = 1000 };
     int64_t pixels = frame->height * frame->width;
     /* places of floats are kept in 32 bits; there are up to 64 * 4 of them for each patch */
     if (frame->height > INT32_MAX / 8 || frame->width > INT32_MAX / 8 ||
@@ -206,9 +202,6 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
     d->pitch = (ptrdiff_t)round_up(d->columns + 2, VD_LANE_STEP);
     d->phase_pitch = d->lanes + VD_LANE_STEP;
     d->coefficients = d->channels * VD_COEFFICIENTS;
-    int64_t patches = d->rows * d->columns;
-    d->samples.every = patches > SAMPLED ? patches / SAMPLED : 1;
-    d->samples.count = (patches + d->samples.every - 1) / d->samples.every;
     size_t scratch = vd_sweep_scratch(d), pictures = vd_pictures_scratch(d);
     d->scratch_size = (size_t)round_up((int64_t)(scratch > pictures ? scratch : pictures), LINE);
     d->memory_size = lay_out(d, NULL);
@@ -216,8 +209,6 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
     if (d->memory == NULL)
         return VD_ERROR_MEMORY;
     lay_out(d, (char *)d->memory - (uintptr_t)d->memory % LINE);
-    for (int64_t k = 0; k < d->coefficients; k++)
-        d->spectrum[k] = 1;
     start_shares(d, d->share_3, 1);
     start_shares(d, d->share_5, 2);
     vd_pictures_start(d);
@@ -266,7 +257,9 @@ static vd_status check(const vd_denoiser *d, const vd_image *frame, const vd_pri
                        const vd_image *out)
 {
     vd_status status = vd_image_check(frame);
-    if (status == VD_OK && (frame->channels > VD_MAX_CHANNELS || (d->dtype != 0 && !has_stream_shape(d, frame))))
+    if (status == VD_OK &&
+        (frame->channels > VD_MAX_CHANNELS || (d->spectrum_channels != 0 && frame->channels != d->spectrum_channels) ||
+         (d->dtype != 0 && !has_stream_shape(d, frame))))
         status = VD_ERROR_SHAPE;
     if (status == VD_OK && d->dtype != 0 && frame->dtype != d->dtype)
         status = VD_ERROR_DTYPE;
@@ -298,9 +291,13 @@ static vd_status reserve_other(vd_denoiser *d)
 /* E' of a prior that was not there in the last frame: that of one which is no better than the frame. */
 static void start_variance(vd_denoiser *d, vd_prior_state *prior)
 {
-    float unknown = (float)(2 * d->params.noise * d->params.noise);
-    for (ptrdiff_t i = 0; i < d->rows * d->coefficients * d->lanes; i++)
-        prior->variance[0][i] = unknown;
+    float *variance = prior->variance[0];
+    for (int64_t row = 0; row < d->rows; row++)
+        for (int64_t k = 0; k < d->coefficients; k++, variance += d->lanes) {
+            float unknown = 2 * vd_noise_variance(d) * d->spectrum[k];
+            for (ptrdiff_t i = 0; i < d->lanes; i++)
+                variance[i] = unknown;
+        }
 }
 
 /* Prior l of this frame; nothing to compare with: the frame stands in, and does not count. */
@@ -378,8 +375,6 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
             d->priors[l].variance[1] = last;
             d->priors[l].seen = d->frames + 1;
         }
-        if (d->frames >= 2 && count > 0)
-            vd_learn_spectrum(d);
     }
     d->frames++;
     return VD_OK;
@@ -393,6 +388,46 @@ vd_status vd_denoiser_push(vd_denoiser *d, const vd_image *frame, const vd_prior
     if (!take_flag(&d->busy))
         return flag_refusal(&d->busy);
     vd_status status = push(d, frame, priors, count, out);
+    drop_flag(&d->busy);
+    return status;
+}
+
+bool vd_denoiser_takes_spectrum(const float *spectrum, int64_t channels)
+{
+    for (int64_t k = 0; k < channels * VD_COEFFICIENTS; k++)
+        if (!(spectrum[k] >= 1e-6f && spectrum[k] <= 1e6f))
+            return false;
+    return true;
+}
+
+static vd_status set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
+{
+    if (d->dtype != 0 && noise->channels != 0 && noise->channels != d->channels)
+        return VD_ERROR_SHAPE;
+    d->params.noise = noise->sd;
+    d->params.gain = noise->gain;
+    d->params.offset = noise->offset;
+    d->spectrum_channels = noise->channels;
+    for (int64_t k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
+        d->spectrum[k] = k < noise->channels * VD_COEFFICIENTS ? noise->spectrum[k] : 1;
+    if (d->dtype != 0)
+        vd_unclipping_start(d);
+    return VD_OK;
+}
+
+vd_status vd_denoiser_set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
+{
+    if (d == NULL || noise == NULL)
+        return VD_ERROR_NULL;
+    if (noise->struct_size != sizeof *noise)
+        return VD_ERROR_STRUCT_SIZE;
+    if (!is_good_noise(noise->sd, noise->gain, noise->offset) || noise->channels < 0 ||
+        noise->channels > VD_MAX_CHANNELS || (noise->spectrum != NULL) != (noise->channels > 0) ||
+        !vd_denoiser_takes_spectrum(noise->spectrum, noise->channels))
+        return VD_ERROR_PARAMETER;
+    if (!take_flag(&d->busy))
+        return flag_refusal(&d->busy);
+    vd_status status = set_noise(d, noise);
     drop_flag(&d->busy);
     return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), pictures.c (pictures in and out:
- * colours, borders, motion), sweep.c (the filter), spectrum.c (the noise's spectrum) and state.c (saved states).
+ * colours, borders, motion), sweep.c (the filter) and state.c (saved states).
  */
 #ifndef VD_DENOISER_H
 #define VD_DENOISER_H
@@ -42,16 +42,6 @@ typedef struct vd_prior_state {
     float *fresh;   /* [rows][lanes], 1 where the prior does not count */
 } vd_prior_state;
 
-/* Patches from which the spectrum of the noise is learnt; see spectrum.c. */
-typedef struct vd_spectrum_samples {
-    int64_t every, count; /* each patch whose number is a multiple of every */
-    float *squares;       /* [count][coefficients], e^2 / brightness */
-    float *energy;        /* [count], of the prior, without the mean */
-    float *total, *order; /* [count], working memory, as what follows */
-    int64_t *numbers;     /* [count] */
-    double *measured;     /* [coefficients] */
-} vd_spectrum_samples;
-
 struct vd_denoiser {
     vd_flag busy;
     vd_denoiser_params params;
@@ -84,14 +74,13 @@ struct vd_denoiser {
     vd_picture result, other; /* the last result; a prior that came as a picture */
     uint8_t *lost;            /* [height][width] */
     int32_t *plane_place,
-        *pixel_place;         /* [method.step][phase_pitch] in a row of samples or of pixels; outside: its end */
-    int32_t *crop_place;      /* [width] in the phases of a row */
-    int32_t *source_row;      /* [padded rows] */
-    float *share_3, *share_5; /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
-    float *spectrum;          /* t: [coefficients] */
-    bool learnt;
-    vd_spectrum_samples samples;
-    float *table;  /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */
+        *pixel_place;          /* [method.step][phase_pitch] in a row of samples or of pixels; outside: its end */
+    int32_t *crop_place;       /* [width] in the phases of a row */
+    int32_t *source_row;       /* [padded rows] */
+    float *share_3, *share_5;  /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
+    int64_t spectrum_channels; /* 0: the noise is white */
+    float spectrum[VD_MAX_CHANNELS * VD_COEFFICIENTS]; /* t: 1 where white */
+    float *table;                                      /* [VD_UNCLIPPING_TABLE + 1], see pictures.c */
     float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
     char *scratch; /* [threads] */
     size_t scratch_size;
@@ -119,6 +108,9 @@ static inline float *vd_scratch(const vd_denoiser *d, int thread)
 
 /* ---- denoiser.c */
 
+/* Whether this may be the spectrum of a noise. */
+bool vd_denoiser_takes_spectrum(const float *spectrum, int64_t channels);
+
 /* A stream of frames like this one begins: shape and dtype, memory, tables. The frame's samples are not read. Where it fails
  * the denoiser is for destroying or resetting only. */
 vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame);
@@ -129,6 +121,8 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame);
 size_t vd_pictures_scratch(const vd_denoiser *d);
 /* The tables of places and the unclipping. */
 void vd_pictures_start(vd_denoiser *d);
+/* The unclipping, after a change of the noise. */
+void vd_unclipping_start(vd_denoiser *d);
 /* frame <- image; VD_ERROR_MISSING or VD_ERROR_INFINITE if that is what it holds. */
 vd_status vd_load_frame(vd_denoiser *d, const vd_image *image);
 /* picture <- image */
@@ -145,12 +139,7 @@ void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double h
 /* ---- sweep.c */
 
 size_t vd_sweep_scratch(const vd_denoiser *d);
-/* The frame through the filter: `count` priors, the rows of out and of the result, E and the spectrum's samples. */
+/* The frame through the filter: `count` priors, the rows of out and of the result, and E. */
 void vd_sweep(vd_denoiser *d, size_t count, const vd_image *out);
-
-/* ---- spectrum.c */
-
-/* One step of learning from the samples of this frame. */
-void vd_learn_spectrum(vd_denoiser *d);
 
 #endif

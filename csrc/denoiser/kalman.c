@@ -118,28 +118,6 @@ void vd_sweep_compare(vd_sweep_state *s, int64_t j)
     }
 }
 
-/* Keeps what the spectrum of the noise is learnt from; the prior is number 0. */
-static void sample(const vd_sweep_state *s, int64_t j)
-{
-    vd_spectrum_samples *samples = &s->d->samples;
-    const vd_denoiser *d = s->d;
-    const float *e = s->e[j % 2], *q = s->q[j % 2], *brightness = s->brightness[j % 2];
-    int64_t first = j * d->columns, number = (first + samples->every - 1) / samples->every;
-    for (; number < samples->count; number++) {
-        int64_t i = number * samples->every - first;
-        if (i >= d->columns)
-            break;
-        float *squares = samples->squares + number * d->coefficients, energy = 0, scale = 1 / brightness[i];
-        for (int64_t k = 0; k < d->coefficients; k++) {
-            float innovation = e[k * d->pitch + i], prior = q[k * d->pitch + i] - innovation;
-            squares[k] = innovation * innovation * scale;
-            if (k % VD_COEFFICIENTS != 0)
-                energy += prior * prior;
-        }
-        samples->energy[number] = energy;
-    }
-}
-
 /* X and V of patches j; E, where the row is this band's. */
 void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
 {
@@ -171,8 +149,6 @@ void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
                             lanes);
         d->kernels->squares_5(s->squares[j % VD_POOLED] + at, x, lanes);
     }
-    if (own && s->count > 0)
-        sample(s, j);
 }
 
 /* ---- the Wiener filter, and back to samples ---- */

@@ -41,7 +41,7 @@ static double clipped_mean(double m, double s, double white)
 
 /* table[i] is the m whose clipped mean is white i / (VD_UNCLIPPING_TABLE - 1), by interpolation in the table of the function,
  * which rises. */
-static void start_table(vd_denoiser *d)
+static void make_table(vd_denoiser *d)
 {
     enum { N = VD_UNCLIPPING_TABLE };
     double white = vd_dtype_range(d->dtype), s = d->params.noise, unit = white / (N - 1);
@@ -60,6 +60,12 @@ static void start_table(vd_denoiser *d)
     d->table[N] = d->table[N - 1];
 }
 
+void vd_unclipping_start(vd_denoiser *d)
+{
+    if ((d->dtype == VD_U8 || d->dtype == VD_U16) && d->params.noise > 0)
+        make_table(d);
+}
+
 void vd_pictures_start(vd_denoiser *d)
 {
     int step = d->method.step;
@@ -74,8 +80,7 @@ void vd_pictures_start(vd_denoiser *d)
         d->crop_place[x] = (int32_t)((x + VD_PATCH) % step * d->phase_pitch + (x + VD_PATCH) / step);
     for (int64_t y = 0; y < vd_padded_height(d); y++)
         d->source_row[y] = (int32_t)padded(y, d->height, d->rows, step);
-    if (d->dtype == VD_U8 || d->dtype == VD_U16)
-        start_table(d);
+    vd_unclipping_start(d);
 }
 
 /* Floats of a row of samples of one channel. */

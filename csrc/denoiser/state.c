@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states of the denoiser: the parameters, the scalars of the stream, the spectrum of the noise, the last result and
+ * Saved states of the denoiser: the parameters, the spectrum of the noise, the scalars of the stream, the last result and
  * the variances of the innovations of each prior that was given with the last frame; base/archive.h frames them. All else
- * is working memory or follows from these. `move_params`, `move_scalars` and `move_stream` are the layout: a change of it
+ * is working memory or follows from these. `move_params`, `move_spectrum`, `move_scalars` and `move_stream` are the layout: a change of it
  * needs another version in KIND.
  *
  * Loading trusts nothing. Parameters pass the checks of vd_denoiser_create, the shape those of a frame, and a stream may not
- * be larger than the bytes that are there before memory is reserved for it. The spectrum is divided by, so it must be one
- * that can be learnt. Results and variances may hold anything: they only enter arithmetic, and what is rounded to
+ * be larger than the bytes that are there before memory is reserved for it. The spectrum is divided by, so it must pass
+ * the checks of vd_denoiser_set_noise. Results and variances may hold anything: they only enter arithmetic, and what is rounded to
  * integers in the end is clipped first.
  */
 #include "base/archive.h"
 #include "base/parallel.h"
 #include "denoiser/denoiser.h"
 
-static const vd_archive_kind KIND = {{'v', 'd', 'd', 'e', 'n', 'o', 'i', 's'}, 1};
+static const vd_archive_kind KIND = {{'v', 'd', 'd', 'e', 'n', 'o', 'i', 's'}, 2};
 
 /* ---- layout ---- */
 
@@ -27,9 +27,15 @@ static void move_params(vd_archive *archive, vd_denoiser_params *p)
     VD_ARCHIVE_VALUE(archive, p->priors);
 }
 
+static void move_spectrum(vd_archive *archive, vd_denoiser *d)
+{
+    VD_ARCHIVE_VALUE(archive, d->spectrum_channels);
+    vd_archive_move(archive, d->spectrum, sizeof d->spectrum);
+}
+
 typedef struct scalars {
     int64_t height, width, channels, frames;
-    int32_t dtype, learnt;
+    int32_t dtype;
 } scalars;
 
 static void move_scalars(vd_archive *archive, scalars *s)
@@ -39,7 +45,6 @@ static void move_scalars(vd_archive *archive, scalars *s)
     VD_ARCHIVE_VALUE(archive, s->channels);
     VD_ARCHIVE_VALUE(archive, s->frames);
     VD_ARCHIVE_VALUE(archive, s->dtype);
-    VD_ARCHIVE_VALUE(archive, s->learnt);
 }
 
 /* Variances of a prior that was not given with the last frame are not used again. */
@@ -60,7 +65,6 @@ static void move_prior(vd_archive *archive, vd_denoiser *d, vd_prior_state *prio
 /* The planes of a started stream. */
 static void move_stream(vd_archive *archive, vd_denoiser *d)
 {
-    vd_archive_move(archive, d->spectrum, (size_t)d->coefficients * sizeof *d->spectrum);
     for (int64_t y = 0; y < d->height; y++)
         vd_archive_move(archive, d->result.first + y * d->result.pitch, (size_t)(d->width * d->step) * sizeof(float));
     for (int l = 0; l < d->params.priors; l++)
@@ -70,8 +74,9 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
 static void write_members(vd_archive *archive, void *object)
 {
     vd_denoiser *d = object;
-    scalars s = {d->height, d->width, d->channels, d->frames, d->dtype, d->learnt};
+    scalars s = {d->height, d->width, d->channels, d->frames, d->dtype};
     move_params(archive, &d->params);
+    move_spectrum(archive, d);
     move_scalars(archive, &s);
     if (d->dtype != 0)
         move_stream(archive, d);
@@ -98,14 +103,17 @@ static bool scalars_are_sound(const scalars *s, size_t bytes)
     char sample;
     vd_image frame = vd_image_contiguous(&sample, (vd_dtype)s->dtype, s->height, s->width, s->channels);
     return vd_image_check(&frame) == VD_OK && s->channels <= VD_MAX_CHANNELS && s->frames > 0 &&
-           s->frames < INT64_MAX / 2 && (s->learnt == 0 || s->learnt == 1) &&
+           s->frames < INT64_MAX / 2 &&
            (uint64_t)s->height <= bytes / sizeof(float) / (uint64_t)s->width / (uint64_t)s->channels;
 }
 
 static bool spectrum_is_sound(const vd_denoiser *d)
 {
-    for (int64_t k = 0; k < d->coefficients; k++)
-        if (!(d->spectrum[k] >= 1 && d->spectrum[k] <= (d->learnt ? 8 : 1)))
+    if (d->spectrum_channels < 0 || d->spectrum_channels > VD_MAX_CHANNELS ||
+        !vd_denoiser_takes_spectrum(d->spectrum, d->spectrum_channels))
+        return false;
+    for (int64_t k = d->spectrum_channels * VD_COEFFICIENTS; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
+        if (d->spectrum[k] != 1)
             return false;
     return true;
 }
@@ -120,11 +128,10 @@ static vd_status read_stream(vd_archive *archive, vd_denoiser *d, const scalars 
     if (status != VD_OK)
         return status;
     d->frames = s->frames;
-    d->learnt = s->learnt != 0;
     move_stream(archive, d);
     for (int64_t y = 0; y < d->height; y++)
         vd_pad_picture_row(d, &d->result, y);
-    return spectrum_is_sound(d) ? VD_OK : VD_ERROR_STATE;
+    return VD_OK;
 }
 
 vd_status vd_denoiser_load(vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads)
@@ -143,11 +150,17 @@ vd_status vd_denoiser_load(vd_denoiser **denoiser, const void *buffer, size_t si
     vd_denoiser_params_init(&params, sizeof params);
     params.threads = threads;
     move_params(&archive, &params);
-    move_scalars(&archive, &s);
     vd_denoiser *d = NULL;
     if (archive.failed)
         return VD_ERROR_STATE;
     status = vd_denoiser_create(&d, &params);
+    if (status != VD_OK)
+        return status == VD_ERROR_MEMORY ? status : VD_ERROR_STATE;
+    move_spectrum(&archive, d);
+    move_scalars(&archive, &s);
+    if (archive.failed || !spectrum_is_sound(d) ||
+        (s.dtype != 0 && d->spectrum_channels != 0 && d->spectrum_channels != s.channels))
+        status = VD_ERROR_STATE;
     if (status == VD_OK && s.dtype != 0)
         status = read_stream(&archive, d, &s);
     if (status == VD_OK && (archive.failed || vd_archive_remaining(&archive) > 0))

@@ -219,6 +219,15 @@ cdef extern from "vdcore/vdcore.h" nogil:
     vd_status vd_denoiser_result(vd_denoiser *denoiser, const vd_image *out) noexcept
     vd_status vd_denoiser_guide(
         vd_denoiser *denoiser, const vd_image *picture, double low, double high, const vd_image *out) noexcept
+    ctypedef struct vd_denoiser_noise:
+        size_t struct_size
+        double sd
+        double gain
+        double offset
+        const float *spectrum
+        int64_t channels
+
+    vd_status vd_denoiser_set_noise(vd_denoiser *denoiser, const vd_denoiser_noise *noise) noexcept
     vd_status vd_denoiser_reset(vd_denoiser *denoiser) noexcept
     vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info) noexcept
     vd_status vd_denoiser_copy(vd_denoiser **copy, vd_denoiser *denoiser) noexcept

@@ -9,8 +9,7 @@ import pytest
 import oracles
 from helpers.videos import write_video
 from vdcore import NoiseEstimate, estimate_noise
-from vdcore import noise as noise_module
-from vdcore.noise import _clip_normal, _line
+
 from vdcore.tools.frames import iterate_frames
 
 HEIGHT, WIDTH = 120, 160
@@ -256,8 +255,8 @@ def test_arrays_are_covered_to_their_end():
 
 def test_work_does_not_grow_with_the_length(monkeypatch):
     calls = []
-    measure = noise_module._measure
-    monkeypatch.setattr(noise_module, "_measure", lambda *pair: calls.append(pair) or measure(*pair))
+    measure = estimator_module.measure
+    monkeypatch.setattr(estimator_module, "measure", lambda *pair: calls.append(pair) or measure(*pair))
     estimate_noise(np.random.default_rng(5).normal(size=(5000, 8, 8)))
     assert len(calls) < 120
 
@@ -291,7 +290,7 @@ def test_line_leaves_out_groups_with_texture():
     values = np.repeat(np.arange(24.0) * 10, 60)
     variances = (2 * values + 20) * rng.chisquare(21, values.shape) / 21
     variances[values > 190] *= 3
-    gain, offset, _ = _line(values, variances, np.full(values.shape, 21.0))
+    gain, offset, _ = fit_line(values, variances, np.full(values.shape, 21.0))
     assert gain == pytest.approx(2, rel=0.08)
     assert offset == pytest.approx(20, abs=8)
 
@@ -299,7 +298,7 @@ def test_line_leaves_out_groups_with_texture():
 def test_line_is_level_where_no_slope_is_clear():
     rng = np.random.default_rng(7)
     values = np.repeat(np.arange(24.0) * 10, 60)
-    fits = [_line(values, rng.chisquare(21, values.shape), np.full(values.shape, 21.0)) for _ in range(20)]
+    fits = [fit_line(values, rng.chisquare(21, values.shape), np.full(values.shape, 21.0)) for _ in range(20)]
     assert sum(gain == 0 for gain, _, _ in fits) >= 15
     assert np.mean([offset for _, offset, _ in fits]) == pytest.approx(21, rel=0.02)
 
@@ -309,7 +308,7 @@ def test_moments_of_clipped_noise(low, high):
     for mean, sigma in itertools.product((-20.0, 0, 50, 128, 250, 300), (5.0, 40, 120)):
         samples = mean + sigma * np.random.default_rng(4).standard_normal(200_000)
         clipped = samples.clip(low, high)
-        got = [float(x[0]) for x in _clip_normal(np.array([mean]), np.array([sigma]), low, high)]
+        got = [float(x[0]) for x in clip_normal(np.array([mean]), np.array([sigma]), low, high)]
         assert got[0] == pytest.approx(clipped.mean(), abs=0.01 * sigma)
         assert got[1] == pytest.approx(clipped.var(), rel=0.03, abs=1e-3 * sigma**2)
         assert got[2] == pytest.approx(np.mean(clipped == samples), abs=0.005)

@@ -443,7 +443,29 @@ VD_API vd_status vd_denoiser_result(vd_denoiser *denoiser, const vd_image *out);
 VD_API vd_status vd_denoiser_guide(vd_denoiser *denoiser, const vd_image *picture, double low, double high,
                                    const vd_image *out);
 
-/* Forget every frame, the shape and the dtype; keep the parameters. */
+/*
+ * The noise of the frames from the next one on, in place of what vd_denoiser_params says or an earlier call said.
+ *
+ * sd, gain, offset  as vd_denoiser_params.noise, gain and offset; with a spectrum, sd^2 is the variance of which its entries
+ *                   are multiples
+ * spectrum          NULL: white. Else [channels][8][8], the variance of each coefficient of the orthonormal 8 x 8 cosine
+ *                   transform over sd^2, horizontal frequency first, each from 1e-6 to 1e6; three channels are the opponent
+ *                   colours (r + g + b) / sqrt 3, (r - b) / sqrt 2, (r - 2 g + b) / sqrt 6. Copied.
+ * channels          of the spectrum, 1 to 4: those of the frames; 0 without a spectrum
+ *
+ * VD_ERROR_PARAMETER: out of range. VD_ERROR_SHAPE: a stream has begun, of another number of channels. A first frame of another
+ * number of channels is refused with VD_ERROR_SHAPE.
+ */
+typedef struct vd_denoiser_noise {
+    size_t struct_size; /* sizeof(vd_denoiser_noise) */
+    double sd, gain, offset;
+    const float *spectrum;
+    int64_t channels;
+} vd_denoiser_noise;
+
+VD_API vd_status vd_denoiser_set_noise(vd_denoiser *denoiser, const vd_denoiser_noise *noise);
+
+/* Forget every frame, the shape and the dtype; keep the parameters and the noise. */
 VD_API vd_status vd_denoiser_reset(vd_denoiser *denoiser);
 
 /* A new denoiser with the same parameters and state. *copy is NULL unless VD_OK. */

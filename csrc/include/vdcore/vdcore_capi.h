@@ -71,6 +71,7 @@ typedef struct vd_api {
     vd_status (*denoiser_guide)(vd_denoiser *denoiser, const vd_image *picture, double low, double high,
                                 const vd_image *out);
     vd_status (*denoiser_reset)(vd_denoiser *denoiser);
+    vd_status (*denoiser_set_noise)(vd_denoiser *denoiser, const vd_denoiser_noise *noise);
     vd_status (*denoiser_get_info)(vd_denoiser *denoiser, vd_denoiser_info *info);
     vd_status (*denoiser_copy)(vd_denoiser **copy, vd_denoiser *denoiser);
     vd_status (*denoiser_save)(vd_denoiser *denoiser, void *buffer, size_t *size);
@@ -115,6 +116,7 @@ static const vd_api vdcore_api = {
     vd_denoiser_result,
     vd_denoiser_guide,
     vd_denoiser_reset,
+    vd_denoiser_set_noise,
     vd_denoiser_get_info,
     vd_denoiser_copy,
     vd_denoiser_save,
@@ -177,6 +179,7 @@ static inline int vdcore_import(void)
 #define vd_denoiser_result (vdcore_api->denoiser_result)
 #define vd_denoiser_guide (vdcore_api->denoiser_guide)
 #define vd_denoiser_reset (vdcore_api->denoiser_reset)
+#define vd_denoiser_set_noise (vdcore_api->denoiser_set_noise)
 #define vd_denoiser_get_info (vdcore_api->denoiser_get_info)
 #define vd_denoiser_copy (vdcore_api->denoiser_copy)
 #define vd_denoiser_save (vdcore_api->denoiser_save)

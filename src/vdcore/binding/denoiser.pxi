@@ -74,6 +74,21 @@ cdef class Denoiser:
             status = vd_denoiser_guide(self.handle, image, low, high, &out_view.image)
         _check(status, f"; out is {out.shape} {out.dtype}, low {low}, high {high}")
 
+    def set_noise(self, double sd, double gain, double offset, const float[:, ::1] spectrum=None):
+        """The noise from the next frame on; spectrum is (channels, 64), horizontal frequency first, or None."""
+        cdef vd_denoiser_noise noise
+        cdef vd_status status
+        noise.struct_size = sizeof(vd_denoiser_noise)
+        noise.sd, noise.gain, noise.offset = sd, gain, offset
+        noise.spectrum, noise.channels = NULL, 0
+        if spectrum is not None:
+            if spectrum.shape[0] == 0 or spectrum.shape[1] != 64:
+                raise ValueError(f"spectrum must be of shape (channels, 64), got {spectrum.shape[0]} x {spectrum.shape[1]}")
+            noise.spectrum, noise.channels = &spectrum[0, 0], spectrum.shape[0]
+        with nogil:
+            status = vd_denoiser_set_noise(self.handle, &noise)
+        _check(status)
+
     def reset(self):
         """Forget every frame, the shape and the dtype."""
         cdef vd_status status

@@ -9,13 +9,12 @@ from .parameters import (
     DenoiserParameters,
     Preset,
     Strength,
-    assumed,
     check_strength,
     denoiser_parameters,
 )
 from .samples import check_samples
 from .stream import Denoiser
-from .tracking import NoiseMeter
+from .tracking import scheduled
 
 __all__ = [
     "FACTORS",
@@ -23,12 +22,11 @@ __all__ = [
     "Denoiser",
     "DenoiserInfo",
     "DenoiserParameters",
-    "NoiseMeter",
     "Preset",
     "Strength",
-    "assumed",
     "check_samples",
     "check_strength",
     "denoise",
     "denoiser_parameters",
+    "scheduled",
 ]

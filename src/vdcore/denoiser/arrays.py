@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The denoiser for arrays: `denoise`."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
 
 from vdcore._arrays import Array, as_frames, as_output, as_video, channels_last, is_in_place
 from vdcore.flow import Motion
+from vdcore.noise import NoiseEstimate, NoiseMeter
 
-from .parameters import Preset, Strength, assumed, denoiser_parameters
-from .samples import check_samples
+from .parameters import Preset, Strength, denoiser_parameters
+from .samples import check_samples, colour_count, with_channel_axis
 from .stream import Denoiser
-from .tracking import NoiseMeter
+from .tracking import scheduled
 
 
 def denoise(
@@ -83,14 +83,17 @@ def denoise(
     is_in_place(source, target)
     for index, frame in enumerate(source):
         check_samples(frame, f"frames[{index}]")
+    changes: dict[int, NoiseEstimate] = {}
     if isinstance(parameters.strength, str):
         meter = NoiseMeter()
         for frame in source:
-            meter.add(frame)
-        parameters = replace(parameters, strength=assumed(meter.estimate(), parameters.strength))
+            meter.add(with_channel_axis(frame)[..., : colour_count(frame.shape)])
+        changes = scheduled(meter.timeline(), parameters.strength)
     denoiser = Denoiser(**vars(parameters))
     ready = 0
-    for frame in source:
+    for index, frame in enumerate(source):
+        if index in changes:
+            denoiser.set_strength(changes[index])
         ready += denoiser(frame, out=target[ready]) is not None
     for rest in denoiser.flush(dtype=target.dtype):
         target[ready] = rest

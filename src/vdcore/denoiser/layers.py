@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Channels of a stream that are filtered together, by one filter of the C library (csrc/denoiser)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 import numpy as np
@@ -15,15 +15,34 @@ from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
 
 Prior = tuple[Array | None, Flow | None, float]  # picture, flow, variance of its noise over the frame's
-Noise = tuple[float, float, float]  # standard deviation, gain and offset
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The noise of a layer as the C library takes it."""
+
+    sigma: float = 0.0
+    gain: float = 0.0
+    offset: float = 0.0
+    spectrum: tuple[float, ...] | None = None  # of all channels, horizontal frequency first
+
+    def give(self, core: _core.Denoiser) -> None:
+        """Let a filter assume it from the next frame on."""
+        spectrum = self.spectrum
+        core.set_noise(
+            self.sigma,
+            self.gain,
+            self.offset,
+            None if spectrum is None else np.array(spectrum, np.float32).reshape(-1, 64),
+        )
 
 
 @dataclass
 class Filter:
-    """A filter of the C library and the noise that it removes, which is fixed."""
+    """A filter of the C library and the noise that it assumes."""
 
     core: _core.Denoiser
-    noise: Noise
+    noise: Noise | None  # None: not known
 
     def copy(self) -> "Filter":
         """Return an independent filter with the same state."""
@@ -40,9 +59,8 @@ class Layer:
         The channels.
     preset, threads
         See `Denoiser`.
-    noise : (float, float, float)
-        Standard deviation, gain and offset of the noise now. Where they change, a new filter takes over and
-        starts from the last result.
+    noise : Noise
+        Of the layer's channels now.
     causal, late : Filter or None
         The filter of each frame as it comes, and with lookahead that of the frames which are returned. None:
         frames pass unchanged, or there was none yet.
@@ -53,7 +71,7 @@ class Layer:
     part: slice
     preset: Preset
     threads: int | None
-    noise: Noise = (0.0, 0.0, 0.0)
+    noise: Noise = field(default_factory=Noise)
     causal: Filter | None = None
     late: Filter | None = None
     shape: tuple[int, ...] = ()
@@ -64,15 +82,27 @@ class Layer:
         return replace(self, causal=causal, late=late)
 
     def noise_of(self, noise: NoiseEstimate) -> Noise:
-        """Standard deviation, gain and offset, means over the layer's channels."""
+        """What an estimate says of the layer's channels."""
         sigma, gain, offset = (
             values if values.size == 1 else values[self.part]
             for values in (noise.sigma, noise.gain, noise.offset)
         )
         level = sqrt(np.mean(np.square(sigma)))
         if level < MIN_NOISE:
-            return 0.0, 0.0, 0.0
-        return level, float(np.mean(gain)), float(np.mean(offset))
+            return Noise()
+        if noise.spectrum is None:
+            return Noise(level, float(np.mean(gain)), float(np.mean(offset)))
+        channels = self.part.stop - self.part.start
+        spectrum = noise.spectrum
+        spectrum = np.repeat(spectrum, channels, axis=0) if len(spectrum) == 1 else spectrum[self.part]
+        assumed = _assumed_spectrum(spectrum, noise.compressed)
+        factor = float(assumed.mean())
+        return Noise(
+            level * sqrt(factor),
+            float(np.mean(gain)) * factor,
+            float(np.mean(offset)) * factor,
+            tuple((assumed / factor).swapaxes(1, 2).ravel().tolist()),
+        )
 
     @property
     def has_result(self) -> bool:
@@ -115,29 +145,42 @@ class Layer:
         """Take the next frame and write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
         self.shape = frame.shape
-        if self.noise[0] == 0:
+        if self.noise.sigma == 0:
             self.causal = self.late = None
             np.copyto(target, frame, casting="same_kind")
             return
-        prior: Prior = (None, flow, 0.0)
-        if self.causal is None or self.causal.noise != self.noise:
-            prior = (self.result(), flow, 0.0)
-            self.causal = self._new_filter(1)
-        self.causal.core.push(frame, target, (prior,))
+        self.causal = self._renewed(self.causal, 1)
+        self.causal.core.push(frame, target, ((None, flow, 0.0),))
 
     def push_late(self, samples: Array, out: Array, priors: list[Prior], max_priors: int) -> None:
         """Take the next frame, its last result and frames of its future; write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
-        if self.noise[0] == 0:
+        if self.noise.sigma == 0:
             np.copyto(target, frame, casting="same_kind")
             return
-        if self.late is None or self.late.noise != self.noise:
-            self.late = self._new_filter(max_priors)
+        self.late = self._renewed(self.late, max_priors)
         self.late.core.push(frame, target, priors)
 
-    def _new_filter(self, priors: int) -> Filter:
-        sigma, gain, offset = self.noise
-        core = _core.Denoiser(
-            sigma, gain=gain, offset=offset, preset=self.preset, priors=priors, threads=self.threads
-        )
-        return Filter(core, self.noise)
+    def _renewed(self, held: Filter | None, priors: int) -> Filter:
+        """The filter, or a new one, with the noise of now."""
+        if held is None:
+            held = Filter(_core.Denoiser(0.0, preset=self.preset, priors=priors, threads=self.threads), None)
+        if held.noise != self.noise:
+            self.noise.give(held.core)
+            held.noise = self.noise
+        return held
+
+
+def _assumed_spectrum(spectrum: Array, compressed: bool) -> Array:
+    """The spectrum that the filter removes, shape (C, 8, 8).
+
+    What a codec has left is seldom and large: coefficients whose noise it mostly takes away still hold it at
+    times, so all of a channel are taken to have nearly the noise of its strongest. Elsewhere a small part of that
+    keeps division and rounding in bounds.
+    """
+    flat = spectrum.reshape(len(spectrum), -1)
+    strongest = np.median(np.sort(flat, axis=1)[:, -12:], axis=1)
+    least = 0.9 * strongest if compressed else 0.01 * strongest
+    least = np.maximum(least, 1e-3 * flat.max())
+    assumed: Array = np.maximum(flat, least[:, None]).reshape(spectrum.shape)
+    return assumed

@@ -2,7 +2,7 @@
 """The denoiser's parameters, checked, and what it reports."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from types import MappingProxyType
 from typing import Final, Literal, cast
@@ -100,11 +100,7 @@ def _strength(strength: object) -> Strength:
 
 def assumed(found: NoiseEstimate, strength: Automatic) -> NoiseEstimate:
     """Return the noise to remove where this much was found."""
-    factor = FACTORS[strength]
-    if factor == 1:
-        return found
-    sigma, gain, offset = found.sigma * factor, found.gain * factor**2, found.offset * factor**2
-    return replace(found, sigma=sigma, gain=gain, offset=offset)
+    return found.multiplied(FACTORS[strength])
 
 
 @dataclass(frozen=True)

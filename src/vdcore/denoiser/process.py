@@ -10,6 +10,7 @@ import numpy as np
 
 from vdcore._arrays import Array
 from vdcore.flow import Flow, checked_flow
+from vdcore.noise import NoiseEstimate
 
 from .layers import Layer
 from .parameters import DenoiserParameters
@@ -49,6 +50,8 @@ class Process:
         Of the frames.
     last : ndarray or None
         The last result in the frames' dtype, where `motion` is a callable.
+    assumed : NoiseEstimate or None
+        The noise that the layers know of.
     queue : deque of QueuedFrame
         The frames to return, oldest first.
     """
@@ -60,6 +63,7 @@ class Process:
     shape: tuple[int, ...] = ()
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.uint8))
     last: Array | None = None
+    assumed: NoiseEstimate | None = None
     queue: deque[QueuedFrame] = field(default_factory=deque)
 
     @property
@@ -82,12 +86,10 @@ class Process:
         if not self.frames:
             self.tracker = NoiseTracker(self.parameters.strength)
             self.layers = new_layers(self.parameters, samples.shape)
+            self.assumed = None
         flows, *future_flows = self.find_flows(samples, given)  # before anything changes: motion may raise
-        noise = self.tracker.update(
-            samples, lambda estimate: np.array([layer.noise_of(estimate)[0] for layer in self.layers])
-        )
-        for layer in self.layers:
-            layer.noise = layer.noise_of(noise)
+        self.tracker.update(samples)
+        self.assume()
 
         lookahead = self.parameters.lookahead
         whole = len(self.layers) == 1 and colour_count(samples.shape) == channel_count(samples.shape)
@@ -110,6 +112,14 @@ class Process:
         if ready:
             self.finish(future_flows, result)
         return ready
+
+    def assume(self) -> None:
+        """Let the layers know the noise of now."""
+        noise = self.tracker.noise
+        if noise is not None and noise is not self.assumed:
+            for layer in self.layers:
+                layer.noise = layer.noise_of(noise)
+            self.assumed = noise
 
     @property
     def flow_count(self) -> int:

@@ -4,7 +4,6 @@
 import sys
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict
 from math import isfinite, prod
 from typing import Any
 
@@ -15,9 +14,17 @@ from vdcore._arrays import SAMPLE_DTYPES, Array
 from vdcore._checks import MAX_THREADS, choice, integer
 from vdcore._states import pack, unpack
 from vdcore.flow import Motion
-from vdcore.noise import BLOCK, MAX_PAIRS, Estimator, NoiseEstimate
+from vdcore.noise import (
+    BLOCK,
+    MAX_PAIRS,
+    Blocks,
+    Estimator,
+    NoiseEstimate,
+    estimate_from,
+    noise_values,
+)
 
-from .layers import Filter, Layer, Noise
+from .layers import Filter, Layer
 from .parameters import DenoiserParameters, denoiser_parameters
 from .process import Process, QueuedFrame, new_layers, new_process
 from .samples import MAX_CHANNELS, channel_count, colour_count
@@ -25,31 +32,49 @@ from .samples import MAX_CHANNELS, channel_count, colour_count
 _MAGIC = b"vdcoreD\x01"
 _SOURCE = "Denoiser.state()"
 _MAX_COUNT = 2**62
+_NUMBERS = ("stride", "index", "start", "next", "earlier_index", "suspect_index", "last_index", "still")
+_BLOCK_ARRAYS = {  # shape without the number of blocks, C for channels; dtype
+    "mean": ("C", np.float64),
+    "texture": ("C", np.float64),
+    "smooth": ("C", np.float64),
+    "energy": ("C", np.float64),
+    "still": ("C", np.float64),
+    "lowest": ("C", np.float64),
+    "greatest": ("C", np.float64),
+    "difference": ("CK", np.float16),
+    "total": ("CK", np.float16),
+    "far": ("", np.float64),
+}
+_BLOCK_COUNTS = ("lag", "count", "changed", "all")
 
 
 def write_state(process: Process) -> bytes:
     """Return the state of a denoiser."""
     parts = _Writer()
     parameters = process.parameters
-    values = {
+    strength = parameters.strength
+    values: dict[str, Any] = {
         "byteorder": sys.byteorder,
-        "strength": _noise_values(parameters.strength),
+        "strength": noise_values(strength) if isinstance(strength, NoiseEstimate) else strength,
         "preset": parameters.preset,
         "motion": parameters.motion if parameters.motion in (None, "flow") else "callable",
         "lookahead": parameters.lookahead,
         "frames": process.frames,
     }
     if process.frames:
-        estimator = process.tracker.estimator
+        estimator, noise = process.tracker.estimator, process.tracker.noise
+        assert noise is not None
         values |= {
             "shape": process.shape,
             "dtype": process.dtype.name,
-            "noise": _noise_values(process.tracker.noise),
-            "estimator": {
-                "stride": estimator.stride,
-                "index": estimator.index,
+            "noise": noise_values(noise),
+            "new_pairs": process.tracker.new_pairs,
+            "estimator": {name: getattr(estimator, name) for name in _NUMBERS}
+            | {
                 "first": parts.array(estimator.first),
-                "measured": [parts.array(pair) for pair in estimator.measured],
+                "earlier": parts.array(estimator.earlier),
+                "pairs": [parts.blocks(pair) for pair in estimator.pairs],
+                "suspects": [parts.blocks(pair) for pair in estimator.suspects],
             },
             "layers": [
                 {"causal": parts.filter(layer.causal), "late": parts.filter(layer.late)}
@@ -89,7 +114,7 @@ def _process(values: dict[str, Any], parts: "_Reader", threads: int | None) -> P
     _require(values["byteorder"] == sys.byteorder, "byteorder")
     strength = values["strength"]
     parameters = denoiser_parameters(
-        strength if not isinstance(strength, dict) else _noise(strength),
+        strength if not isinstance(strength, dict) else estimate_from(strength),
         values["preset"],
         values["motion"],
         values["lookahead"],
@@ -108,18 +133,19 @@ def _read_stream(process: Process, values: dict[str, Any], parts: "_Reader") -> 
     shape = _shape(values["shape"])
     dtype = np.dtype(choice(values["dtype"], "dtype", tuple(dtype.name for dtype in SAMPLE_DTYPES)))
     process.shape, process.dtype = shape, dtype
-    noise = _noise(values["noise"])
+    noise = estimate_from(values["noise"])
     _require(noise.sigma.size in (1, colour_count(shape)), "noise")
     process.tracker.noise = noise
+    process.tracker.new_pairs = integer(values["new_pairs"], "new_pairs", 0, _MAX_COUNT)
     process.tracker.estimator = _estimator(values["estimator"], parts, parameters, shape, dtype)
 
     process.layers = new_layers(parameters, shape)
     entries = values["layers"]
     for layer, entry in zip(process.layers, entries, strict=True):
-        layer.noise = layer.noise_of(noise)
         layer.shape = (*shape[:2], layer.part.stop - layer.part.start)
         layer.causal = parts.filter(entry["causal"], layer, dtype, 1)
         layer.late = parts.filter(entry["late"], layer, dtype, 1 + parameters.lookahead)
+    process.assume()
     process.last = parts.array(values["last"], shape, dtype)
     _require((process.last is not None) == callable(parameters.motion), "last")
 
@@ -135,19 +161,24 @@ def _estimator(
     dtype: np.dtype[Any],
 ) -> Estimator:
     colours = colour_count(shape)
+    frame = (*shape[:2], colours)
+    numbers: dict[str, Any] = {name: integer(entry[name], name, -1, _MAX_COUNT) for name in _NUMBERS}
     estimator = Estimator(
-        stride=integer(entry["stride"], "stride", 1, _MAX_COUNT),
-        index=integer(entry["index"], "index", -1, _MAX_COUNT),
-        first=parts.array(entry["first"], (*shape[:2], colours), dtype),
-        measured=[
-            parts.present(pair, (5, None, colours), np.dtype(np.float64)) for pair in entry["measured"]
-        ],
+        **numbers,
+        first=parts.array(entry["first"], frame, dtype),
+        earlier=parts.array(entry["earlier"], frame, dtype),
+        pairs=[parts.blocks(pair, colours) for pair in entry["pairs"]],
+        suspects=[parts.blocks(pair, colours) for pair in entry["suspects"]],
     )
     if estimator.index >= 0:
         estimator.dtype = dtype
-    used = isinstance(parameters.strength, str) and min(shape[:2]) >= BLOCK
-    _require(used == (estimator.index >= 0) and len(estimator.measured) <= MAX_PAIRS, "estimator")
-    _require(used or (estimator.first is None and not estimator.measured), "estimator")
+    strength = parameters.strength
+    used = not isinstance(strength, NoiseEstimate) and strength != 0 and min(shape[:2]) >= BLOCK
+    empty = estimator.first is None and estimator.earlier is None and not estimator.pairs
+    _require(
+        estimator.stride >= 1 and max(len(estimator.pairs), len(estimator.suspects)) <= MAX_PAIRS, "pairs"
+    )
+    _require(not used or (estimator.index >= 0 and not empty), "estimator")
     return estimator
 
 
@@ -176,19 +207,6 @@ def _shape(value: Sequence[object]) -> tuple[int, ...]:
     return shape
 
 
-def _noise_values(noise: object) -> object:
-    if not isinstance(noise, NoiseEstimate):
-        return noise
-    return {name: values.tolist() for name, values in asdict(noise).items()}
-
-
-def _noise(values: dict[str, Any]) -> NoiseEstimate:
-    sigma, gain, offset = (np.array(values[name], np.float64) for name in ("sigma", "gain", "offset"))
-    _require(sigma.ndim == 1 and sigma.shape == gain.shape == offset.shape, "noise")
-    _require(bool(np.isfinite([sigma, gain, offset]).all() and (sigma >= 0).all()), "noise")
-    return NoiseEstimate(sigma, gain, offset)
-
-
 class _Writer:
     """Collects arrays and filters; what stands for them among the values is returned."""
 
@@ -201,12 +219,16 @@ class _Writer:
         self.chunks.append(array.tobytes())
         return list(array.shape)
 
-    def filter(self, held: Filter | None) -> dict[str, Any] | None:
+    def blocks(self, blocks: Blocks) -> dict[str, Any]:
+        entry = {name: self.array(getattr(blocks, name)) for name in _BLOCK_ARRAYS if len(blocks.mean)}
+        return entry | {name: getattr(blocks, name) for name in (*_BLOCK_COUNTS, "unit")}
+
+    def filter(self, held: Filter | None) -> int | None:
         if held is None:
             return None
         core = held.core.save()
         self.chunks.append(core)
-        return {"noise": held.noise, "size": len(core)}
+        return len(core)
 
 
 class _Reader:
@@ -234,17 +256,29 @@ class _Reader:
         samples = np.frombuffer(self._take(prod(found) * dtype.itemsize), dtype)
         return samples.reshape(found).copy()
 
-    def filter(
-        self, entry: dict[str, Any] | None, layer: Layer, dtype: np.dtype[Any], priors: int
-    ) -> Filter | None:
+    def blocks(self, entry: dict[str, Any], colours: int) -> Blocks:
+        lengths = {"C": colours, "K": BLOCK**2}
+        arrays: dict[str, Any] = {}
+        count: int | None = None
+        for name, (axes, kind) in _BLOCK_ARRAYS.items():
+            shape = tuple(lengths[axis] for axis in axes)
+            if "mean" not in entry:
+                arrays[name] = np.zeros((0, *shape), kind)
+                continue
+            arrays[name] = self.present(entry[name], (count, *shape), np.dtype(kind))
+            count = len(arrays[name])
+            _require(bool(np.isfinite(arrays[name]).all()), name)
+        counts: dict[str, Any] = {name: integer(entry[name], name, 0, _MAX_COUNT) for name in _BLOCK_COUNTS}
+        unit = float(entry["unit"])
+        _require(isfinite(unit) and unit > 0, "unit")
+        return Blocks(**arrays, **counts, unit=unit)
+
+    def filter(self, entry: object, layer: Layer, dtype: np.dtype[Any], priors: int) -> Filter | None:
         if entry is None:
             return None
-        sigma, gain, offset = (float(value) for value in entry["noise"])
-        noise: Noise = sigma, gain, offset
-        _require(all(isfinite(value) for value in noise), "noise")
-        size = integer(entry["size"], "size", 0, _MAX_COUNT)
+        size = integer(entry, "size", 0, _MAX_COUNT)
         core = _core.Denoiser.load(bytes(self._take(size)), layer.threads)
         info = core.info()
         found = (info["height"], info["width"], info["channels"])
         _require((found, info["dtype"], info["priors"]) == (layer.shape, dtype.name, priors), "filter")
-        return Filter(core, noise)
+        return Filter(core, None)

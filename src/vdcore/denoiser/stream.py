@@ -332,6 +332,26 @@ class Denoiser(Resumable, Generic[Result]):
         denoiser.parameters, denoiser._process, denoiser._busy = process.parameters, process, Lock()
         return denoiser
 
+    def set_strength(self, strength: Strength) -> None:
+        """Change the strength from the next frame on; what the filter knows of the video stays.
+
+        Parameters
+        ----------
+        strength : "auto", float or NoiseEstimate
+            See `Denoiser`. A number or "auto" keeps what was estimated so far.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `Denoiser`; at the next frame, where the strength does not suit the frames.
+        RuntimeError
+            Another thread is using the denoiser.
+        """
+        parameters = denoiser_parameters(**(vars(self.parameters) | {"strength": strength}))
+        with self._alone():
+            self.parameters = self._process.parameters = parameters
+            self._process.tracker.set_strength(parameters.strength)
+
     @property
     def info(self) -> DenoiserInfo:
         """The noise the denoiser assumes, and what it holds."""

@@ -1,92 +1,90 @@
 # SPDX-License-Identifier: Apache-2.0
 """The noise of a stream: what a denoiser assumes from one frame to the next."""
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from vdcore._arrays import Array
-from vdcore.noise import BLOCK, Estimator, NoiseEstimate
+from vdcore.noise import BLOCK, Estimator, NoiseEstimate, NoiseTimeline, white_noise
 
 from .parameters import Strength, assumed
 from .samples import colour_count, with_channel_axis
 
-Levels = Callable[[NoiseEstimate], Array]  # from an estimate to the standard deviation of each layer
-
-_TOLERANCE = 0.05  # of a standard deviation: estimates closer than this are not worth a restart
+_PAIRS_PER_ESTIMATE = 4  # once the estimate has settled
 
 
 class NoiseTracker:
-    """The noise that a denoiser assumes; where it is not given, the estimate improves with the stream.
+    """The noise that a denoiser assumes; what is not given is estimated, and follows the stream.
 
     Attributes
     ----------
+    strength : "auto", float or NoiseEstimate
+        What is given. Of a number, the standard deviation, only the spectrum is estimated.
     noise : NoiseEstimate or None
         The noise assumed now, in sample units; None before the first frame.
     estimator : Estimator
         What was measured so far.
+    new_pairs : int
+        Pairs measured since the last estimate.
     """
 
     def __init__(self, strength: Strength) -> None:
-        self._strength = strength
+        self.strength = strength
         self.noise: NoiseEstimate | None = None
         self.estimator = Estimator()
+        self.new_pairs = 0
 
     def copy(self) -> "NoiseTracker":
         """Return an independent tracker with the same memory."""
-        twin = NoiseTracker(self._strength)
-        twin.noise, twin.estimator = self.noise, self.estimator.copy()
+        twin = NoiseTracker(self.strength)
+        twin.noise, twin.estimator, twin.new_pairs = self.noise, self.estimator.copy(), self.new_pairs
         return twin
 
-    def update(self, samples: Array, levels: Levels) -> NoiseEstimate:
+    def set_strength(self, strength: Strength) -> None:
+        """Change what is given, from the next frame on."""
+        self.strength = strength
+        if self.noise is not None and not isinstance(strength, NoiseEstimate) and self.estimator.index >= 0:
+            self.noise = with_strength(self.estimator.estimate(), strength)
+        else:
+            self.noise = None
+
+    def update(self, samples: Array) -> NoiseEstimate:
         """Take the next frame and return the noise to assume from it on."""
-        self.noise = self._assumed(samples, levels)
+        strength, colours = self.strength, colour_count(samples.shape)
+        if isinstance(strength, NoiseEstimate):
+            self.noise = strength
+        elif strength == 0 or min(samples.shape[:2]) < BLOCK:
+            self.noise = white_noise(np.full(colours, 0.0 if isinstance(strength, str) else strength))
+        elif self._measure(with_channel_axis(samples)[..., :colours]) or self.noise is None:
+            self.noise = with_strength(self.estimator.estimate(), strength)
         return self.noise
 
-    def _assumed(self, samples: Array, levels: Levels) -> NoiseEstimate:
-        strength, colours = self._strength, colour_count(samples.shape)
-        if isinstance(strength, NoiseEstimate):
-            return strength
-        if isinstance(strength, float):
-            return fixed_noise(np.full(colours, strength))
-        if min(samples.shape[:2]) < BLOCK:
-            return fixed_noise(np.zeros(colours))
-        measured = self.estimator.add(with_channel_axis(samples)[..., :colours])
-        pairs = self.estimator.pairs
-        due = measured and pairs & (pairs - 1) == 0  # 1, 2, 4, ...
-        if self.noise is not None and not due:
-            return self.noise
-        estimate = assumed(self.estimator.estimate(), strength)
-        if self.noise is not None:
-            before, now = levels(self.noise), levels(estimate)
-            if (np.abs(now - before) <= _TOLERANCE * np.maximum(now, before)).all():
-                return self.noise
-        return estimate
+    def _measure(self, samples: Array) -> bool:
+        """Take a frame of the estimate; return whether it is worth another look."""
+        start = self.estimator.start
+        if not self.estimator.add(samples):
+            return False
+        self.new_pairs += 1
+        pairs = len(self.estimator.pairs)
+        settling = pairs & (pairs - 1) == 0  # 1, 2, 4 ...
+        if self.estimator.start == start and not settling and self.new_pairs < _PAIRS_PER_ESTIMATE:
+            return False
+        self.new_pairs = 0
+        return True
 
 
-def fixed_noise(sigma: npt.NDArray[Any]) -> NoiseEstimate:
-    """White noise of a standard deviation for each channel, whatever the brightness."""
-    sigma = sigma.astype(np.float64)
-    return NoiseEstimate(sigma, np.zeros_like(sigma), sigma**2)
+def with_strength(estimate: NoiseEstimate, strength: Strength) -> NoiseEstimate:
+    """What a strength makes of an estimate: of a number, only the spectrum stays."""
+    if isinstance(strength, NoiseEstimate):
+        return strength
+    if isinstance(strength, str):
+        return assumed(estimate, strength)
+    noise = white_noise(np.full(estimate.sigma.size, strength))
+    return replace(noise, spectrum=estimate.spectrum, compressed=estimate.compressed)
 
 
-class NoiseMeter:
-    """The noise of frames (H, W) or (H, W, C) without alpha; 0 where they are too small to measure."""
-
-    def __init__(self) -> None:
-        self._estimator = Estimator()
-        self._colours = 1
-        self._measured = False
-
-    def add(self, frame: Array) -> None:
-        """Take the next frame."""
-        self._colours = colour_count(frame.shape)
-        if min(frame.shape[:2]) >= BLOCK:
-            self._estimator.add(with_channel_axis(frame)[..., : self._colours])
-            self._measured = True
-
-    def estimate(self) -> NoiseEstimate:
-        """Return the estimate from the frames so far."""
-        return self._estimator.estimate() if self._measured else fixed_noise(np.zeros(self._colours))
+def scheduled(timeline: NoiseTimeline, strength: Strength) -> dict[int, NoiseEstimate]:
+    """Return what to assume from which frame on, where `strength` is asked for."""
+    pairs = zip(timeline.starts, timeline.estimates, strict=True)
+    return {start: with_strength(estimate, strength) for start, estimate in pairs}

@@ -2,14 +2,12 @@
 """Saved states of a `Diffuser`: the parameters as JSON, and the state of the C library."""
 
 from dataclasses import asdict
-from typing import Any
-
-import numpy as np
 
 from vdcore import models
 from vdcore._checks import MAX_THREADS, integer
 from vdcore._states import pack, unpack
 from vdcore.flow import Motion
+from vdcore.noise import estimate_from, noise_values
 
 from .parameters import FilterParameters, filter_parameters
 
@@ -23,7 +21,7 @@ def write_state(parameters: FilterParameters, ndim: int | None, core: bytes) -> 
     values["model"] = models.values_of(parameters.model)
     values["motion"] = parameters.motion if parameters.motion in (None, "flow") else "callable"
     if parameters.gate is not None and not isinstance(parameters.gate, float):
-        values["gate"] = {name: part.tolist() for name, part in asdict(parameters.gate).items()}
+        values["gate"] = noise_values(parameters.gate)
     return pack(_MAGIC, values, core)
 
 
@@ -43,16 +41,9 @@ def read_state(
     try:
         ndim = values.pop("ndim")
         values["model"] = models.from_values(values["model"])
-        values["gate"] = _gate(values["gate"])
+        if isinstance(values["gate"], dict):
+            values["gate"] = estimate_from(values["gate"])
         parameters = filter_parameters(**(values | {"threads": threads}))
     except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"state cannot come from {_SOURCE}: {error}") from error
     return parameters, ndim, core
-
-
-def _gate(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    from vdcore.noise import NoiseEstimate
-
-    return NoiseEstimate(**{name: np.array(part, np.float64) for name, part in value.items()})

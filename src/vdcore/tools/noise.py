@@ -4,9 +4,11 @@
 import os
 from itertools import islice
 
+import numpy as np
+
 from vdcore._arrays import is_array
 from vdcore._checks import integer
-from vdcore.noise import Estimator, NoiseEstimate
+from vdcore.noise import BLOCK, NoiseEstimate, NoiseMeter
 from vdcore.video.frame import sample_unit
 
 from .frames import iterate_frames
@@ -67,10 +69,14 @@ def estimate_noise(
     """
     limit = None if max_frames is None else integer(max_frames, "max_frames", 1, 2**31 - 1)
     stream = iterate_frames(frames, channel_axis=channel_axis)
-    estimator = Estimator()
+    meter, dtype = NoiseMeter(), np.dtype(np.uint8)
     for frame in stream if is_array(frames) else islice(stream, limit):
-        estimator.add(frame)
-    estimate = estimator.estimate()
+        if min(frame.shape[:2]) < BLOCK:
+            height, width = frame.shape[:2]
+            raise ValueError(f"frames must have at least {BLOCK} x {BLOCK} pixels, got {height} x {width}")
+        meter.add(frame)
+        dtype = frame.dtype
+    estimate = meter.timeline().prevailing
     if isinstance(frames, str | os.PathLike):
-        return estimate.scaled(1 / sample_unit(estimator.dtype))
+        return estimate.scaled(1 / sample_unit(dtype))
     return estimate

@@ -361,7 +361,7 @@ def denoise_video(
         if isinstance(parameters.strength, str) and is_rewindable(path, info):
             with closing(open_reader(path, options.get("backend", "auto"), options.get("fps"))) as reader:
                 planes = (frame.planes for frame in _within(frames, reader))
-                noise = noise_of_planes(planes, info.planes, parameters.strength)
+                noise = noise_of_planes(planes, info.planes)
         made.append(DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, frames))
         return made[0]
 

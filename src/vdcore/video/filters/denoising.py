@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore._regions import FrameRange
-from vdcore.denoiser import Automatic, Denoiser, DenoiserParameters, NoiseMeter, assumed, check_samples
+from vdcore.denoiser import Denoiser, DenoiserParameters, check_samples, scheduled
 from vdcore.flow import Flow
-from vdcore.noise import NoiseEstimate
+from vdcore.noise import NoiseEstimate, NoiseMeter, NoiseTimeline
 from vdcore.video.frame import Frame, Orientation, Plane
 
 from .diffusion import coarser_flow, shown_motion
@@ -28,8 +28,9 @@ class DenoisingFilter(StreamFilter):
     ----------
     parameters : DenoiserParameters
         For the picture as displayed; `strength` in 8-bit units (0 to 255).
-    noise : sequence of NoiseEstimate or None
-        The noise of each plane, in its sample units; None: that of `parameters`.
+    noise : sequence of NoiseTimeline or None
+        The noise of each plane, in its sample units; None: what `parameters` leave open is estimated as
+        the frames come.
     planes : tuple of Plane
         Of the frames.
     orientation : Orientation
@@ -41,7 +42,7 @@ class DenoisingFilter(StreamFilter):
     def __init__(
         self,
         parameters: DenoiserParameters,
-        noise: Sequence[NoiseEstimate] | None,
+        noise: Sequence[NoiseTimeline] | None,
         planes: tuple[Plane, ...],
         orientation: Orientation,
         region: PlaneRegions | None,
@@ -50,14 +51,15 @@ class DenoisingFilter(StreamFilter):
         super().__init__(region, frames, parameters.threads)
         self._planes = planes
         self._denoisers: list[Denoiser] = []
+        self._changes: list[dict[int, NoiseEstimate]] = []
+        self._taken = 0
         for i, plane in enumerate(planes):
             strength = parameters.strength
-            if noise is not None:
-                strength = noise[i]
-            elif isinstance(strength, NoiseEstimate):
+            if isinstance(strength, NoiseEstimate):
                 strength = in_plane(strength, plane, i)
             elif isinstance(strength, float):
                 strength *= plane.unit
+            self._changes.append({} if noise is None else scheduled(noise[i], strength))
             motion = parameters.motion
             if callable(motion):
                 motion = shown_motion(motion, orientation, plane) if i == 0 else "flow"
@@ -70,6 +72,10 @@ class DenoisingFilter(StreamFilter):
         return joined(estimates, self._planes) if estimates else None
 
     def _take(self, frame: Frame, outs: Sequence[Array]) -> bool:
+        for denoiser, changes in zip(self._denoisers, self._changes, strict=True):
+            if self._taken in changes:
+                denoiser.set_strength(changes[self._taken])
+        self._taken += 1
         flows = self._shared_flows(frame.planes[0])
         ready = [
             denoiser(samples, flow=flow, out=out) is not None
@@ -95,25 +101,31 @@ class DenoisingFilter(StreamFilter):
         ]
 
 
-def noise_of_planes(
-    frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane], strength: Automatic
-) -> list[NoiseEstimate]:
-    """Estimate the noise of each plane, in its sample units, and return what to assume."""
+def noise_of_planes(frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane]) -> list[NoiseTimeline]:
+    """Estimate the noise of each plane, in its sample units."""
     meters = [NoiseMeter() for _ in planes]
     for frame in frames:
         for meter, samples in zip(meters, frame, strict=True):
             check_samples(samples, "frame")
-            meter.add(samples)
-    return [assumed(meter.estimate(), strength) for meter in meters]
+            meter.add(samples[..., :3] if samples.ndim == 3 else samples)
+    return [meter.timeline() for meter in meters]
 
 
 def joined(estimates: Sequence[NoiseEstimate], planes: Sequence[Plane]) -> NoiseEstimate:
     """Return the noise of all planes in 8-bit units, from that of each in its samples; colour as RGB."""
-    parts: list[list[Array]] = [[], [], []]
-    for estimate, plane in zip(estimates, planes, strict=True):
-        order = slice(None, None, -1 if plane.channel_order == "bgr" else 1)
-        for values, part, power in zip(
-            (estimate.sigma, estimate.gain, estimate.offset), parts, (1, 1, 2), strict=True
-        ):
-            part.append(values[order] / plane.unit**power)
-    return NoiseEstimate(*(np.concatenate(part) for part in parts))
+    orders = [slice(None, None, -1 if plane.channel_order == "bgr" else 1) for plane in planes]
+    parts = [estimate.scaled(1 / plane.unit) for estimate, plane in zip(estimates, planes, strict=True)]
+
+    def side_by_side(name: str) -> Array:
+        pairs = zip(parts, orders, strict=True)
+        return np.concatenate([getattr(part, name)[order] for part, order in pairs])
+
+    spectra = [part.spectrum for part in parts if part.spectrum is not None]
+    return NoiseEstimate(
+        sigma=side_by_side("sigma"),
+        gain=side_by_side("gain"),
+        offset=side_by_side("offset"),
+        spectrum=np.concatenate(spectra) if len(spectra) == len(parts) else None,
+        correlation=max(part.correlation for part in parts),
+        compressed=any(part.compressed for part in parts),
+    )

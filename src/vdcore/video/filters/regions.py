@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Regions, noise and motion of the picture as it is shown, for each plane as it is stored."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from vdcore._arrays import Array
 from vdcore._pictures import resize_area
 from vdcore._regions import RegionProvider
-from vdcore.noise import NoiseEstimate
+from vdcore.noise import NoiseEstimate, white_noise
 from vdcore.video.frame import UPRIGHT, Orientation, Plane
 
 
@@ -70,10 +72,14 @@ def in_plane(noise: NoiseEstimate, plane: Plane, number: int) -> NoiseEstimate:
     if noise.sigma.size == 1 or plane.kind == "colour":
         order = slice(None, None, -1 if plane.channel_order == "bgr" else 1)
         sigma, gain, offset = noise.sigma[order], noise.gain[order], noise.offset[order]
-        return NoiseEstimate(sigma * unit, gain * unit, offset * unit**2)
+        return replace(noise, sigma=sigma * unit, gain=gain * unit, offset=offset * unit**2)
     red, blue = np.array((1.0, 0, 0)) - _LUMA, np.array((0, 0, 1.0)) - _LUMA
     rows = np.stack((_LUMA, blue / (2 * blue[2]), red / (2 * red[0])))
     if plane.limited:
         rows *= _LIMITED[:, None]
     variance = np.square(rows[number]) @ np.square(noise.sigma) * unit**2
-    return NoiseEstimate(np.sqrt([variance]), np.zeros(1), np.array([variance]))
+    spectrum = None if noise.spectrum is None else noise.spectrum[number : number + 1]
+    if spectrum is not None and plane.subsampling != (1, 1):  # a block of the plane shows lower frequencies
+        y, x = (np.arange(8) // step for step in plane.subsampling)
+        spectrum = spectrum[:, y][:, :, x] / spectrum[:, y][:, :, x].mean()
+    return replace(white_noise(np.sqrt([variance])), spectrum=spectrum, compressed=noise.compressed)

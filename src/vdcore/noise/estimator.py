@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The noise of a stream, estimated from pairs of its frames and tracked.
+
+Of the blocks in which something changes (blocks.py), those with the least texture are chosen: there the
+difference of the frames is noise. A line, variance against brightness, is fitted to its energy in high
+frequencies, where missed motion is least (curve.py); the ratio of all frequencies to these, coefficient by
+coefficient, gives the spectrum and the total. The line refines the choice of blocks, so this is repeated.
+
+Noise that lasts over frames hardly changes from one to the next. Its correlation follows from frames that
+are further apart, and is at most what the energy of sum and difference allow.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from vdcore._arrays import Array
+
+from .blocks import BLOCK, FREQUENCY, HIGH, Blocks, has_noise, measure
+from .curve import Curve, fit_line, groups
+from .estimate import Floats, NoiseEstimate, white_noise
+
+MAX_PAIRS = 12  # that are kept
+MAX_STRIDE = 16  # frames from one pair to the next
+MIN_LAG, MAX_LAG = 4, 32  # frames between the later frame of a pair and an earlier one, for the correlation
+STILL = 8  # pairs of equal frames after which the picture counts as still
+
+_CHANGE = 2.5  # ratio of variances that is a change of the noise
+_CHOSEN = 0.15  # of the blocks, for noise as it comes from a sensor
+_CHOSEN_COMPRESSED = 0.3  # a codec takes the noise out of the smoothest blocks
+_ROUNDS = 6
+_CLEAR = 0.9  # of a block's samples not clipped; other blocks are used only where there are few of these
+_INSIDE = 0.4  # of a block's samples not clipped, at least: in the black a half is
+_FEW = 0.1  # of the chosen blocks
+_MIN_BLOCKS = 50
+_HEAVY = 1.15  # mean square over what the median says: heavy tails, few large coefficients
+_VERY_HEAVY = 1.25
+_WHITE = 0.12  # logarithm of middle over high frequencies
+_PRIOR_BLOCKS = 60  # that an isotropic spectrum is worth
+_SUBSAMPLED = 0.08  # high over all frequencies of colour
+_MIN_CORRELATION = 0.15
+_MEDIAN = 0.4549  # of the square of a normal variable
+_MIDDLE = (FREQUENCY >= 4) & (FREQUENCY <= 8)
+
+
+@dataclass
+class Estimator:
+    """The noise of a stream so far; memory does not depend on the stream's length.
+
+    Attributes
+    ----------
+    pairs : list of Blocks
+        What was measured since the noise changed last, at most `MAX_PAIRS`.
+    stride, index : int
+        The next pair starts `stride` frames after the last one; the number of the last frame, -1 before the
+        first one.
+    start : int
+        The frame from which on the noise is what it is now.
+    next : int
+        The frame at which the next pair starts.
+    first : ndarray or None
+        The first frame of a pair whose second one is still to come.
+    earlier, earlier_index : ndarray or None, int
+        A frame some time before.
+    suspects : list of Blocks
+        The last pair, if it does not fit those before it.
+    suspect_index : int
+        Its first frame.
+    last_index : int
+        The first frame of the last pair of `pairs`.
+    still : int
+        Pairs of equal frames in a row.
+    dtype : numpy.dtype
+        Of the last frame.
+    """
+
+    pairs: list[Blocks] = field(default_factory=list)
+    stride: int = 1
+    index: int = -1
+    start: int = 0
+    next: int = 0
+    first: Array | None = None
+    earlier: Array | None = None
+    earlier_index: int = 0
+    suspects: list[Blocks] = field(default_factory=list)
+    suspect_index: int = 0
+    last_index: int = 0
+    still: int = 0
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float64))
+
+    def copy(self) -> "Estimator":
+        """Return an independent estimator of the same frames."""
+        return replace(self, pairs=list(self.pairs), suspects=list(self.suspects))
+
+    def add(self, frame: Array) -> bool:
+        """Take the next frame, (H, W, C); return whether the estimate may have changed."""
+        self.index += 1
+        self.dtype = frame.dtype
+        changed = False
+        if self.first is not None:
+            changed = self._finish(self.first, frame)
+        if self.first is None and self.index >= self.next:
+            self.first = frame.copy()
+        return changed
+
+    def _finish(self, first: Array, second: Array) -> bool:
+        """Measure a pair; return whether it tells something new."""
+        if np.array_equal(first, second):
+            self.still += 1
+            if self.still < STILL:  # a frame that is repeated
+                self.first = None
+                self.next = self.index
+                return False
+        else:
+            self.still = 0
+        lag = self.index - self.earlier_index
+        earlier = self.earlier if MIN_LAG <= lag <= MAX_LAG else None
+        blocks = measure(first, second, earlier, lag)
+        self.first = None
+        if self.earlier is None or lag >= 2 * MIN_LAG:
+            self.earlier, self.earlier_index = first, self.index - 1
+        if self.pairs and not _fits(blocks, self.pairs):
+            self.suspects.append(blocks)
+            if len(self.suspects) == 1:  # a cut, or a change?
+                self.suspect_index = self.index - 1
+                self.next = self.index
+                return False
+            if not _fits(self.suspects[0], self.suspects[1:]):
+                self.suspects = self.suspects[1:]
+                self.suspect_index = self.index - 1
+                self.next = self.index
+                return False
+            last = self.last_index + 1
+            self.start = (last + self.suspect_index + 1) // 2
+            self.pairs, self.suspects, self.stride = self.suspects, [], 1
+            self.last_index = self.index - 1
+            self.next = self.index
+            return True
+        self.suspects = []
+        self.pairs = [*self.pairs, blocks]
+        self.last_index = self.index - 1
+        if len(self.pairs) > MAX_PAIRS:
+            if self.stride < MAX_STRIDE:
+                self.pairs = self.pairs[::2]
+                self.stride *= 2
+            else:
+                self.pairs = self.pairs[1:]
+        self.next = max(self.index, self.index - 1 + self.stride)
+        return True
+
+    def estimate(self) -> NoiseEstimate:
+        """Return the estimate of the noise now; from one frame where there is no pair. Needs a frame."""
+        pairs = self.pairs
+        if not pairs:
+            assert self.first is not None or self.earlier is not None
+            alone = self.first if self.first is not None else self.earlier
+            assert alone is not None
+            return replace(self.estimate_of([measure(alone, None)]), spectrum=None, compressed=False)
+        return self.estimate_of(pairs)
+
+    def estimate_of(self, pairs: list[Blocks]) -> NoiseEstimate:
+        """Return the estimate from pairs that were measured before."""
+        noisy = [pair for pair in pairs if has_noise(pair)]
+        if not noisy or 2 * len(noisy) < len(pairs):
+            return white_noise(np.zeros(pairs[0].mean.shape[1]))
+        return _estimate(noisy, self.dtype)
+
+
+def _fits(blocks: Blocks, others: list[Blocks]) -> bool:
+    """Whether a pair has the noise of the others."""
+    level, usual = blocks.level, float(np.median([other.level for other in others]))
+    if level == 0 or usual == 0:
+        return level == usual
+    return 1 / _CHANGE <= level / usual <= _CHANGE
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """The blocks of all pairs together, arrays as in `Blocks`; `lag` and `pair` are of each block."""
+
+    mean: Floats
+    texture: Floats
+    smooth: Floats
+    energy: Floats
+    still: Floats
+    far: Floats
+    lag: Array
+    difference: Array  # squared, (N, C, 64)
+    total: Array
+    count: int
+    low: float
+    high: float
+
+
+def _pool(pairs: list[Blocks], dtype: np.dtype[Any]) -> _Pool:
+    def joined(name: str) -> Floats:
+        return np.concatenate([getattr(pair, name) for pair in pairs])
+
+    def squares(name: str) -> Array:
+        scaled = [np.square(getattr(pair, name).astype(np.float32)) * pair.unit**2 for pair in pairs]
+        return np.concatenate(scaled)
+
+    low, high = _range(dtype, joined("lowest"), joined("greatest"))
+    mean, energy, smooth = joined("mean"), joined("energy"), joined("smooth")
+    reach = 10 * math.sqrt(max(energy.max(), smooth.max()))  # further than noise gets
+    return _Pool(
+        mean=mean,
+        texture=joined("texture"),
+        smooth=smooth,
+        energy=energy,
+        still=joined("still"),
+        far=joined("far"),
+        lag=np.concatenate([np.full(len(pair.mean), pair.lag) for pair in pairs]),
+        difference=squares("difference"),
+        total=squares("total"),
+        count=sum(pair.count for pair in pairs),
+        low=max(low, float(mean.min()) - reach),
+        high=min(high, float(mean.max()) + reach),
+    )
+
+
+def _range(dtype: np.dtype[Any], lowest: Floats, greatest: Floats) -> tuple[float, float]:
+    """What samples were clipped to: for floats an extreme that many blocks share, if any."""
+    low, high = float(lowest.min()), float(greatest.max())
+    if dtype.kind == "u":
+        return 0.0, 2.0 ** max(8, int(high).bit_length()) - 1
+    shared = 0.005
+    return (
+        low if np.mean(lowest == low) > shared else -math.inf,
+        high if np.mean(greatest == high) > shared else math.inf,
+    )
+
+
+def _estimate(pairs: list[Blocks], dtype: np.dtype[Any]) -> NoiseEstimate:
+    pool = _pool(pairs, dtype)
+    chosen, curves = _choose(pool, _CHOSEN)
+    correlation = _correlation(pool, chosen)
+    spectrum, heaviness = _spectrum(pool, chosen, curves, correlation)
+    excess = 1.0
+    if heaviness > _VERY_HEAVY:
+        excess = (1 + _still_share(pool, chosen)) / 2
+        chosen, curves = _choose(pool, _CHOSEN_COMPRESSED)
+        spectrum, heaviness = _spectrum(pool, chosen, curves, correlation)
+    colour = spectrum[1:] if len(spectrum) == 3 else spectrum[:0]
+    subsampled = bool(colour.size) and (
+        colour[:, HIGH].mean() < _SUBSAMPLED * colour[:, FREQUENCY > 0].mean()
+    )
+    total = float(spectrum.mean())
+    if not total > 0:
+        return white_noise(np.zeros(pool.mean.shape[1]))
+    factor = total * max(1 / (1 - correlation), min(excess, 1.8))
+    gain, offset, value = (np.zeros(len(curves)) for _ in range(3))
+    for c, curve in enumerate(curves):
+        if curve is not None:
+            gain[c], offset[c] = curve.gain * factor, curve.offset * factor
+            value[c] = curve.expected(pool.mean[:, c]).mean()
+    return NoiseEstimate(
+        sigma=np.sqrt(np.maximum(gain * value + offset, 0.0)),
+        gain=gain,
+        offset=offset,
+        spectrum=(spectrum / total).reshape(-1, BLOCK, BLOCK),
+        correlation=correlation,
+        compressed=bool(heaviness > _HEAVY or subsampled),
+    )
+
+
+def _choose(pool: _Pool, share: float) -> tuple[Array, list[Curve | None]]:
+    """Choose the blocks with the least texture for their noise; return a mask and the channels' lines."""
+    channels = pool.mean.shape[1]
+    curves: list[Curve | None] = [None] * channels
+    expected = np.stack([_least_energy(pool.mean[:, c], pool.texture[:, c]) for c in range(channels)], axis=1)
+    wanted = min(max(int(share * pool.count), _MIN_BLOCKS), len(pool.mean))
+    chosen = np.ones(len(pool.mean), bool)
+    for _ in range(_ROUNDS):
+        known = expected > 0
+        rank = np.divide(pool.texture, expected, out=np.zeros_like(expected), where=known).sum(axis=1)
+        rank /= np.maximum(known.sum(axis=1), 1)
+        chosen = rank <= np.partition(rank, wanted - 1)[wanted - 1]
+        for c, curve in enumerate(curves):
+            value, variance = pool.mean[chosen, c], pool.energy[chosen, c]
+            inside = np.ones(len(value))
+            if curve is not None:
+                value, variance, inside = curve.unclip(value, variance)
+            clear = inside > _CLEAR
+            if np.mean(clear) < _FEW:  # nearly all is dark, or bright
+                clear = inside > _INSIDE
+            if not variance[clear].any():
+                curves[c] = None
+                expected[:, c] = 0
+                continue
+            line = fit_line(value[clear], variance[clear], inside[clear] ** 2 * HIGH.sum())
+            curves[c] = curve = Curve(*line, pool.low, pool.high)
+            ratio = pool.smooth[chosen, c].sum() / max(pool.energy[chosen, c].sum(), 1e-300)
+            expected[:, c] = curve.clipped_variance(pool.mean[:, c]) * ratio
+    return chosen, curves
+
+
+def _least_energy(mean: Floats, energy: Floats) -> Floats:
+    """For every block an energy that nine tenths of the blocks of similar mean exceed."""
+    result = np.empty_like(energy)
+    for group in groups(mean):
+        result[group] = np.quantile(energy[group], 0.1)
+    return result
+
+
+def _spectrum(
+    pool: _Pool, chosen: Array, curves: list[Curve | None], correlation: float
+) -> tuple[Floats, float]:
+    """Variance of each coefficient, (C, 64), and how heavy the tails are, 1 for normal noise.
+
+    In units of the mean variance of the channels in high frequencies at the block's brightness.
+    """
+    mean = pool.mean[chosen]
+    present = [(c, curve) for c, curve in enumerate(curves) if curve is not None]
+    if not present:
+        return np.zeros(pool.difference.shape[1:]), 1.0
+    variance = np.sum([curve.clipped_variance(mean[:, c]) for c, curve in present], axis=0) / len(curves)
+    inside = np.mean(
+        [np.interp(mean[:, c], curve.clipped[0], curve.clipped[2]) for c, curve in present], axis=0
+    )
+    clear = inside > _CLEAR
+    if clear.sum() < _MIN_BLOCKS:
+        clear = np.ones(len(mean), bool)
+    squares = pool.difference[chosen][clear] / variance[clear][:, None, None]
+    robust, plain = np.median(squares, axis=0) / _MEDIAN, squares.mean(axis=0, dtype=np.float64)
+    high = float(plain[:, HIGH].mean())
+    heaviness = high / max(float(robust[:, HIGH].mean()), 1e-300)
+    spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
+    spectrum *= high / max(float(spectrum[:, HIGH].mean()), 1e-300)
+    spectrum[:, 0] = np.minimum(
+        spectrum[:, 0], 1.3 * np.maximum(spectrum[:, 1], spectrum[:, BLOCK])
+    )  # flicker
+    upper = spectrum[:, HIGH].mean(axis=1)
+    ratio = spectrum[:, _MIDDLE].mean(axis=1) / np.maximum(upper, 1e-300)
+    tolerance = _WHITE / (1 - correlation) + 2 / math.sqrt(_MIDDLE.sum() * len(squares))
+    if heaviness < _HEAVY and (np.abs(np.log(np.maximum(ratio, 1e-300))) < tolerance).all():
+        spectrum[:] = upper[:, None]  # white; more in the lowest frequencies is motion that was missed
+    else:
+        share = len(squares) / (len(squares) + _PRIOR_BLOCKS)
+        spectrum = share * spectrum + (1 - share) * _isotropic(spectrum)
+    return spectrum, heaviness
+
+
+def _isotropic(spectrum: Floats) -> Floats:
+    """The mean over the coefficients of about the same frequency."""
+    radius = np.rint(np.hypot(*np.divmod(np.arange(BLOCK**2), BLOCK))).astype(int)
+    counts = np.bincount(radius)
+    return np.stack([(np.bincount(radius, weights=channel) / counts)[radius] for channel in spectrum])
+
+
+def _still_share(pool: _Pool, chosen: Array) -> float:
+    """Energy of S over that of D: what does not change against what does."""
+    frequencies = FREQUENCY > 0
+    still = pool.total[chosen][..., frequencies].sum(dtype=np.float64)
+    return float(still / max(pool.difference[chosen][..., frequencies].sum(dtype=np.float64), 1e-300))
+
+
+def _correlation(pool: _Pool, chosen: Array) -> float:
+    """Correlation of the noise from frame to frame, that of a first-order autoregression."""
+    energy, still = pool.energy[chosen].mean(axis=1), pool.still[chosen].mean(axis=1)
+    ratio = float(still.sum() / max(energy.sum(), 1e-300))
+    most = max(0.0, (ratio - 1) / (ratio + 1))
+    grid = np.linspace(0, 0.95, 96)
+    found = []
+    for lag in np.unique(pool.lag[chosen]):
+        there = pool.lag[chosen] == lag
+        if lag and there.sum() >= _MIN_BLOCKS:
+            growth = pool.far[chosen][there].sum() / max(energy[there].sum(), 1e-300)
+            found.append(float(np.interp(growth, (1 - grid**lag) / (1 - grid), grid)))
+    correlation = min(float(np.median(found)), most) if found else 0.0
+    return correlation if correlation > _MIN_CORRELATION else 0.0

@@ -6,20 +6,16 @@ import pytest
 
 from helpers.denoising import LOOKAHEADS, as_type, psnr, scene, stream
 from helpers.support import assert_same_bits
-from vdcore import Denoiser, NoiseEstimate, denoise, estimate_noise
+from vdcore import Denoiser, denoise, estimate_noise
 
 NAMES = {"light": 0.7, "auto": 1.0, "strong": 1.4}
-
-
-def times(noise, factor):
-    return NoiseEstimate(noise.sigma * factor, noise.gain * factor**2, noise.offset * factor**2)
 
 
 @pytest.mark.parametrize("name, factor", NAMES.items())
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_a_name_is_a_factor_of_the_standard_deviation(name, factor, dtype):
     frames = as_type(scene(5)[1], dtype)[0]
-    assert_same_bits(denoise(frames, name), denoise(frames, times(estimate_noise(frames), factor)))
+    assert_same_bits(denoise(frames, name), denoise(frames, estimate_noise(frames).multiplied(factor)))
 
 
 @pytest.mark.parametrize("name, factor", NAMES.items())

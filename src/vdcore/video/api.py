@@ -26,6 +26,7 @@ from .filters.diffusion import DiffusionFilter
 from .filters.regions import PlaneRegions
 from .frame import Frame
 from .info import Quality, VideoInfo
+from .messages import hint_of_noise
 from .opening import Source, is_rewindable, open_reader, resolve_backend
 from .pipeline import Filter, PassThrough, Reader
 
@@ -345,7 +346,7 @@ def denoise_video(
     Examples
     --------
     >>> report = vdcore.denoise_video("in.mp4", "out.mkv")
-    >>> print(report.noise.sigma)
+    >>> print(report.noise.describe())
     """
     parameters = denoiser_parameters(
         strength, preset, motion, lookahead, _free_threads() if threads is None else threads
@@ -353,6 +354,7 @@ def denoise_video(
     check_strength(parameters.strength, 255, "8-bit units (0 to 255) for files of every bit depth")
     frames = frame_range(start, stop, choice(time_unit, "time_unit", ("frames", "seconds")))
     made: list[DenoisingFilter] = []
+    infos: list[VideoInfo] = []
 
     def make_filter(info: VideoInfo) -> Filter:
         _check_channels(parameters.strength, "strength", info)
@@ -362,11 +364,18 @@ def denoise_video(
             with closing(open_reader(path, options.get("backend", "auto"), options.get("fps"))) as reader:
                 planes = (frame.planes for frame in _within(frames, reader))
                 noise = noise_of_planes(planes, info.planes)
+        infos.append(info)
         made.append(DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, frames))
         return made[0]
 
     report = filter_video(path, out, make_filter, until=frames, **options)
-    return replace(report, noise=made[0].noise, preset=preset)
+    report = replace(report, noise=made[0].noise, preset=preset)
+    if not isinstance(parameters.strength, str):
+        return report
+    report = replace(report, strength=parameters.strength)
+    if report.noise is None or report.strength == "strong":
+        return report
+    return replace(report, hint=hint_of_noise(infos[0], report.noise))
 
 
 def _within(frames: FrameRange, reader: Reader) -> Iterable[Frame]:

@@ -22,6 +22,8 @@ KEPT = 0.5  # of them, those with the least texture in groups of similar brightn
 _GROUPS = 8
 _CHANGED = 0.6  # times the share of pixels that noise changes: with less, something else changes
 
+_EXPLAINED = 0.5  # of the change, by the picture: more is a change of the light
+
 _SQRT_HALF = math.sqrt(0.5)
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -166,6 +168,7 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
     if second is not None and len(moved):
         deviation = np.sqrt((smooth * LOW.sum() + energy * HIGH.sum()).mean(axis=1) / (LOW | HIGH).sum())
         noisy = share >= _CHANGED * (1 - _unchanged(deviation, change))
+        noisy &= _explained(difference, total) < _EXPLAINED
         kept = kept[noisy]
     texture = power(total, LOW)
     count = len(kept)
@@ -194,6 +197,17 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
         changed=len(moved),
         all=looked_at,
     )
+
+
+def _explained(difference: Array, total: Array) -> Floats:
+    """Share of the energy of D that is a multiple of S: near 1 where the light changes, near 0 in noise."""
+
+    def product(one: Array, other: Array) -> Floats:
+        result: Floats = np.einsum("cnk,cnk->n", one[..., 1:], other[..., 1:], dtype=np.float64)
+        return result
+
+    squares = product(difference, difference) * product(total, total)
+    return product(difference, total) ** 2 / np.maximum(squares, 1e-300)
 
 
 def _compact(coefficients: Array, unit: float) -> npt.NDArray[np.float16]:

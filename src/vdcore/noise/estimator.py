@@ -157,7 +157,7 @@ class Estimator:
             assert self.first is not None or self.earlier is not None
             alone = self.first if self.first is not None else self.earlier
             assert alone is not None
-            return replace(self.estimate_of([measure(alone, None)]), spectrum=None, compressed=False)
+            return _estimate([measure(alone, None)], self.dtype, alone=True)
         return self.estimate_of(pairs)
 
     def estimate_of(self, pairs: list[Blocks]) -> NoiseEstimate:
@@ -233,7 +233,8 @@ def _range(dtype: np.dtype[Any], lowest: Floats, greatest: Floats) -> tuple[floa
     )
 
 
-def _estimate(pairs: list[Blocks], dtype: np.dtype[Any]) -> NoiseEstimate:
+def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool = False) -> NoiseEstimate:
+    """Return the estimate from pairs, or from one frame alone, whose low frequencies may be texture: white."""
     pool = _pool(pairs, dtype)
     chosen, curves = _choose(pool, _CHOSEN)
     correlation = _correlation(pool, chosen)
@@ -250,14 +251,17 @@ def _estimate(pairs: list[Blocks], dtype: np.dtype[Any]) -> NoiseEstimate:
     total = float(spectrum.mean())
     if not total > 0:
         return white_noise(np.zeros(pool.mean.shape[1]))
-    factor = total * max(1 / (1 - correlation), min(excess, 1.8))
+    factor = 1.0 if alone else total * max(1 / (1 - correlation), min(excess, 1.8))
     gain, offset, value = (np.zeros(len(curves)) for _ in range(3))
     for c, curve in enumerate(curves):
         if curve is not None:
             gain[c], offset[c] = curve.gain * factor, curve.offset * factor
             value[c] = curve.expected(pool.mean[:, c]).mean()
+    sigma = np.sqrt(np.maximum(gain * value + offset, 0.0))
+    if alone:
+        return NoiseEstimate(sigma, gain, offset)
     return NoiseEstimate(
-        sigma=np.sqrt(np.maximum(gain * value + offset, 0.0)),
+        sigma=sigma,
         gain=gain,
         offset=offset,
         spectrum=(spectrum / total).reshape(-1, BLOCK, BLOCK),
@@ -329,6 +333,10 @@ def _spectrum(
     heaviness = high / max(float(robust[:, HIGH].mean()), 1e-300)
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
     spectrum *= high / max(float(spectrum[:, HIGH].mean()), 1e-300)
+    for y in 1, 2:  # bands of lamps, which a rolling shutter makes
+        spectrum[:, y * BLOCK] = np.minimum(
+            spectrum[:, y * BLOCK], 1.3 * np.maximum(spectrum[:, y], spectrum[:, 3 * BLOCK])
+        )
     spectrum[:, 0] = np.minimum(
         spectrum[:, 0], 1.3 * np.maximum(spectrum[:, 1], spectrum[:, BLOCK])
     )  # flicker

@@ -234,7 +234,7 @@ def _range(dtype: np.dtype[Any], lowest: Floats, greatest: Floats) -> tuple[floa
 
 
 def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool = False) -> NoiseEstimate:
-    """Return the estimate from pairs, or from one frame alone, whose low frequencies may be texture: white."""
+    """Return the estimate from pairs; of one frame alone white, since its low frequencies may be texture."""
     pool = _pool(pairs, dtype)
     chosen, curves = _choose(pool, _CHOSEN)
     correlation = _correlation(pool, chosen)

@@ -48,8 +48,10 @@ def low_share(noise: np.ndarray) -> float:
 
 
 def estimated(estimate: NoiseEstimate) -> tuple[float, float]:
-    """Return the total and the share of low frequencies of an estimate, which knows white noise only."""
-    return float(np.sqrt(np.square(estimate.sigma).mean())), WHITE
+    """Return the total and the share of low frequencies of an estimate."""
+    spectrum = estimate.spectrum
+    low = WHITE if spectrum is None else float(spectrum[:, :LOW, :LOW].sum() / spectrum.sum())
+    return float(np.sqrt(np.square(estimate.sigma).mean())), low
 
 
 def compare(kind: str, clip: str, noisy: np.ndarray, noise: np.ndarray) -> Comparison:

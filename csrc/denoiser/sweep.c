@@ -16,7 +16,7 @@
  * all channels, the mean of its e^2 / s^2 is above (1 + b) (1 + 10 sqrt(2 / terms)). b is the minimum variance of the noise in
  * the prior over s^2, 0 for a result and 1 for another frame: without it those coefficients of a frame to come whose noise
  * happens to agree would pass for exact, which loses 2 dB at noise 40. E' of a prior that was not there in the last frame is
- * 2 noise^2.
+ * 2 noise^2 t(c, k).
  *
  * r = max(0.01, (gain m + offset) / noise^2) is taken at the brightness m = (3 m' + mean of the frame's patch) / 4, m' the mean
  * of prior 0; at the frame's where that prior does not fit. Noise in r biases the means: too dark a frame would get too small an

@@ -4,7 +4,7 @@ Webcam
 ======
 
 A stream is filtered frame by frame, as it arrives. `Denoiser` returns each result at
-once and improves over the first frames, while it learns the noise.
+once and improves over the first frames, as the past grows.
 
 With a real camera the loop is::
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The video denoiser: the same bits for any number of threads, instruction set, stride and overlap; pictures of every small
- * size; motion that is lost; several priors; frames without noise; every status, and failing allocations. What it computes
+ * size; motion that is lost; several priors; noise that is set; frames without noise; every status, and failing
+ * allocations. What it computes
  * is held against the float64 oracle in Python.
  */
 #define _POSIX_C_SOURCE 200112L /* setenv */
@@ -129,6 +130,89 @@ static void test_strides_and_overlap(void)
     }
     for (int i = 0; i < 3; i++)
         vd_denoiser_destroy(d[i]);
+}
+
+static vd_denoiser_noise noise_of(double sd, const float *spectrum, int64_t channels)
+{
+    return (vd_denoiser_noise){sizeof(vd_denoiser_noise), sd, 0, sd * sd, spectrum, channels};
+}
+
+/* A denoiser whose noise is set before the first frame is one that was created with it; a spectrum counts from the next
+ * frame on and is kept by a reset, and the caller may reuse its array. */
+static void test_noise_that_is_set(void)
+{
+    static uint8_t expected[SAMPLES], got[SAMPLES];
+    static float ones[4 * 64], slope[3 * 64];
+    for (int k = 0; k < 4 * 64; k++)
+        ones[k] = 1;
+    for (int k = 0; k < 3 * 64; k++)
+        slope[k] = 2 - (float)(k % 64) / 40;
+    vd_image to = colour(expected, VD_U8), out = colour(got, VD_U8);
+    vd_prior last = {NULL, NULL, 0};
+    vd_denoiser *one = created(0, VD_DENOISER_FAST, 1, 1), *other = created(9, VD_DENOISER_FAST, 1, 1);
+    vd_denoiser_noise white = noise_of(15, NULL, 0), flat = noise_of(15, ones, 3), coloured = noise_of(15, slope, 3);
+    CHECK_STATUS(vd_denoiser_set_noise(one, &white), VD_OK);
+    CHECK_STATUS(vd_denoiser_set_noise(other, &flat), VD_OK);
+    for (int t = 0; t < 2; t++) {
+        vd_image frame = colour(frames[t], VD_U8);
+        CHECK_STATUS(vd_denoiser_push(one, &frame, &last, 1, &to), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(other, &frame, &last, 1, &out), VD_OK);
+        CHECK(memcmp(expected, got, SAMPLES) == 0);
+    }
+    CHECK_STATUS(vd_denoiser_set_noise(other, &coloured), VD_OK);
+    for (int k = 0; k < 3 * 64; k++)
+        slope[k] = NAN;
+    vd_image frame = colour(frames[2], VD_U8);
+    CHECK_STATUS(vd_denoiser_push(one, &frame, &last, 1, &to), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(other, &frame, &last, 1, &out), VD_OK);
+    CHECK(memcmp(expected, got, SAMPLES) != 0);
+
+    CHECK_STATUS(vd_denoiser_reset(other), VD_OK);
+    vd_image grey = vd_image_contiguous(frames[0], VD_U8, HEIGHT, WIDTH, 1), first = colour(frames[0], VD_U8);
+    CHECK_STATUS(vd_denoiser_push(other, &grey, &last, 0, &grey), VD_ERROR_SHAPE); /* the spectrum has three */
+    CHECK_STATUS(vd_denoiser_push(other, &first, &last, 0, &out), VD_OK);
+    CHECK_STATUS(vd_denoiser_reset(one), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(one, &first, &last, 0, &to), VD_OK);
+    CHECK(memcmp(expected, got, SAMPLES) != 0);
+
+    static const float bad[] = {0, -1, NAN, INFINITY, 0.9e-6f, 1.1e6f};
+    static const double bad_noise[] = {-1, NAN, INFINITY, 1e-30, 1e30};
+    vd_denoiser_noise wrong;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ones[3 * 64 - 1] = bad[i];
+        CHECK_STATUS(vd_denoiser_set_noise(one, &flat), VD_ERROR_PARAMETER);
+    }
+    ones[3 * 64 - 1] = 1;
+    for (size_t i = 0; i < sizeof bad_noise / sizeof *bad_noise; i++) {
+        wrong = noise_of(bad_noise[i], NULL, 0);
+        CHECK_STATUS(vd_denoiser_set_noise(one, &wrong), VD_ERROR_PARAMETER);
+    }
+    wrong = noise_of(1, NULL, 0);
+    wrong.gain = INFINITY;
+    CHECK_STATUS(vd_denoiser_set_noise(one, &wrong), VD_ERROR_PARAMETER);
+    wrong = noise_of(1, NULL, 3);
+    CHECK_STATUS(vd_denoiser_set_noise(one, &wrong), VD_ERROR_PARAMETER);
+    wrong = noise_of(1, ones, 0);
+    CHECK_STATUS(vd_denoiser_set_noise(one, &wrong), VD_ERROR_PARAMETER);
+    wrong = noise_of(1, ones, -1);
+    CHECK_STATUS(vd_denoiser_set_noise(one, &wrong), VD_ERROR_PARAMETER);
+    wrong = noise_of(1, ones, 5);
+    CHECK_STATUS(vd_denoiser_set_noise(one, &wrong), VD_ERROR_PARAMETER);
+    wrong = noise_of(1, ones, 4);
+    CHECK_STATUS(vd_denoiser_set_noise(one, &wrong), VD_ERROR_SHAPE);
+    wrong.struct_size = 1;
+    CHECK_STATUS(vd_denoiser_set_noise(one, &wrong), VD_ERROR_STRUCT_SIZE);
+    CHECK_STATUS(vd_denoiser_set_noise(NULL, &white), VD_ERROR_NULL);
+    CHECK_STATUS(vd_denoiser_set_noise(one, NULL), VD_ERROR_NULL);
+
+    CHECK_STATUS(vd_denoiser_set_noise(other, &white), VD_OK); /* what was refused left no trace */
+    CHECK_STATUS(vd_denoiser_push(one, &frame, &last, 1, &to), VD_OK);
+    CHECK_STATUS(vd_denoiser_reset(other), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(other, &first, &last, 0, &out), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(other, &frame, &last, 1, &out), VD_OK);
+    CHECK(memcmp(expected, got, SAMPLES) == 0);
+    vd_denoiser_destroy(one);
+    vd_denoiser_destroy(other);
 }
 
 /* Every small size, dtype and number of channels: constant pictures stay as they are. */
@@ -317,6 +401,7 @@ int main(void)
     test_same_bits();
     test_strides_and_overlap();
     test_sizes();
+    test_noise_that_is_set();
     test_without_noise();
     test_guides();
     test_statuses();

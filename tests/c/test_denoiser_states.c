@@ -24,13 +24,14 @@ enum {
     GAIN_AT = NOISE_AT + 8,
     PRESET_AT = NOISE_AT + 3 * 8,
     PRIORS_AT = PRESET_AT + 4,
-    HEIGHT_AT = PRIORS_AT + 4,
+    SPECTRUM_CHANNELS_AT = PRIORS_AT + 4,
+    SPECTRUM_AT = SPECTRUM_CHANNELS_AT + 8,
+    HEIGHT_AT = SPECTRUM_AT + 4 * 64 * 4,
     WIDTH_AT = HEIGHT_AT + 8,
     CHANNELS_AT = WIDTH_AT + 8,
     FRAMES_AT = CHANNELS_AT + 8,
     DTYPE_AT = FRAMES_AT + 8,
-    LEARNT_AT = DTYPE_AT + 4,
-    SPECTRUM_AT = LEARNT_AT + 4
+    RESULT_AT = DTYPE_AT + 4
 };
 
 typedef struct stream {
@@ -47,7 +48,7 @@ static const stream STREAMS[] = {
     {9, 0, VD_DENOISER_FAST, 3, 2, 3, VD_F32, 12, 1, 4},
     {9, 0, VD_DENOISER_BALANCED, 2, 0, 3, VD_F64, 8, 8, 1},
     {0, 0, VD_DENOISER_BALANCED, 1, 1, 2, VD_U8, 8, 8, 3},
-    {12, 0, VD_DENOISER_BALANCED, 2, 2, 6, VD_U8, 40, 52, 3}, /* enough patches to learn the spectrum from */
+    {12, 0, VD_DENOISER_BALANCED, 2, 2, 6, VD_U8, 40, 52, 3}, /* with a spectrum from frame 2 on */
 };
 enum { STREAM_COUNT = sizeof STREAMS / sizeof *STREAMS };
 
@@ -90,6 +91,16 @@ static vd_denoiser *created(const stream *s)
     return denoiser;
 }
 
+/* The noise of the last of STREAMS from frame 2 on. */
+static vd_denoiser_noise coloured(void)
+{
+    static float spectrum[3 * 64];
+    for (int k = 0; k < 3 * 64; k++)
+        spectrum[k] = 2.5f - (float)k / 80;
+    return (vd_denoiser_noise){
+        .struct_size = sizeof(vd_denoiser_noise), .sd = 11, .offset = 121, .spectrum = spectrum, .channels = 3};
+}
+
 /* Pushes frame t; with two priors or more it is compared with the next one too, and along a flow. */
 static vd_status push(vd_denoiser *denoiser, const stream *s, int t, float *out)
 {
@@ -102,6 +113,9 @@ static vd_status push(vd_denoiser *denoiser, const stream *s, int t, float *out)
     vd_image image = view(s, frame, s->dtype), other = view(s, next, s->dtype), to = view(s, out, VD_F32);
     vd_image flow = vd_image_contiguous(motion, VD_F32, s->height, s->width, 2);
     vd_prior priors[] = {{NULL, t % 2 ? &flow : NULL, 0}, {&other, &flow, 1}};
+    vd_denoiser_noise noise = coloured();
+    if (s == &STREAMS[STREAM_COUNT - 1] && t == 2)
+        CHECK_STATUS(vd_denoiser_set_noise(denoiser, &noise), VD_OK);
     return vd_denoiser_push(denoiser, &image, priors, (size_t)s->given, &to);
 }
 
@@ -345,11 +359,14 @@ static void test_forged_members(void)
     size_t size;
     const stream *s = &STREAMS[7];
     unsigned char *state = state_of(s, &size);
-    int32_t learnt, used;
-    size_t used_at = SPECTRUM_AT + 3 * 64 * 4 + 40 * 52 * 16;
-    memcpy(&learnt, state + LEARNT_AT, sizeof learnt);
+    int64_t channels;
+    int32_t used;
+    float last;
+    size_t used_at = RESULT_AT + 40 * 52 * 16, last_at = SPECTRUM_AT + (3 * 64 - 1) * 4;
+    memcpy(&channels, state + SPECTRUM_CHANNELS_AT, sizeof channels);
+    memcpy(&last, state + last_at, sizeof last);
     memcpy(&used, state + used_at, sizeof used);
-    CHECK(learnt == 1 && used == 1);
+    CHECK(channels == 3 && last < 1 && used == 1);
     FORGE(NOISE_AT, double, 5, VD_OK);
     FORGE(NOISE_AT, double, 0, VD_OK);
     FORGE(NOISE_AT, double, -1, VD_ERROR_STATE);
@@ -376,13 +393,24 @@ static void test_forged_members(void)
     FORGE(DTYPE_AT, int32_t, VD_F32, VD_OK); /* a state of the same size */
     FORGE(DTYPE_AT, int32_t, 0, VD_ERROR_STATE);
     FORGE(DTYPE_AT, int32_t, 9, VD_ERROR_STATE);
-    FORGE(LEARNT_AT, int32_t, 2, VD_ERROR_STATE);
-    FORGE(LEARNT_AT, int32_t, 0, VD_ERROR_STATE); /* a spectrum that is not 1 everywhere */
+    FORGE(SPECTRUM_CHANNELS_AT, int64_t, -1, VD_ERROR_STATE);
+    FORGE(SPECTRUM_CHANNELS_AT, int64_t, 0, VD_ERROR_STATE); /* a spectrum that is not 1 everywhere */
+    FORGE(SPECTRUM_CHANNELS_AT, int64_t, 2, VD_ERROR_STATE);
+    FORGE(SPECTRUM_CHANNELS_AT, int64_t, 4, VD_ERROR_STATE); /* not that of the frames */
+    FORGE(SPECTRUM_CHANNELS_AT, int64_t, 5, VD_ERROR_STATE);
+    FORGE(SPECTRUM_CHANNELS_AT, int64_t, INT64_MAX, VD_ERROR_STATE);
     FORGE(SPECTRUM_AT, float, 0, VD_ERROR_STATE);
+    FORGE(SPECTRUM_AT, float, -1, VD_ERROR_STATE);
     FORGE(SPECTRUM_AT, float, NAN, VD_ERROR_STATE);
-    FORGE(SPECTRUM_AT, float, 9, VD_ERROR_STATE);
-    FORGE(SPECTRUM_AT + 3 * 64 * 4, float, NAN, VD_OK); /* a result only enters arithmetic */
-    FORGE(SPECTRUM_AT + 3 * 64 * 4, float, 1e38f, VD_OK);
+    FORGE(SPECTRUM_AT, float, INFINITY, VD_ERROR_STATE);
+    FORGE(SPECTRUM_AT, float, 0.9e-6f, VD_ERROR_STATE);
+    FORGE(SPECTRUM_AT, float, 1.1e6f, VD_ERROR_STATE);
+    FORGE(SPECTRUM_AT, float, 1e6f, VD_OK);
+    FORGE(last_at, float, NAN, VD_ERROR_STATE);
+    FORGE(last_at, float, 1e-5f, VD_OK);
+    FORGE(last_at + 4, float, 2, VD_ERROR_STATE); /* beyond the channels */
+    FORGE(RESULT_AT, float, NAN, VD_OK);          /* a result only enters arithmetic */
+    FORGE(RESULT_AT, float, 1e38f, VD_OK);
     FORGE(used_at, int32_t, 0, VD_ERROR_STATE);
     FORGE(used_at, int32_t, 2, VD_ERROR_STATE);
     FORGE(used_at, int32_t, -1, VD_ERROR_STATE);
@@ -398,10 +426,12 @@ static const float NUMBERS[] = {0, -0.0f, 1, -1, 1e-38f, 3e38f, -3e38f, 1e-45f, 
 
 static void forge_at_random(unsigned char *state, size_t size)
 {
-    size_t head = size < SPECTRUM_AT ? size : SPECTRUM_AT;
+    size_t head = size < RESULT_AT ? size : RESULT_AT;
     int changes = 1 + (int)(check_random(&seed) % 3);
     for (int k = 0; k < changes; k++) {
         size_t at = HEADER + check_random(&seed) % ((check_random(&seed) % 4 == 0 ? head : size) - HEADER);
+        if (at >= SPECTRUM_AT && at < HEIGHT_AT && check_random(&seed) % 4 > 0) /* refused but for 1e-6 to 1e6 */
+            at = HEADER + at % (SPECTRUM_AT - HEADER);
         switch (check_random(&seed) % 4) {
         case 0: state[at] ^= (unsigned char)(1 << check_random(&seed) % 8); break;
         case 1: state[at] = (unsigned char)check_random(&seed); break;

@@ -16,6 +16,7 @@ import vdcore
 from helpers.states import MODES, extras, forged, make, part, sealed
 from helpers.support import DTYPES, noise, push_all
 from vdcore.models import Laplacian
+from vdcore.noise import noise_values, white_noise
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "longer", "noise", "version", "not bytes"])
@@ -194,7 +195,8 @@ def test_forged_text_is_refused(text):
         ({"sigma": [1.0, -1.0]}, "sigma"),
         ({"sigma": "wide"}, "sigma"),
         ({"model": {"name": "nonsense"}}, "nonsense"),
-        ({"gate": {"gain": 1}}, "gate|argument"),
+        ({"gate": {"gain": 1}}, "sigma"),
+        ({"gate": noise_values(white_noise([1.0])) | {"sigma": [-1.0]}}, "noise"),
     ],
     ids=str,
 )

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from helpers.denoising import white
 from helpers.support import assert_same_bits
 from vdcore import Denoiser
 from vdcore.tools.demo import clean_scene
@@ -83,7 +84,7 @@ def test_one_array_is_the_flow_to_the_last_result():
 
 def test_where_a_given_flow_is_unknown_the_past_does_not_count():
     frames = noisy_scene()
-    lost = results_of(Denoiser(15), frames, lambda frame: np.full((64, 96, 2), np.nan))
+    lost = results_of(Denoiser(white(15.0)), frames, lambda frame: np.full((64, 96, 2), np.nan))
     restarted = Denoiser(15)(frames[2])
     assert_same_bits(lost[2], restarted)
 

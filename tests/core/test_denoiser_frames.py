@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from helpers.denoising import LOOKAHEADS, NOISE, PRESETS, as_type, psnr, scene, stream, with_noise
+from helpers.denoising import LOOKAHEADS, NOISE, PRESETS, as_type, psnr, scene, stream, white, with_noise
 from helpers.support import assert_same_bits
 from vdcore import Denoiser, NoiseEstimate, denoise
 
@@ -15,8 +15,8 @@ def test_dtypes_agree(dtype, lookahead):
     """The same at another scale, up to rounding (and clipping, which floats do not have)."""
     frames = scene(5)[1] // 2 + 60
     wide, scale = as_type(frames, dtype)
-    expected = denoise(frames, 5, dtype="float64", lookahead=lookahead, motion=None)
-    result = denoise(wide, 5 * scale, lookahead=lookahead, motion=None)
+    expected = denoise(frames, white(5.0), dtype="float64", lookahead=lookahead, motion=None)
+    result = denoise(wide, white(5.0 * scale), lookahead=lookahead, motion=None)
     assert result.dtype == dtype
     np.testing.assert_allclose(result / scale, expected, atol=0.3)  # a patch may just so fit, or not
     assert np.abs(result / scale - expected).mean() < 0.002

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from helpers.states import forged
 from helpers.support import assert_same_bits
 from vdcore import Denoiser, NoiseEstimate
+from vdcore.noise import noise_values, white_noise
 from vdcore.tools.demo import clean_scene
 
 ESTIMATE = NoiseEstimate(np.array([12.0]), np.array([0.5]), np.array([90.0]))
@@ -234,10 +235,10 @@ def test_a_busy_denoiser_is_not_saved():
 
 
 @lru_cache
-def saved(mode="callable, lookahead", channels="two channels"):
+def saved():
     """The state of a stream of small frames with as much in it as there can be."""
-    denoiser = Denoiser(**MODES[mode])
-    for frame in scene(channels)[:5, :9, :11]:
+    denoiser = Denoiser(15.0, motion=turning, lookahead=2)
+    for frame in scene("two channels")[:5, :9, :11]:
         denoiser(frame)
     return denoiser.state()
 
@@ -308,9 +309,9 @@ def test_a_forgery_without_changes_is_taken():
     [
         {"byteorder": "middle"},
         {"strength": "much"},
-        {"strength": {"sigma": [1], "gain": [0], "offset": [0, 0]}},
-        {"strength": {"sigma": [-1], "gain": [0], "offset": [0]}},
-        {"strength": 5},  # the noise is not estimated then
+        {"strength": noise_values(ESTIMATE) | {"offset": [0, 0]}},
+        {"strength": noise_values(ESTIMATE) | {"sigma": [-1]}},
+        {"strength": noise_values(ESTIMATE) | {"spectrum": [[[-1] * 8] * 8]}},
         {"preset": "best"},
         {"motion": "flow"},  # there is a last result for a callable
         {"motion": 3},
@@ -335,12 +336,14 @@ def test_a_forgery_without_changes_is_taken():
         {"dtype": "float16"},
         {"dtype": None},
         {"noise": None},
-        {"noise": {"sigma": [1, 2, 3], "gain": [0, 0, 0], "offset": [1, 1, 1]}},
-        {"noise": {"sigma": [float("nan")] * 2, "gain": [0, 0], "offset": [1, 1]}},
-        {"noise": {"sigma": [[1, 1]], "gain": [[0, 0]], "offset": [[1, 1]]}},
-        {"estimator": {"stride": 0, "index": 4, "first": None, "measured": []}},
-        {"estimator": {"stride": 1, "index": -1, "first": None, "measured": []}},
-        {"estimator": {"stride": 1, "index": 4, "first": [9, 11, 2], "measured": [[5, 9, 3]]}},
+        {"noise": noise_values(white_noise([1, 2, 3]))},
+        {"noise": noise_values(white_noise([1, 2])) | {"sigma": [float("nan")] * 2}},
+        {"noise": noise_values(white_noise([[1, 2]]))},
+        {"noise": noise_values(white_noise([1, 2])) | {"correlation": 1.0}},
+        {"noise": noise_values(white_noise([1, 2])) | {"compressed": 1}},
+        {"noise": noise_values(white_noise([1, 2])) | {"spectrum": [[[1.0] * 8] * 8]}},
+        {"noise": noise_values(white_noise([1, 2])) | {"spectrum": [[[0.0] * 8] * 8] * 2}},
+        {"new_pairs": -1},
         {"estimator": {}},
         {"layers": []},
         {"layers": [None, None]},
@@ -360,16 +363,52 @@ def test_forged_values_are_refused(edits):
         Denoiser.from_state(edited(**edits), motion=turning)
 
 
-def test_forged_layers_are_refused():
-    for place, values in (
-        ("causal", {"noise": [1, 2], "size": 9}),
-        ("late", {"noise": [1, 0, 0], "size": -4}),
-    ):
-        layers = json.loads(saved()[16 : 16 + int.from_bytes(saved()[12:16], "little")])["layers"]
-        layers[0][place] = values
-        is_refused(edited(layers=layers))
-        layers[0][place] = {"noise": [float("inf"), 0, 0], "size": layers[1][place]["size"]}
-        is_refused(edited(layers=layers))
+def head(state):
+    """The values of a state."""
+    return json.loads(state[16 : 16 + int.from_bytes(state[12:16], "little")])
+
+
+@pytest.mark.parametrize("size", [-4, 0, 9, 2**40, 2**70, "5", [9], {"noise": 1}])
+@pytest.mark.parametrize("place", ["causal", "late"])
+def test_forged_layers_are_refused(place, size):
+    layers = head(saved())["layers"]
+    assert layers[0][place] > 1000
+    layers[0][place] = size
+    is_refused(edited(layers=layers))
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"stride": 0},
+        {"stride": 1.5},
+        {"index": -1},
+        {"index": -2},
+        {"next": None},
+        {"start": 2**63},
+        {"first": None},
+        {"first": [9, 11, 3]},
+        {"first": [9, 11]},
+        {"earlier": [8, 11, 2]},
+        {"pairs": None},
+        {"pairs": [{}]},
+        {"suspects": [{"lag": 0, "count": 0, "changed": 0, "all": 1, "unit": 0.0}]},
+        {"suspects": [{"lag": 0, "count": 0, "changed": 0, "all": 1, "unit": float("nan")}]},
+        {"suspects": [{"lag": -1, "count": 0, "changed": 0, "all": 1, "unit": 1.0}]},
+        {"suspects": [{"lag": 0, "count": 0, "changed": 0, "all": 1, "unit": 1.0}] * 13},
+    ],
+    ids=str,
+)
+def test_forged_estimators_are_refused(edits):
+    is_refused(edited(estimator=head(saved())["estimator"] | edits))
+
+
+@pytest.mark.parametrize("name, shape", [("mean", [1, 3]), ("energy", [2**40, 2]), ("total", [1, 2, 63])])
+def test_forged_blocks_are_refused(name, shape):
+    estimator = head(saved())["estimator"]
+    assert len(estimator["pairs"]) == 4 and estimator["pairs"][0]["mean"][1] == 2
+    estimator["pairs"][0][name] = shape
+    is_refused(edited(estimator=estimator))
 
 
 words = st.recursive(
@@ -383,7 +422,7 @@ words = st.recursive(
 @given(st.data())
 def test_forged_values_are_survived(data):
     """Anything in place of any value is refused, or gives a denoiser that can be used."""
-    values = json.loads(saved()[16 : 16 + int.from_bytes(saved()[12:16], "little")])
+    values = head(saved())
     place = values
     while True:
         keys = sorted(place) if isinstance(place, dict) else list(range(len(place)))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import vdcore
-from helpers.denoising import LOOKAHEADS, NOISE, psnr, scene, stream
+from helpers.denoising import LOOKAHEADS, NOISE, psnr, scene, stream, white
 from helpers.support import assert_same_bits
 from vdcore import Denoiser, denoise
 
@@ -123,7 +123,9 @@ def test_a_callable_gets_frames(lookahead):
 @LOOKAHEADS
 def test_motion_that_is_not_known_restarts(lookahead, bad):
     frames = scene()[1]
-    lost = denoise(frames, NOISE, motion=lambda frame, other: np.full((96, 160, 2), bad), lookahead=lookahead)
+    lost = denoise(
+        frames, white(NOISE), motion=lambda frame, other: np.full((96, 160, 2), bad), lookahead=lookahead
+    )
     alone = np.concatenate([denoise(frame[None], NOISE) for frame in frames[:3]])
     assert_same_bits(lost[:3], alone)
 

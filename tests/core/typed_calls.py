@@ -22,6 +22,8 @@ def of_denoisers(frame: Array, lookahead: int) -> None:
     assert_type(vdcore.Denoiser(lookahead=2)(frame), Array | None)
     assert_type(vdcore.Denoiser(lookahead=lookahead)(frame), Array | None)
     assert_type(vdcore.Denoiser().copy()(frame), Array)
+    vdcore.Denoiser().set_strength("light")
+    vdcore.Denoiser().set_strength(vdcore.estimate_noise(frame))
     assert_type(vdcore.Denoiser.from_state(b"")(frame), Array | None)
     assert_type(OwnDenoiser()(frame), Array | None)
     assert_type(vdcore.denoise(frame), Array)
@@ -48,4 +50,5 @@ def of_errors(frame: Array) -> None:
     print(vdcore.Denoiser(lookahead=1)(frame).shape)  # type: ignore[union-attr]
     print(vdcore.Diffuser(1, 2, lookahead=1)(frame).shape)  # type: ignore[union-attr]
     vdcore.Denoiser(preset="best")  # type: ignore[call-overload]
+    vdcore.Denoiser().set_strength("best")  # type: ignore[arg-type]
     vdcore.Diffuser(1, 2, truncated=3)  # type: ignore[call-overload]

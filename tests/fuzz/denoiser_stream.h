@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stream of drawn calls to a denoiser: frames of all dtypes and layouts, priors with pictures and flows of any value. A
+ * A stream of drawn calls to a denoiser: frames of all dtypes and layouts, priors with pictures and flows of any value, noise
+ * that changes. A
  * call that fails writes nothing and leaves no trace; a twin that gets contiguous copies gives the same bits.
  */
 #ifndef VDCORE_FUZZ_DENOISER_STREAM_H
@@ -175,6 +176,33 @@ static inline void guide(stream *s)
     free_image(&picture);
 }
 
+/* Another noise, with a drawn spectrum or none, some of it not allowed; what is refused leaves no trace. */
+static inline void set_noise(stream *s)
+{
+    draw *d = s->d;
+    float spectrum[5 * 64];
+    double range = range_of(s->dtype);
+    vd_denoiser_noise noise = {.struct_size = sizeof noise, .sd = draw_rarely(d, 8) ? 0 : draw_real(d, range / 8)};
+    noise.offset = noise.sd * noise.sd;
+    if (draw_below(d, 2))
+        noise.gain = draw_real(d, range / 32) - range / 64;
+    if (draw_below(d, 4) > 0) {
+        uint64_t state = draw_bits(d, 2);
+        double octaves = draw_below(d, 21);
+        noise.channels = draw_rarely(d, 8) ? (int64_t)draw_below(d, 6) : s->channels;
+        for (int k = 0; k < 5 * 64; k++)
+            spectrum[k] = (float)exp2(octaves * ((double)(draw_next(&state) >> 11) / 9007199254740992.0 * 2 - 1));
+        if (draw_rarely(d, 8))
+            spectrum[draw_below(d, 64)] = (float)draw_double(d);
+        noise.spectrum = spectrum;
+    }
+    bytes state = saved(s->one);
+    vd_status status = vd_denoiser_set_noise(s->one, &noise);
+    REQUIRE(status == VD_OK || same_state(s->one, state));
+    free(state.data);
+    REQUIRE(vd_denoiser_set_noise(s->twin, &noise) == status);
+}
+
 /* A few calls of any kind. */
 static inline void run_steps(stream *s, int steps)
 {
@@ -188,6 +216,7 @@ static inline void run_steps(stream *s, int steps)
         case 11: REQUIRE(vd_denoiser_get_info(s->one, &info) == VD_OK && info.threads == 1); break;
         case 12: replace(s, true); break;
         case 13: replace(s, false); break;
+        case 14: set_noise(s); break;
         default: push(s);
         }
     }

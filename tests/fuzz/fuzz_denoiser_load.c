@@ -5,8 +5,8 @@
  */
 #include "denoiser_stream.h"
 
-/* Bytes of the parameters and the scalars of a stream in a state; where the preset is. */
-enum { SCALARS = 72, PRESET_AT = MEMBERS_AT + 24 };
+/* Bytes of the parameters, the spectrum and the scalars of a stream in a state; where the preset is. */
+enum { SCALARS = 32 + 8 + 4 * 64 * 4 + 36, PRESET_AT = MEMBERS_AT + 24 };
 
 /* The state of a stream after a few frames. */
 static bytes draw_state(draw *d)

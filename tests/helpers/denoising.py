@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from vdcore import NoiseEstimate
 from vdcore.tools.demo import clean_scene
 
 NOISE = 20.0
@@ -20,6 +21,19 @@ LOOKAHEADS = pytest.mark.parametrize("lookahead", [0, 2])
 def with_noise(frames, sigma=NOISE, seed=1):
     noisy = frames + np.random.default_rng(seed).normal(0, sigma, np.shape(frames))
     return noisy.clip(0, 255).round().astype(np.uint8)
+
+
+def white(sigma):
+    """White noise that is known: given a number, a denoiser estimates the spectrum."""
+    return NoiseEstimate(*np.array([[sigma], [0.0], [sigma**2]]))
+
+
+def coloured(sigma, channels):
+    """Noise of an uneven spectrum: horizontal and vertical frequencies, and channels, differ."""
+    y, x = np.mgrid[:8, :8]
+    spectrum = np.stack([(1 + c / 2) * np.exp(-(y + 3 * x) / (16 - 2 * c)) for c in range(channels)])
+    sigma = np.full(channels, sigma)
+    return NoiseEstimate(sigma, 0 * sigma, sigma**2, spectrum / spectrum.mean())
 
 
 @lru_cache

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The oracle of the video denoiser: what it is good for, and what it must not do."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from oracles import VideoDenoiser
-from oracles.video_denoiser import OPPONENT, mean_of_clipped
+from oracles.video_denoiser import OPPONENT, mean_of_clipped, spectra
 from vdcore import NoiseEstimate
 from vdcore.tools.demo import clean_scene
 
@@ -112,7 +113,7 @@ def test_mean_of_clipped(level):
 
 @BOTH
 def test_grey_is_colour_with_equal_channels(preset):
-    """Equal noise in three channels has 3 times the variance in luma. Of two frames: t(c, k) is 1."""
+    """Equal noise in three channels has 3 times the variance in luma."""
     grey = scene()[1][:2, :, :, 1].astype(float)
     colour = np.repeat(grey[..., None], 3, axis=3)
     expected = denoised(grey, 1.5 * NOISE, preset)  # high enough that no patch restarts
@@ -171,21 +172,34 @@ def test_noise_that_depends_on_brightness():
     assert psnr(denoised(noisy, known), clean) > psnr(denoised(noisy, sigma), clean) + 0.15
 
 
+def smooth_noise(count=6, shape=(96, 96), sigma=10.0):
+    """Noise blurred by 0.7 pixels, and what to assume of it."""
+    white = np.random.default_rng(1).normal(0, 1, (count, *shape))
+    noise = np.stack([cv2.GaussianBlur(frame, (0, 0), 0.7) for frame in white])
+    noise *= sigma / noise.std()
+    power = (spectra(noise.transpose(1, 2, 0), 8) ** 2).mean(axis=(0, 1, 2))
+    known = NoiseEstimate(np.full(1, sigma), np.zeros(1), np.full(1, sigma**2), power[None] / power.mean())
+    return noise, known
+
+
 def test_spectrum_of_the_noise():
-    """Twice the variance in low frequencies is seen; white noise stays white."""
-    rng = np.random.default_rng(1)
-    clean = np.full((6, 96, 96), 120.0)
-    white = rng.normal(0, 10, clean.shape)
-    smooth = np.stack([cv2.GaussianBlur(noise, (0, 0), 1.5) for noise in rng.normal(0, 60, clean.shape)])
-    learnt = []
-    for frames in (clean + white, clean + white + smooth):
-        denoiser = VideoDenoiser(10)
-        for frame in frames:
-            denoiser.push(frame)
-        learnt.append(denoiser.spectrum[0])
-    assert learnt[0].max() < 1.25
-    assert learnt[1][:2, :2].mean() > 2
-    assert learnt[1][5:, 5:].mean() < 1.25
+    """Smooth noise falls much further where its spectrum is known, and a sharp scene stays sharper."""
+    noise, known = smooth_noise()
+    clean = np.stack(list(clean_scene(96, 96, 6)))[..., 1].astype(float)
+    assert psnr(denoised(clean + noise, known), clean) > psnr(denoised(clean + noise, 10.0), clean) + 2
+
+
+def test_noise_is_changed_between_frames():
+    """A spectrum of ones says nothing; one that comes later counts from there on."""
+    noise, known = smooth_noise(4)
+    flat = replace(known, spectrum=np.ones((1, 8, 8)))
+    frames = 120.0 + noise
+    white, other = VideoDenoiser(10.0), VideoDenoiser(flat)
+    for frame in frames[:2]:
+        np.testing.assert_array_equal(white.push(frame), other.push(frame))
+    other.set_noise(known)
+    rest = [np.square(denoiser.push(frames[2]) - 120).mean() for denoiser in (white, other)]
+    assert rest[1] < 0.7 * rest[0]
 
 
 @BOTH

@@ -27,7 +27,6 @@ import numpy as np
 from oracles.bilateral import gaussian
 
 SIZE = 8  # of a patch, and of the border
-HIGH = np.add.outer(np.arange(SIZE), np.arange(SIZE)) > 8  # ky + kx > 8
 LARGER = np.maximum.outer(np.arange(SIZE), np.arange(SIZE))  # max(ky, kx)
 FIRST_ROW = np.indices((SIZE, SIZE))[0] == 0  # ky = 0
 WINDOW = np.outer(np.kaiser(SIZE, 2), np.kaiser(SIZE, 2))
@@ -133,19 +132,30 @@ class VideoDenoiser:
     Parameters
     ----------
     noise : float or vdcore.NoiseEstimate
-        Standard deviation of the noise before clipping, or that and its dependence on brightness.
+        See `set_noise`.
     preset : {"fast", "balanced"}
     """
 
     def __init__(self, noise, preset="balanced"):
         self.preset = PRESETS[preset]
+        self.result = None  # y, opponent colours, shape (H, W, C)
+        self.innovations = []  # for each prior E, shape (rows, columns, C, 8, 8)
+        self.set_noise(noise)
+
+    def set_noise(self, noise):
+        """Assume another noise from the next frame on.
+
+        Parameters
+        ----------
+        noise : float or vdcore.NoiseEstimate
+            Standard deviation of the noise before clipping; or that, its dependence on brightness and its
+            spectrum, whose mean over the coefficients of all channels is 1.
+        """
         self.variance = float(np.mean(np.square(getattr(noise, "sigma", noise))))  # s0^2
         self.gain = float(np.mean(getattr(noise, "gain", 0.0)))
         self.offset = float(np.mean(getattr(noise, "offset", self.variance)))
-        self.spectrum = None  # t(c, k), shape (C, 8, 8)
-        self.result = None  # y, opponent colours, shape (H, W, C)
-        self.innovations = []  # for each prior E, shape (rows, columns, C, 8, 8)
-        self.count = 0
+        given = getattr(noise, "spectrum", None)
+        self.spectrum = np.ones((1, SIZE, SIZE)) if given is None else given  # t(c, k), shape (C or 1, 8, 8)
 
     def push(self, frame, priors=None):
         """Take the next frame.
@@ -169,16 +179,12 @@ class VideoDenoiser:
         step = self.preset.step
         f = self._opponent(frame)
         height, width, channels = f.shape
-        if self.spectrum is None:
-            self.spectrum = np.ones((channels, SIZE, SIZE))
-
         q = spectra(bordered(f, step), step)
         if priors is None:
             priors = [(None, None if self.result is None else self._flow(f), 0.0)]
         x, v = self._kalman(q, priors)
         result = self._wiener(x, v)
         self.result = result[SIZE : SIZE + height, SIZE : SIZE + width]
-        self.count += 1
 
         samples = self.result if channels == 1 else self.result @ OPPONENT
         return (self._unclipped(samples) if frame.dtype == np.uint8 else samples).reshape(frame.shape)
@@ -189,22 +195,24 @@ class VideoDenoiser:
         picture = picture.astype(float)
         return picture[:, :, None] if picture.ndim == 2 else picture @ OPPONENT.T
 
-    def _brightness(self, luma):
-        """Luma on the scale of the samples."""
-        return luma if self.spectrum.shape[0] == 1 else luma / np.sqrt(3)
+    @staticmethod
+    def _brightness(opponents):
+        """Luma of opponent colours, channels on the third axis, on the scale of the samples."""
+        luma = opponents[:, :, 0]
+        return luma if opponents.shape[2] == 1 else luma / np.sqrt(3)
 
     def _noise(self, spectra):
         """s^2(n, c, k) = s0^2 r(n) t(c, k), r from the means of these patches."""
         r = np.ones(spectra.shape[:2])
         if self.gain != 0:
-            brightness = self._brightness(spectra[:, :, 0, 0, 0] / SIZE)
+            brightness = self._brightness(spectra[..., 0, 0] / SIZE)
             r = np.maximum(0.01, (self.gain * brightness + self.offset) / self.variance)
         return self.variance * r[:, :, None, None, None] * self.spectrum
 
     def _flow(self, f):
         """From the frame to the last result, (dx, dy) in pixels, shape (H, W, 2)."""
         height, width = f.shape[:2]
-        pictures = [self._brightness(picture[:, :, 0]) for picture in (f, self.result)]
+        pictures = [self._brightness(picture) for picture in (f, self.result)]
         if self.preset.half_size:
             pictures = [halved(picture) for picture in pictures]
             method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -232,8 +240,12 @@ class VideoDenoiser:
             if source is None:
                 self.innovations.append(np.broadcast_to(2 * noise, q.shape))
                 continue
-            last = before[number] if number < len(before) else np.full(q.shape, 2 * self.variance)
-            e, p, variance, reset = self._compare(source, flow, last, q)
+            last = (
+                before[number]
+                if number < len(before)
+                else np.broadcast_to(2 * self.variance * self.spectrum, q.shape)
+            )
+            e, variance, reset = self._compare(source, flow, last, q)
             if number == 0:  # brightness of where the frame comes from, a quarter of the way to the frame
                 noise = self._noise(q - 0.75 * e)
             keep = (~reset & self._fits(e, own, noise))[:, :, None, None, None]
@@ -244,15 +256,11 @@ class VideoDenoiser:
             w = keep * noise / np.maximum(variance - 1.1 * noise, max(own, 1 / 49) * noise)
             weights += w
             moments += w * e
-            if number == 0 and self.count >= 2:
-                learn = e**2 / (noise / self.spectrum), p
         gain = 1 / (1 + weights)
-        if self.count >= 2:
-            self._learn_spectrum(*learn)
         return q - gain * moments, gain * noise
 
     def _compare(self, source, flow, last, q):
-        """Innovation e, spectra, E, and which patches lack a prior somewhere, from E of the last frame."""
+        """Innovation e, E, and which patches lack a prior somewhere, from E of the last frame."""
         step = self.preset.step
         height, width = source.shape[:2]
         flow = np.zeros((height, width, 2)) if flow is None else np.array(flow, float)
@@ -261,8 +269,7 @@ class VideoDenoiser:
 
         y, x = np.mgrid[:height, :width]
         prior = sampled(source, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
-        p = spectra(bordered(prior, step), step)
-        e = q - p
+        e = q - spectra(bordered(prior, step), step)
         now = 0.7 * e**2 + 0.3 * mean_around(e**2, 1)
 
         moved = np.empty_like(now)  # E'
@@ -275,7 +282,7 @@ class VideoDenoiser:
         variance = 0.5 * moved + 0.5 * now
         around = bordered(lost[:, :, None], step)
         covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
-        return e, p, variance, covers[::step, ::step].any(axis=(2, 3, 4))
+        return e, variance, covers[::step, ::step].any(axis=(2, 3, 4))
 
     @staticmethod
     def _fits(e, own, noise):
@@ -287,27 +294,6 @@ class VideoDenoiser:
             terms = relative[0, 0].size
             fits &= relative.mean(axis=(2, 3)) <= (1 + own) * (1 + deviations * np.sqrt(2 / terms))
         return fits
-
-    def _learn_spectrum(self, relative, p):
-        """t(c, k), for the next frame, from patches where the innovation, e^2 / (s0^2 r), is little else."""
-        channels = relative.shape[2]
-        relative = relative.reshape(-1, channels, SIZE, SIZE)
-        energy = (p**2).reshape(relative.shape)
-        energy = energy.sum(axis=(1, 2, 3)) - energy[:, :, 0, 0].sum(axis=1)
-        total = relative.mean(axis=(1, 2, 3))
-        high = relative[:, :, HIGH].mean(axis=(1, 2))
-
-        chosen = np.flatnonzero((0.5 < high) & (high < 3) & (total < 8))
-        chosen = chosen[np.argsort(energy[chosen], kind="stable")][: round(0.3 * len(chosen))]
-        chosen = chosen[np.argsort(total[chosen], kind="stable")][: round(0.5 * len(chosen))]
-        if len(chosen) < max(16, 0.01 * len(relative)):
-            return
-        lesser_half = 1 - 0.798 * np.sqrt(2 / (SIZE * SIZE * channels))
-        measured = relative[chosen].mean(axis=0) / lesser_half
-        if measured[:, HIGH].mean() >= 2.5:
-            return
-        b = (measured / 1.1).clip(1, 8)
-        self.spectrum = b if (self.spectrum == 1).all() else 0.7 * self.spectrum + 0.3 * b
 
     def _wiener(self, x, v):
         """The spatial stage: a picture with its border, from X and V."""

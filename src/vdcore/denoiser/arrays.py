@@ -36,8 +36,9 @@ def denoise(
     strength : "auto", "light", "strong", float or NoiseEstimate, optional
         The noise: its standard deviation in sample units, >= 0, at most a quarter of the range of integer
         frames (63.75 for uint8, 16383.75 for uint16); or what `vdcore.estimate_noise` returns. 0 is no
-        change, bit for bit. "auto": it is estimated from pairs of frames, spread over the video. "light"
-        assumes 0.7 times the standard deviation that was estimated, "strong" 1.4 times.
+        change, bit for bit. "auto": it is estimated from pairs of frames of the whole video first; where it
+        changes, each part has its own. "light" assumes 0.7 times the standard deviation that was estimated,
+        "strong" 1.4 times. With a number the spectrum is estimated as in `Denoiser`.
     preset, motion, lookahead, threads
         See `Denoiser`, also for the meaning of channels.
     channel_axis : int, optional

@@ -175,8 +175,8 @@ def _assumed_spectrum(spectrum: Array, compressed: bool) -> Array:
     """The spectrum that the filter removes, shape (C, 8, 8).
 
     What a codec has left is seldom and large: coefficients whose noise it mostly takes away still hold it at
-    times, so all of a channel are taken to have nearly the noise of its strongest. Elsewhere a small part of that
-    keeps division and rounding in bounds.
+    times, so all of a channel are taken to have nearly the noise of its strongest. Elsewhere a small part of
+    that keeps division and rounding in bounds.
     """
     flat = spectrum.reshape(len(spectrum), -1)
     strongest = np.median(np.sort(flat, axis=1)[:, -12:], axis=1)

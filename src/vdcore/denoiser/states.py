@@ -221,7 +221,7 @@ class _Writer:
 
     def blocks(self, blocks: Blocks) -> dict[str, Any]:
         entry = {name: self.array(getattr(blocks, name)) for name in _BLOCK_ARRAYS if len(blocks.mean)}
-        return entry | {name: getattr(blocks, name) for name in (*_BLOCK_COUNTS, "unit")}
+        return entry | {name: getattr(blocks, name) for name in (*_BLOCK_COUNTS, "unit", "step")}
 
     def filter(self, held: Filter | None) -> int | None:
         if held is None:
@@ -269,9 +269,9 @@ class _Reader:
             count = len(arrays[name])
             _require(bool(np.isfinite(arrays[name]).all()), name)
         counts: dict[str, Any] = {name: integer(entry[name], name, 0, _MAX_COUNT) for name in _BLOCK_COUNTS}
-        unit = float(entry["unit"])
-        _require(isfinite(unit) and unit > 0, "unit")
-        return Blocks(**arrays, **counts, unit=unit)
+        unit, step = float(entry["unit"]), float(entry["step"])
+        _require(isfinite(unit) and unit > 0 and isfinite(step) and step >= 0, "unit")
+        return Blocks(**arrays, **counts, unit=unit, step=step)
 
     def filter(self, entry: object, layer: Layer, dtype: np.dtype[Any], priors: int) -> Filter | None:
         if entry is None:

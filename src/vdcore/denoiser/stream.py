@@ -73,11 +73,12 @@ class Denoiser(Resumable, Generic[Result]):
     and at most 1e15 in magnitude.
 
     Where the noise is estimated, the first result is immediate, from the noise of the first frame alone, in
-    which texture may be mistaken for noise. Pairs of successive frames are more reliable: it is estimated
-    again after 1, 2, 4, 8 and 16 pairs, then from pairs spread evenly over the whole stream, at ever longer
-    intervals. Where it differs by more than 5 %, the filter restarts with the last result as its past, so
-    that nothing jumps. Frames smaller than 8 x 8 pixels are uninformative and pass unchanged. The same frames
-    always give the same results.
+    which texture may be mistaken for noise. From the second frame on pairs of frames are measured: each one
+    at first, then at a distance that doubles to at most 16 frames. Noise that changes is followed within a
+    few frames, and the filter goes on with what it knows of the video. The spectrum of the noise is part of
+    the estimate; with a number it is estimated alone, and is white in the first frame. Frames smaller than
+    8 x 8 pixels are uninformative: they pass unchanged, or have white noise if a number is given. The same
+    frames always give the same results.
 
     A denoiser serves one thread at a time: a call that arrives while another is running raises RuntimeError.
     A frame that is refused changes nothing.
@@ -337,8 +338,8 @@ class Denoiser(Resumable, Generic[Result]):
 
         Parameters
         ----------
-        strength : "auto", float or NoiseEstimate
-            See `Denoiser`. A number or "auto" keeps what was estimated so far.
+        strength : "auto", "light", "strong", float or NoiseEstimate
+            See `Denoiser`. All but an estimate keep what was measured so far.
 
         Raises
         ------

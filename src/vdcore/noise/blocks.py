@@ -19,10 +19,13 @@ from .estimate import Floats
 BLOCK = 8  # pixels on a side
 MAX_BLOCKS = 2000  # of one pair
 KEPT = 0.5  # of them, those with the least texture in groups of similar brightness
+MIN_COUNT = 16  # blocks in which noise is found, at least
 _GROUPS = 8
 _CHANGED = 0.6  # times the share of pixels that noise changes: with less, something else changes
-
-_EXPLAINED = 0.5  # of the change, by the picture: more is a change of the light
+_STRONGLY_CHANGED = 0.9  # the same where the change is of many steps, such as text that scrolls
+_STRONG = 3.0  # steps
+_EVIDENT = 0.25  # of the blocks that change
+_EVEN = 0.2  # relative spread of the deviations of blocks
 
 _SQRT_HALF = math.sqrt(0.5)
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -68,6 +71,8 @@ class Blocks:
     difference, total : ndarray of float16, (N, C, 64)
         D and S in opponent colours, over `unit`.
     unit : float
+    step : float
+        The smallest change of a sample.
     far : ndarray, (N,)
         Mean square over high frequencies of (b - c) / sqrt 2, where c is a frame `lag` frames before b.
     lag : int
@@ -90,6 +95,7 @@ class Blocks:
     difference: npt.NDArray[np.float16]
     total: npt.NDArray[np.float16]
     unit: float
+    step: float
     far: Floats
     lag: int
     count: int
@@ -106,7 +112,8 @@ class Blocks:
 
 def has_noise(blocks: Blocks) -> bool:
     """Whether what changes may be noise: noise changes most pixels of most blocks that it changes at all."""
-    return blocks.count >= max(16, 0.004 * blocks.all) and blocks.count >= 0.25 * blocks.changed
+    few = min(MIN_COUNT, blocks.all)
+    return 0 < few <= blocks.count and blocks.count >= max(0.004 * blocks.all, _EVIDENT * blocks.changed)
 
 
 def measure(first: Array, second: Array | None, earlier: Array | None = None, lag: int = 0) -> Blocks:
@@ -117,13 +124,15 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
     Raises
     ------
     ValueError
-        The frames are smaller than a block, or have none that is finite.
+        The frames are smaller than a block.
     """
     height, width = first.shape[:2]
     if min(height, width) < BLOCK:
         raise ValueError(f"frames must have at least {BLOCK} x {BLOCK} pixels, got {height} x {width}")
-    step = BLOCK if height * width >= MAX_BLOCKS * BLOCK**2 else BLOCK // 2
-    y, x = (side.ravel() for side in np.mgrid[0 : height - BLOCK + 1 : step, 0 : width - BLOCK + 1 : step])
+    spacing = BLOCK if height * width >= MAX_BLOCKS * BLOCK**2 else BLOCK // 2
+    y, x = (
+        side.ravel() for side in np.mgrid[0 : height - BLOCK + 1 : spacing, 0 : width - BLOCK + 1 : spacing]
+    )
     some = np.linspace(0, len(y) - 1, min(len(y), MAX_BLOCKS)).astype(int)
     y, x = y[some], x[some]
     kind = np.result_type(first.dtype, np.float32)  # holds the samples and their differences
@@ -138,10 +147,6 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
     after = before if second is None else take(second, everywhere)
     with np.errstate(invalid="ignore", over="ignore"):
         whole = np.isfinite(before + after).all(axis=(0, 2))
-    if not whole.any():
-        raise ValueError(
-            f"frames must have blocks of {BLOCK} x {BLOCK} finite samples, got none in {len(whole)} blocks"
-        )
     before, after = before[:, whole], after[:, whole]
     looked_at = before.shape[1]
     change = after - before
@@ -164,12 +169,12 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
         return square
 
     smooth, energy = power(difference, LOW), power(difference, HIGH)
+    steps = np.abs(change[change != 0])
+    step = float(steps.min(initial=np.inf)) if steps.size else 0.0
     kept = np.arange(len(moved))
     if second is not None and len(moved):
         deviation = np.sqrt((smooth * LOW.sum() + energy * HIGH.sum()).mean(axis=1) / (LOW | HIGH).sum())
-        noisy = share >= _CHANGED * (1 - _unchanged(deviation, change))
-        noisy &= _explained(difference, total) < _EXPLAINED
-        kept = kept[noisy]
+        kept = kept[_is_noisy(share, deviation, step, before, after)]
     texture = power(total, LOW)
     count = len(kept)
     kept = _least_textured(kept, before, texture)
@@ -191,23 +196,13 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
         difference=_compact(difference, unit),
         total=_compact(total, unit),
         unit=unit,
+        step=step,
         far=far,
         lag=lag if earlier is not None and np.isfinite(far).all() else 0,
         count=count,
         changed=len(moved),
         all=looked_at,
     )
-
-
-def _explained(difference: Array, total: Array) -> Floats:
-    """Share of the energy of D that is a multiple of S: near 1 where the light changes, near 0 in noise."""
-
-    def product(one: Array, other: Array) -> Floats:
-        result: Floats = np.einsum("cnk,cnk->n", one[..., 1:], other[..., 1:], dtype=np.float64)
-        return result
-
-    squares = product(difference, difference) * product(total, total)
-    return product(difference, total) ** 2 / np.maximum(squares, 1e-300)
 
 
 def _compact(coefficients: Array, unit: float) -> npt.NDArray[np.float16]:
@@ -217,12 +212,22 @@ def _compact(coefficients: Array, unit: float) -> npt.NDArray[np.float16]:
     return compact
 
 
-def _unchanged(deviation: Floats, change: Array) -> Floats:
-    """Share of the samples that noise of this deviation leaves as they are, since samples have steps."""
-    steps = np.abs(change[change != 0])
-    step = float(steps.min()) if steps.size else 0.0
-    share: Floats = _erf(0.25 * step / np.maximum(deviation, 1e-300))
-    return share
+def _is_noisy(share: Floats, deviation: Floats, step: float, before: Array, after: Array) -> Array:
+    """In which blocks noise may be what changes this share of the pixels, by this deviation.
+
+    Noise changes all pixels but those that the steps of the samples leave as they are, or that are clipped
+    both times. Where text moves over a page, as many may change; but not by as much in each block.
+    """
+    required = np.where(deviation > _STRONG * step, _STRONGLY_CHANGED, _CHANGED)
+    changed = 1 - _erf(0.25 * step / np.maximum(deviation, 1e-300))
+    noisy: Array = share >= required * changed
+    if noisy.sum() >= _EVIDENT * len(noisy):
+        return noisy
+    low, high = before.min(), before.max()
+    at_end = [((frame == low) | (frame == high)).all(axis=0).mean(axis=1) for frame in (before, after)]
+    clipped: Array = share >= required * np.minimum(changed, 1 - at_end[0] * at_end[1])
+    even = bool(clipped.any()) and deviation[clipped].std() < _EVEN * deviation[clipped].mean()
+    return clipped if even else noisy
 
 
 def _least_textured(kept: Array, before: Array, texture: Floats) -> Array:

@@ -37,7 +37,7 @@ def fit_line(values: Floats, variances: Floats, degrees: Floats) -> tuple[float,
         centre, level = weight @ value / weight.sum(), weight @ variance / weight.sum()
         spread = weight @ (value - centre) ** 2
         gain = 0.0
-        if len(parts) > 3 and min(spread, values.var()) > 0:
+        if len(parts) > 3 and spread > 0:
             gain = weight @ ((value - centre) * (variance - level)) / spread
             scale = _scale((variance - level - gain * (value - centre)) / model * np.sqrt(information))
             gain *= max(0.0, 1 - 4 * scale**2 / max(gain**2 * spread, 1e-300))

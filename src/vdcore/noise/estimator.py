@@ -30,6 +30,7 @@ STILL = 8  # pairs of equal frames after which the picture counts as still
 _CHANGE = 2.5  # ratio of variances that is a change of the noise
 _CHOSEN = 0.15  # of the blocks, for noise as it comes from a sensor
 _CHOSEN_COMPRESSED = 0.3  # a codec takes the noise out of the smoothest blocks
+_MARGIN = 1.2  # times what noise alone explains
 _ROUNDS = 6
 _CLEAR = 0.9  # of a block's samples not clipped; other blocks are used only where there are few of these
 _INSIDE = 0.4  # of a block's samples not clipped, at least: in the black a half is
@@ -38,6 +39,9 @@ _MIN_BLOCKS = 50
 _HEAVY = 1.15  # mean square over what the median says: heavy tails, few large coefficients
 _VERY_HEAVY = 1.25
 _WHITE = 0.12  # logarithm of middle over high frequencies
+_BARE, _TEXTURED = 2.0, 5.0  # energy of S over D: noise alone, texture that may move
+_RISE = 1.1  # of noise from a frequency to the next lower one, where it is extrapolated
+_MEAN_RISE = 1.3  # of the mean: more is flicker
 _PRIOR_BLOCKS = 60  # that an isotropic spectrum is worth
 _SUBSAMPLED = 0.08  # high over all frequencies of colour
 _MIN_CORRELATION = 0.15
@@ -119,6 +123,9 @@ class Estimator:
         earlier = self.earlier if MIN_LAG <= lag <= MAX_LAG else None
         blocks = measure(first, second, earlier, lag)
         self.first = None
+        if not blocks.all:  # nothing but missing samples
+            self.next = self.index
+            return False
         if self.earlier is None or lag >= 2 * MIN_LAG:
             self.earlier, self.earlier_index = first, self.index - 1
         if self.pairs and not _fits(blocks, self.pairs):
@@ -134,7 +141,7 @@ class Estimator:
                 return False
             last = self.last_index + 1
             self.start = (last + self.suspect_index + 1) // 2
-            self.pairs, self.suspects, self.stride = self.suspects, [], 1
+            self.pairs, self.suspects, self.stride = self.suspects[1:], [], 1  # the first may be half of each
             self.last_index = self.index - 1
             self.next = self.index
             return True
@@ -157,15 +164,18 @@ class Estimator:
             assert self.first is not None or self.earlier is not None
             alone = self.first if self.first is not None else self.earlier
             assert alone is not None
-            return _estimate([measure(alone, None)], self.dtype, alone=True)
+            return self.estimate_of([measure(alone, None)], alone=True)
         return self.estimate_of(pairs)
 
-    def estimate_of(self, pairs: list[Blocks]) -> NoiseEstimate:
-        """Return the estimate from pairs that were measured before."""
+    def estimate_of(self, pairs: list[Blocks], alone: bool = False) -> NoiseEstimate:
+        """Return the estimate from pairs that were measured before, or from a frame measured alone."""
+        if not any(pair.all for pair in pairs):
+            raise ValueError(f"frames must have blocks of {BLOCK} x {BLOCK} finite samples")
+        pairs = [pair for pair in pairs if pair.all]
         noisy = [pair for pair in pairs if has_noise(pair)]
         if not noisy or 2 * len(noisy) < len(pairs):
             return white_noise(np.zeros(pairs[0].mean.shape[1]))
-        return _estimate(noisy, self.dtype)
+        return _estimate(noisy, self.dtype, alone)
 
 
 def _fits(blocks: Blocks, others: list[Blocks]) -> bool:
@@ -190,6 +200,7 @@ class _Pool:
     difference: Array  # squared, (N, C, 64)
     total: Array
     count: int
+    step: float
     low: float
     high: float
 
@@ -216,6 +227,7 @@ def _pool(pairs: list[Blocks], dtype: np.dtype[Any]) -> _Pool:
         difference=squares("difference"),
         total=squares("total"),
         count=sum(pair.count for pair in pairs),
+        step=min(pair.step for pair in pairs),
         low=max(low, float(mean.min()) - reach),
         high=min(high, float(mean.max()) + reach),
     )
@@ -233,8 +245,7 @@ def _range(dtype: np.dtype[Any], lowest: Floats, greatest: Floats) -> tuple[floa
     )
 
 
-def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool = False) -> NoiseEstimate:
-    """Return the estimate from pairs; of one frame alone white, since its low frequencies may be texture."""
+def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool) -> NoiseEstimate:
     pool = _pool(pairs, dtype)
     chosen, curves = _choose(pool, _CHOSEN)
     correlation = _correlation(pool, chosen)
@@ -248,23 +259,22 @@ def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool = False) ->
     subsampled = bool(colour.size) and (
         colour[:, HIGH].mean() < _SUBSAMPLED * colour[:, FREQUENCY > 0].mean()
     )
+    if alone:  # texture cannot be told from noise in low frequencies
+        spectrum[:], heaviness, subsampled = 1, 1, False
     total = float(spectrum.mean())
     if not total > 0:
         return white_noise(np.zeros(pool.mean.shape[1]))
-    factor = 1.0 if alone else total * max(1 / (1 - correlation), min(excess, 1.8))
+    factor = total * max(1 / (1 - correlation), min(excess, 1.8))
     gain, offset, value = (np.zeros(len(curves)) for _ in range(3))
     for c, curve in enumerate(curves):
         if curve is not None:
             gain[c], offset[c] = curve.gain * factor, curve.offset * factor
             value[c] = curve.expected(pool.mean[:, c]).mean()
-    sigma = np.sqrt(np.maximum(gain * value + offset, 0.0))
-    if alone:
-        return NoiseEstimate(sigma, gain, offset)
     return NoiseEstimate(
-        sigma=sigma,
+        sigma=np.sqrt(np.maximum(gain * value + offset, 0.0)),
         gain=gain,
         offset=offset,
-        spectrum=(spectrum / total).reshape(-1, BLOCK, BLOCK),
+        spectrum=None if alone else (spectrum / total).reshape(-1, BLOCK, BLOCK),
         correlation=correlation,
         compressed=bool(heaviness > _HEAVY or subsampled),
     )
@@ -281,7 +291,7 @@ def _choose(pool: _Pool, share: float) -> tuple[Array, list[Curve | None]]:
         known = expected > 0
         rank = np.divide(pool.texture, expected, out=np.zeros_like(expected), where=known).sum(axis=1)
         rank /= np.maximum(known.sum(axis=1), 1)
-        chosen = rank <= np.partition(rank, wanted - 1)[wanted - 1]
+        chosen = rank <= max(np.partition(rank, wanted - 1)[wanted - 1], _MARGIN)
         for c, curve in enumerate(curves):
             value, variance = pool.mean[chosen, c], pool.energy[chosen, c]
             inside = np.ones(len(value))
@@ -331,15 +341,12 @@ def _spectrum(
     robust, plain = np.median(squares, axis=0) / _MEDIAN, squares.mean(axis=0, dtype=np.float64)
     high = float(plain[:, HIGH].mean())
     heaviness = high / max(float(robust[:, HIGH].mean()), 1e-300)
+    if pool.difference[chosen][..., _MIDDLE].mean(axis=(0, 2)).max() < pool.step**2:
+        heaviness = 1.0  # steps are not normal either
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
-    spectrum *= high / max(float(spectrum[:, HIGH].mean()), 1e-300)
-    for y in 1, 2:  # bands of lamps, which a rolling shutter makes
-        spectrum[:, y * BLOCK] = np.minimum(
-            spectrum[:, y * BLOCK], 1.3 * np.maximum(spectrum[:, y], spectrum[:, 3 * BLOCK])
-        )
-    spectrum[:, 0] = np.minimum(
-        spectrum[:, 0], 1.3 * np.maximum(spectrum[:, 1], spectrum[:, BLOCK])
-    )  # flicker
+    spectrum /= max(float(spectrum[:, HIGH].mean()), 1e-300)
+    if heaviness < _VERY_HEAVY:
+        _limit_motion(spectrum, _texture(pool, chosen))
     upper = spectrum[:, HIGH].mean(axis=1)
     ratio = spectrum[:, _MIDDLE].mean(axis=1) / np.maximum(upper, 1e-300)
     tolerance = _WHITE / (1 - correlation) + 2 / math.sqrt(_MIDDLE.sum() * len(squares))
@@ -349,6 +356,35 @@ def _spectrum(
         share = len(squares) / (len(squares) + _PRIOR_BLOCKS)
         spectrum = share * spectrum + (1 - share) * _isotropic(spectrum)
     return spectrum, heaviness
+
+
+def _texture(pool: _Pool, chosen: Array) -> Floats:
+    """Energy of S over that of D at each sum of frequencies, (C, 15), 1 where there is noise alone."""
+    rings = range(2 * BLOCK - 1)
+    total, difference = (
+        np.stack([np.median(part[chosen][..., FREQUENCY == ring], axis=(0, 2)) for ring in rings], axis=1)
+        for part in (pool.total, pool.difference)
+    )
+    ratio = total / np.maximum(difference, 1e-30)
+    upper = ratio[:, BLOCK + 1 :].mean(axis=1, keepdims=True)
+    texture: Floats = ratio / np.maximum(upper, 1e-30)
+    return texture
+
+
+def _limit_motion(spectrum: Floats, texture: Floats) -> None:
+    """Extrapolate low frequencies from higher ones where there is texture: what changes may be its motion.
+
+    The mean is no part of the test, since brightness differs between blocks.
+    """
+    grid = spectrum.reshape(-1, BLOCK, BLOCK)  # a view
+    trust = np.clip((_TEXTURED - texture) / (_TEXTURED - _BARE), 0, 1)
+    for ring in range(BLOCK - 2, -1, -1):
+        share = trust[:, max(ring, 1)]
+        for y in range(ring + 1):
+            x = ring - y
+            limit = (_RISE if ring else _MEAN_RISE) * np.maximum(grid[:, y + 1, x], grid[:, y, x + 1])
+            limited = np.minimum(grid[:, y, x], limit)
+            grid[:, y, x] = share * grid[:, y, x] + (1 - share) * limited if ring else limited
 
 
 def _isotropic(spectrum: Floats) -> Floats:

@@ -31,9 +31,10 @@ class NoiseTimeline:
 
     @property
     def prevailing(self) -> NoiseEstimate:
-        """The noise of the longest part."""
+        """The noise of the longest part that has any."""
         lengths = np.diff([*self.starts, self.length])
-        return self.estimates[int(np.argmax(lengths))]
+        noisy = np.array([noise.sigma.any() for noise in self.estimates])
+        return self.estimates[int(np.argmax(np.where(noisy, lengths, 0)))]
 
 
 class NoiseMeter:

@@ -49,9 +49,10 @@ def estimate_noise(
 
     Notes
     -----
-    Noise is assumed white: high spatial frequencies that change from frame to frame are measured. Noise that
-    is correlated between pixels or frames, as after compression, is underestimated. Fine texture that moves
-    and fills the whole picture is mistaken for noise.
+    Differences of successive frames are measured in blocks with little texture, at all spatial frequencies.
+    Where the noise changes, the estimate is that of the longest part. 0: nothing changes as noise does, as in
+    slides, text and animation. Fine texture that moves and fills the whole picture is mistaken for noise, and
+    a single frame does not tell texture from noise.
 
     References
     ----------

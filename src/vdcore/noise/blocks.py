@@ -25,6 +25,7 @@ _CHANGED = 0.6  # times the share of pixels that noise changes: with less, somet
 _STRONGLY_CHANGED = 0.9  # the same where the change is of many steps, such as text that scrolls
 _STRONG = 3.0  # steps
 _EVIDENT = 0.25  # of the blocks that change
+_EXPLAINED = 0.7  # of the change, by the picture: more is a change of the light
 _EVEN = 0.2  # relative spread of the deviations of blocks
 
 _SQRT_HALF = math.sqrt(0.5)
@@ -174,7 +175,8 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
     kept = np.arange(len(moved))
     if second is not None and len(moved):
         deviation = np.sqrt((smooth * LOW.sum() + energy * HIGH.sum()).mean(axis=1) / (LOW | HIGH).sum())
-        kept = kept[_is_noisy(share, deviation, step, before, after)]
+        noisy = _is_noisy(share, deviation, step, before, after)
+        kept = kept[noisy & (_explained(difference, total) < _EXPLAINED)]
     texture = power(total, LOW)
     count = len(kept)
     kept = _least_textured(kept, before, texture)
@@ -210,6 +212,17 @@ def _compact(coefficients: Array, unit: float) -> npt.NDArray[np.float16]:
     scaled = opponent_colours(coefficients) / coefficients.dtype.type(unit)
     compact: npt.NDArray[np.float16] = np.swapaxes(scaled, 0, 1).clip(-6e4, 6e4).astype(np.float16)
     return compact
+
+
+def _explained(difference: Array, total: Array) -> Floats:
+    """Share of the energy of D that is a multiple of S: near 1 where the light changes, near 0 in noise."""
+
+    def product(one: Array, other: Array) -> Floats:
+        result: Floats = np.einsum("cnk,cnk->n", one[..., 1:], other[..., 1:], dtype=np.float64)
+        return result
+
+    squares = product(difference, difference) * product(total, total)
+    return product(difference, total) ** 2 / np.maximum(squares, 1e-300)
 
 
 def _is_noisy(share: Floats, deviation: Floats, step: float, before: Array, after: Array) -> Array:

@@ -345,6 +345,7 @@ def _spectrum(
         heaviness = 1.0  # steps are not normal either
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
     spectrum /= max(float(spectrum[:, HIGH].mean()), 1e-300)
+    _limit_bands(spectrum)
     if heaviness < _VERY_HEAVY:
         _limit_motion(spectrum, _texture(pool, chosen))
     upper = spectrum[:, HIGH].mean(axis=1)
@@ -356,6 +357,13 @@ def _spectrum(
         share = len(squares) / (len(squares) + _PRIOR_BLOCKS)
         spectrum = share * spectrum + (1 - share) * _isotropic(spectrum)
     return spectrum, heaviness
+
+
+def _limit_bands(spectrum: Floats) -> None:
+    """Extrapolate the lowest vertical frequencies, where lamps and a rolling shutter make bands."""
+    grid = spectrum.reshape(-1, BLOCK, BLOCK)  # a view
+    for y in 1, 2:
+        grid[:, y, 0] = np.minimum(grid[:, y, 0], _MEAN_RISE * np.maximum(grid[:, 0, y], grid[:, 3, 0]))
 
 
 def _texture(pool: _Pool, chosen: Array) -> Floats:

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, pictures.c
- * and the files that it names, why it is so in docs/adr/0014-video-denoiser.md.
+ * The video denoiser: parameters, life, and the order of a push. The mathematics is in sweep.c, still.c and
+ * pictures.c, why it is so in docs/adr/0014-video-denoiser.md.
  *
  * State: the last result (up to four floats a pixel) and, for each prior, the variance of the innovations (64 floats for each
- * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart).
+ * patch and channel, that is 12 a pixel in colour when patches are 4 pixels apart); the mean over time where nothing moves,
+ * with some floats for each patch.
  *
  * Order of a push: check everything, reserve memory, read the frame and the priors, then filter: a refused frame leaves no
  * trace, and the result may be written over the frame.
@@ -53,7 +54,8 @@ static bool is_good_noise(double sd, double gain, double offset)
 static bool is_good(const vd_denoiser_params *p)
 {
     return is_good_noise(p->noise, p->gain, p->offset) && p->preset >= 0 && p->preset < VD_DENOISER_PRESET_COUNT &&
-           p->priors >= 1 && p->priors <= MAX_PRIORS && vd_is_thread_request(p->threads);
+           (p->fill == VD_FILL_PASS || p->fill == VD_FILL_VALUE) && fabs(p->fill_value) != INFINITY && p->priors >= 1 &&
+           p->priors <= MAX_PRIORS && vd_is_thread_request(p->threads);
 }
 
 /* ---- life ---- */
@@ -80,6 +82,9 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     memcpy(d->window, KAISER, sizeof KAISER);
     for (int k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
         d->spectrum[k] = 1;
+    d->low = -INFINITY;
+    d->high = INFINITY;
+    vd_unclipping_start(d);
     *denoiser = d;
     return VD_OK;
 }
@@ -90,7 +95,9 @@ static void clear(vd_denoiser *d, bool torn)
     if (!torn) {
         free(d->memory);
         free(d->extra);
+        free(d->gaps.memory);
     }
+    memset(&d->gaps, 0, sizeof d->gaps);
     d->memory = d->extra = NULL;
     d->memory_size = d->extra_size = 0;
     d->dtype = 0;
@@ -157,7 +164,7 @@ static size_t lay_out(vd_denoiser *d, char *memory)
     d->source_row = cut(memory, &used, (size_t)vd_padded_height(d), sizeof(int32_t));
     d->share_3 = cut(memory, &used, 3 * (size_t)d->lanes, sizeof(float));
     d->share_5 = cut(memory, &used, 5 * (size_t)d->lanes, sizeof(float));
-    d->table = cut(memory, &used, VD_UNCLIPPING_TABLE + 1, sizeof(float));
+    d->still.mean = cut(memory, &used, vd_still_floats(d), sizeof(float));
     d->guide = cut(memory, &used, pixels, sizeof(float));
     d->scratch = cut(memory, &used, (size_t)d->threads, d->scratch_size);
     d->found = cut(memory, &used, (size_t)d->threads, sizeof(int));
@@ -212,6 +219,7 @@ vd_status vd_denoiser_start(vd_denoiser *d, const vd_image *frame)
     start_shares(d, d->share_3, 1);
     start_shares(d, d->share_5, 2);
     vd_pictures_start(d);
+    vd_still_start(d);
     return VD_OK;
 }
 
@@ -232,10 +240,23 @@ static vd_status check_out(const vd_image *out, const vd_image *frame)
     return out->dtype == frame->dtype || out->dtype == VD_F32 || out->dtype == VD_F64 ? VD_OK : VD_ERROR_DTYPE;
 }
 
+/* A map of one value a pixel, or NULL. */
+static vd_status check_map(const vd_image *map, const vd_image *frame, bool bytes)
+{
+    if (map == NULL)
+        return VD_OK;
+    vd_status status = vd_image_check(map);
+    if (status != VD_OK)
+        return status;
+    if (map->height != frame->height || map->width != frame->width || map->channels != 1)
+        return VD_ERROR_SHAPE;
+    return map->dtype == VD_U16 || (bytes && map->dtype != VD_U8) ? VD_ERROR_DTYPE : VD_OK;
+}
+
 static vd_status check_prior(const vd_prior *prior, const vd_image *frame)
 {
-    vd_status status = VD_OK;
-    if (prior->picture != NULL) {
+    vd_status status = check_map(prior->confidence, frame, false);
+    if (status == VD_OK && prior->picture != NULL) {
         status = vd_image_check(prior->picture);
         if (status == VD_OK && !vd_image_same_shape(prior->picture, frame))
             status = VD_ERROR_SHAPE;
@@ -316,6 +337,8 @@ static vd_status load_prior(vd_denoiser *d, size_t l, const vd_prior *prior)
     if (d->frames == 0 || d->priors[l].seen != d->frames)
         start_variance(d, &d->priors[l]);
     vd_load_prior(d, &d->priors[l], picture, prior->flow);
+    if (l == 0 && d->gaps.here)
+        vd_fill_frame(d, &d->priors[0], prior);
     return VD_OK;
 }
 
@@ -347,20 +370,37 @@ static vd_status pass(vd_denoiser *d, const vd_image *frame, const vd_image *out
     return status;
 }
 
-static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *priors, size_t count, const vd_image *out)
+/* The frame's samples; gaps.here says whether some are missing. */
+static vd_status load_frame(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers)
+{
+    d->gaps.here = false;
+    vd_status status = vd_load_frame(d, frame);
+    if (status == VD_ERROR_MISSING || (status == VD_OK && (confidence != NULL || outliers != NULL)))
+        status = vd_find_missing(d, frame, confidence, outliers);
+    return status;
+}
+
+static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers,
+                      const vd_prior *priors, size_t count, const vd_image *out)
 {
     vd_status status = check(d, frame, priors, count, out);
+    if (status == VD_OK)
+        status = check_map(confidence, frame, false);
+    if (status == VD_OK)
+        status = check_map(outliers, frame, true);
     if (status != VD_OK)
         return status;
     bool first = d->dtype == 0;
     if (first)
         status = vd_denoiser_start(d, frame);
     if (status == VD_OK)
-        status = vd_load_frame(d, frame);
-    bool clean = d->params.noise == 0;
-    for (size_t l = 0; l < count && status == VD_OK && !clean; l++)
+        status = load_frame(d, frame, confidence, outliers);
+    bool clean = d->params.noise == 0, missing = d->gaps.here;
+    for (size_t l = 0; l < count && status == VD_OK && (!clean || (missing && l == 0)); l++)
         status = load_prior(d, l, &priors[l]);
-    if (status == VD_OK && clean)
+    if (status == VD_OK && count == 0 && missing)
+        vd_fill_frame(d, NULL, NULL);
+    if (status == VD_OK && clean && !missing)
         status = pass(d, frame, out);
     if (status != VD_OK) {
         if (first)
@@ -368,6 +408,8 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
         return status;
     }
     if (!clean) {
+        if (count > 0)
+            vd_still_update(d, &d->priors[0], priors[0].flow);
         vd_sweep(d, count, out);
         for (size_t l = 0; l < count; l++) {
             float *last = d->priors[l].variance[0];
@@ -376,18 +418,22 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_prior *pri
             d->priors[l].seen = d->frames + 1;
         }
     }
+    if (missing)
+        vd_settle_missing(d, out, clean);
+    else
+        d->gaps.unknown = false;
     d->frames++;
     return VD_OK;
 }
 
-vd_status vd_denoiser_push(vd_denoiser *d, const vd_image *frame, const vd_prior *priors, size_t count,
-                           const vd_image *out)
+vd_status vd_denoiser_push(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers,
+                           const vd_prior *priors, size_t count, const vd_image *out)
 {
     if (d == NULL || frame == NULL || out == NULL)
         return VD_ERROR_NULL;
     if (!take_flag(&d->busy))
         return flag_refusal(&d->busy);
-    vd_status status = push(d, frame, priors, count, out);
+    vd_status status = push(d, frame, confidence, outliers, priors, count, out);
     drop_flag(&d->busy);
     return status;
 }
@@ -410,8 +456,7 @@ static vd_status set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
     d->spectrum_channels = noise->channels;
     for (int64_t k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
         d->spectrum[k] = k < noise->channels * VD_COEFFICIENTS ? noise->spectrum[k] : 1;
-    if (d->dtype != 0)
-        vd_unclipping_start(d);
+    vd_unclipping_start(d);
     return VD_OK;
 }
 
@@ -430,6 +475,21 @@ vd_status vd_denoiser_set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
     vd_status status = set_noise(d, noise);
     drop_flag(&d->busy);
     return status;
+}
+
+vd_status vd_denoiser_set_range(vd_denoiser *d, double low, double high)
+{
+    if (d == NULL)
+        return VD_ERROR_NULL;
+    if (!vd_denoiser_takes_range(low, high))
+        return VD_ERROR_PARAMETER;
+    if (!take_flag(&d->busy))
+        return flag_refusal(&d->busy);
+    d->low = low;
+    d->high = high;
+    vd_unclipping_start(d);
+    drop_flag(&d->busy);
+    return VD_OK;
 }
 
 static vd_status read_result(vd_denoiser *d, const vd_image *out)
@@ -500,7 +560,7 @@ vd_status vd_denoiser_get_info(vd_denoiser *d, vd_denoiser_info *info)
     found.threads = d->params.threads;
     found.priors = d->params.priors;
     found.frames = d->frames;
-    found.state_bytes = d->memory_size + d->extra_size;
+    found.state_bytes = d->memory_size + d->extra_size + d->gaps.size;
     found.height = (int32_t)d->height;
     found.width = (int32_t)d->width;
     found.channels = (int32_t)d->channels;

@@ -78,6 +78,18 @@ static void find_brightness(const vd_sweep_state *s, int64_t j, const float *kee
     int64_t channels = d->params.gain == 0 ? 0 : d->opponent ? 1 : d->channels;
     d->kernels->brightness(s->brightness[j % 2], q, e, s->count > 0 ? keep : s->zero, VD_COEFFICIENTS * d->pitch,
                            channels, gain, offset, d->lanes);
+    if (d->gaps.here && d->gaps.partial)
+        d->set.holes.divide_by(s->brightness[j % 2], d->gaps.level + j * d->lanes, d->lanes);
+}
+
+/* The zones of patches in which samples are missing, see missing.c. */
+static void allow_for_missing(const vd_sweep_state *s, int64_t j)
+{
+    const vd_denoiser *d = s->d;
+    const float *gain = d->gaps.gain + j * d->lanes;
+    for (int z = 0; z < s->count * VD_ZONES; z++)
+        for (int twice = 0; twice < 2; twice++)
+            d->set.holes.multiply_by(s->zones + z * d->pitch, gain, d->lanes);
 }
 
 /* The spectra of frame and priors, and their innovations. */
@@ -106,10 +118,14 @@ void vd_sweep_compare(vd_sweep_state *s, int64_t j)
                     ptrdiff_t at = ky * pitch;
                     float *zone = s->zones + (ptrdiff_t)(l * VD_ZONES + zone_of(kx, ky)) * pitch;
                     d->kernels->innovation(e + at, zone, q + at, p + at, 1 / d->spectrum[number + ky], d->lanes);
+                    if (d->gaps.here)
+                        d->set.holes.multiply_by(e + at, d->gaps.gain + j * d->lanes, d->lanes);
                     d->kernels->squares_3(near + at, e + at, d->lanes);
                 }
             }
         }
+    if (d->gaps.here)
+        allow_for_missing(s, j);
     find_brightness(s, j, NULL);
     for (int l = 0; l < s->count; l++) {
         judge(s, l, j, s->keep[2 * l + j % 2]);
@@ -126,6 +142,15 @@ void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
     bool own = j >= s->begin && j < s->end;
     int existing = 1 + (j > 0) + (j + 1 < d->rows);
     float *weights = s->line[0], *moments = s->line[1], *last = s->line[2], *unused = s->line[3];
+    for (int l = 0; l < s->count; l++) {
+        const float *age[2], *trust[2];
+        for (int i = 0; i < 2; i++) {
+            age[i] = l > 0 ? s->zero : d->still.cells[VD_AGE] + (j + i) * d->phase_pitch;
+            trust[i] = l > 0 ? s->zero : d->still.cells[VD_TRUST] + (j + i) * d->phase_pitch;
+        }
+        d->kernels->expect(s->slack + l * pitch, s->min_ratio + l * pitch, age, trust,
+                           fmaxf(d->priors[l].noise, 1 / VD_LARGEST_WEIGHT), lanes);
+    }
     for (int64_t k = 0; k < d->coefficients; k++) {
         float noise = vd_noise_variance(d) * d->spectrum[k];
         ptrdiff_t at = k * pitch;
@@ -137,13 +162,15 @@ void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
             for (int i = -1; i <= 1; i++)
                 rows[i + 1] = j + i >= 0 && j + i < d->rows ? s->near[3 * l + (j + i) % 3] + at : s->zero;
             vd_patch_rows patches = {s->brightness[j % 2], s->keep[2 * l + j % 2], d->share_3 + (existing - 1) * lanes,
-                                     fmaxf(prior->noise, 1 / VD_LARGEST_WEIGHT)};
+                                     s->slack + l * pitch, s->min_ratio + l * pitch};
             d->kernels->take(last, prior->variance[0] + k * lanes, prior->place + j * lanes,
                              prior->whole + j * lanes / VD_LANE_STEP, lanes);
             float *variance = own ? prior->variance[1] + (j * d->coefficients + k) * lanes : unused;
             d->kernels->weigh(variance, weights, moments, last, s->e[2 * l + j % 2] + at, rows, &patches,
                               prior->fresh + j * lanes, noise, lanes);
         }
+        if (d->gaps.here)
+            d->set.holes.multiply_by(moments, d->gaps.share + j * lanes, lanes);
         float *x = s->x[j % VD_KEPT] + at;
         d->kernels->combine(x, s->v[j % VD_KEPT] + at, s->q[j % 2] + at, weights, moments, s->brightness[j % 2], noise,
                             lanes);

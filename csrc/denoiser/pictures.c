@@ -6,12 +6,7 @@
  * (the edge not repeated) and laid out in phases, so that neighbouring patches lie next to each other. A prior is moved
  * along the flow first, by bicubic interpolation (a = -0.75; bilinear loses 0.3 dB).
  *
- * Out: back to samples. Noise that was cut off at black and white has moved the mean,
- *
- *     m -> E clip(m + noise) = m (F(b) - F(a)) + s (f(a) - f(b)) + white (1 - F(b)),   a = -m / s,  b = (white - m) / s,
- *
- * f and F the normal density and distribution; for integers the inverse of that is applied, from a table of 1021 entries
- * over the range, linear between. It stays out of the state: the noise is that of the samples as they are.
+ * Out: back to samples, and their expected values (unclipping.c).
  */
 #include "denoiser/denoiser.h"
 
@@ -21,49 +16,10 @@
 #include "base/parallel.h"
 #include "motion/guide.h"
 
-/* Samples further than this many standard deviations from black and white are as good as not clipped. */
-static const double CERTAIN = 4; /* 7e-6 of a standard deviation */
-
 /* The sample that stands for sample x of a padded row or column of n, or -1 where no patch is. */
 static int64_t padded(int64_t x, int64_t n, int64_t patches, int step)
 {
     return x < (patches - 1) * step + VD_PATCH ? vd_mirror(x - VD_PATCH, n) : -1;
-}
-
-static double normal(double x) { return 0.5 * erfc(-x * sqrt(0.5)); }
-static double density(double x) { return exp(-0.5 * x * x) * 0.3989422804014327; }
-
-static double clipped_mean(double m, double s, double white)
-{
-    double a = -m / s, b = (white - m) / s;
-    return m * (normal(b) - normal(a)) + s * (density(a) - density(b)) + white * (1 - normal(b));
-}
-
-/* table[i] is the m whose clipped mean is white i / (VD_UNCLIPPING_TABLE - 1), by interpolation in the table of the function,
- * which rises. */
-static void make_table(vd_denoiser *d)
-{
-    enum { N = VD_UNCLIPPING_TABLE };
-    double white = vd_dtype_range(d->dtype), s = d->params.noise, unit = white / (N - 1);
-    double before = clipped_mean(0, s, white), after = before;
-    int64_t j = 0; /* before and after: at j - 1 and j */
-    for (int64_t i = 0; i < N; i++) {
-        double wanted = (double)i * unit;
-        while (after < wanted && j < N - 1) {
-            before = after;
-            j++;
-            after = clipped_mean((double)j * unit, s, white);
-        }
-        double part = after <= wanted ? 1 : j > 0 ? (wanted - before) / (after - before) : 1;
-        d->table[i] = (float)(((double)j - 1 + part) * unit);
-    }
-    d->table[N] = d->table[N - 1];
-}
-
-void vd_unclipping_start(vd_denoiser *d)
-{
-    if ((d->dtype == VD_U8 || d->dtype == VD_U16) && d->params.noise > 0)
-        make_table(d);
 }
 
 void vd_pictures_start(vd_denoiser *d)
@@ -80,16 +36,14 @@ void vd_pictures_start(vd_denoiser *d)
         d->crop_place[x] = (int32_t)((x + VD_PATCH) % step * d->phase_pitch + (x + VD_PATCH) / step);
     for (int64_t y = 0; y < vd_padded_height(d); y++)
         d->source_row[y] = (int32_t)padded(y, d->height, d->rows, step);
-    vd_unclipping_start(d);
 }
 
-/* Floats of a row of samples of one channel. */
-static size_t plane_room(const vd_denoiser *d) { return (size_t)d->width + VD_LANE_STEP; }
+size_t vd_plane_room(const vd_denoiser *d) { return (size_t)d->width + VD_LANE_STEP; }
 
 size_t vd_pictures_scratch(const vd_denoiser *d)
 {
-    size_t planes = 2 + 4 * VD_MAX_CHANNELS; /* of guide_rows: two of luma, planes, samples, a row of doubles */
-    return plane_room(d) * planes * sizeof(float);
+    size_t planes = 2 + 6 * VD_MAX_CHANNELS; /* of missing.c: three rows of doubles */
+    return vd_plane_room(d) * planes * sizeof(float);
 }
 
 /* ---- in ---- */
@@ -136,7 +90,7 @@ static void load_frame_rows(void *context, int64_t begin, int64_t end, int threa
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *planes = vd_scratch(d, thread), *scratch = planes + VD_MAX_CHANNELS * room;
     int found = VD_SCAN_FINITE;
     for (int64_t y = begin; y < end; y++) {
@@ -184,12 +138,26 @@ static void load_picture_rows(void *context, int64_t begin, int64_t end, int thr
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *planes = vd_scratch(d, thread), *scratch = planes + VD_MAX_CHANNELS * room;
     for (int64_t y = begin; y < end; y++) {
         read_planes(d, j->image, y, planes, room, scratch);
         put_picture_row(d, j->picture, y, planes, room);
     }
+}
+
+void vd_pick_planes(const vd_denoiser *d, float *const *planes, const float *picture, int64_t y)
+{
+    for (int64_t c = 0; c < d->channels; c++)
+        d->kernels->pick(planes[c], picture + y * vd_phase_row(d) + c * d->method.step * d->phase_pitch, d->crop_place,
+                         d->width);
+}
+
+void vd_put_phases(const vd_denoiser *d, float *picture, int64_t y, const float *const *planes)
+{
+    for (int64_t c = 0; c < d->channels; c++)
+        d->kernels->pick(picture + y * vd_phase_row(d) + c * d->method.step * d->phase_pitch, planes[c], d->plane_place,
+                         d->method.step * d->phase_pitch);
 }
 
 void vd_load_picture(vd_denoiser *d, const vd_image *image, const vd_picture *picture)
@@ -202,7 +170,7 @@ static void load_prior_rows(void *context, int64_t begin, int64_t end, int threa
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *pixels = vd_scratch(d, thread), *taps = pixels + VD_MAX_CHANNELS * room,
           *vectors = taps + VD_WARP_TAPS * room;
     int found = 0;
@@ -238,8 +206,7 @@ static void mark_lost(const vd_denoiser *d, float *fresh, int64_t row)
     d->kernels->mark_lost(fresh, lost, places, d->columns);
 }
 
-/* dx and dy at a pixel, 0 where they are not finite. */
-static void flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2])
+void vd_flow_at(const vd_image *flow, int64_t y, int64_t x, float vector[2])
 {
     const char *pixel = vd_image_row(flow, y) + x * flow->column_stride;
     memcpy(&vector[0], pixel, sizeof *vector);
@@ -268,7 +235,7 @@ static void place_patches(vd_denoiser *d, vd_prior_state *prior, const vd_image 
             int64_t from_row = row, from = i;
             if (flow != NULL && i < d->columns) {
                 float vector[2];
-                flow_at(flow, y, clamped(i * step - VD_PATCH / 2, d->width), vector);
+                vd_flow_at(flow, y, clamped(i * step - VD_PATCH / 2, d->width), vector);
                 from_row = nearest(row, vector[1], step, d->rows);
                 from = nearest(i, vector[0], step, d->columns);
             }
@@ -327,27 +294,30 @@ static void join_planes(const vd_denoiser *d, float *samples, const float *plane
 
 void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *phases, float *scratch)
 {
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *planes = scratch, *samples = planes + VD_MAX_CHANNELS * room, *free_part = samples + VD_MAX_CHANNELS * room;
     for (int64_t c = 0; c < d->channels; c++)
         d->kernels->pick(planes + (size_t)c * room, phases + c * d->method.step * d->phase_pitch, d->crop_place,
                          d->width);
     put_picture_row(d, &d->result, y, planes, room);
     join_planes(d, samples, planes, room);
-    if (d->dtype == VD_U8 || d->dtype == VD_U16) {
-        double white = vd_dtype_range(d->dtype), sure = CERTAIN * d->params.noise;
-        d->kernels->look_up(samples, d->table, (float)(VD_UNCLIPPING_TABLE - 1),
-                            (float)((VD_UNCLIPPING_TABLE - 1) / white), (float)sure, (float)(white - sure),
-                            d->width * d->channels);
-    }
+    d->kernels->unclip(samples, &d->unclipping, (ptrdiff_t)(d->width * d->channels));
     write_row(d, out, y, samples, free_part);
+}
+
+void vd_put_plain_row(vd_denoiser *d, const vd_image *out, int64_t y, float *planes, float *scratch)
+{
+    size_t room = vd_plane_room(d);
+    put_picture_row(d, &d->result, y, planes, room);
+    join_planes(d, scratch, planes, room);
+    write_row(d, out, y, scratch, scratch + VD_MAX_CHANNELS * room);
 }
 
 static void read_result_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *planes = vd_scratch(d, thread), *samples = planes + VD_MAX_CHANNELS * room;
     float *free_part = samples + VD_MAX_CHANNELS * room;
     for (int64_t y = begin; y < end; y++) {
@@ -372,12 +342,12 @@ static void mean_row(const vd_denoiser *d, const vd_image *image, int64_t y, flo
     const float *row = d->result.first + y * d->result.pitch;
     ptrdiff_t step = d->step;
     if (image != NULL && d->opponent) {
-        size_t room = plane_room(d);
+        size_t room = vd_plane_room(d);
         read_planes(d, image, y, scratch, room, scratch + VD_MAX_CHANNELS * room);
         step = 1;
         row = scratch;
     } else if (image != NULL) {
-        read_row(d, image, y, scratch, scratch + VD_MAX_CHANNELS * plane_room(d));
+        read_row(d, image, y, scratch, scratch + VD_MAX_CHANNELS * vd_plane_room(d));
         row = scratch;
     }
     if (d->opponent)
@@ -390,7 +360,7 @@ static void guide_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;
     vd_denoiser *d = j->d;
-    size_t room = plane_room(d);
+    size_t room = vd_plane_room(d);
     float *mean = vd_scratch(d, thread), *below = mean + room, *planes = below + room;
     float scale = (float)(255 / (j->high - j->low)), low = (float)j->low;
     int64_t width = d->method.half_guide ? (d->width + 1) / 2 : d->width;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Saved states of the denoiser: the parameters, the spectrum of the noise, the scalars of the stream, the last result and
- * the variances of the innovations of each prior that was given with the last frame; base/archive.h frames them. All else
- * is working memory or follows from these. `move_params`, `move_spectrum`, `move_scalars` and `move_stream` are the layout: a change of it
- * needs another version in KIND.
+ * Saved states of the denoiser: the parameters, the spectrum of the noise, the scalars of the stream, the last result, the
+ * variances of the innovations of each prior that was given with the last frame, and what stays put; base/archive.h frames
+ * them. All else is working memory or follows from these. `move_params`, `move_spectrum`, `move_scalars` and `move_stream` are
+ * the layout: a change of it needs another version in KIND.
  *
- * Loading trusts nothing. Parameters pass the checks of vd_denoiser_create, the shape those of a frame, and a stream may not
- * be larger than the bytes that are there before memory is reserved for it. The spectrum is divided by, so it must pass
- * the checks of vd_denoiser_set_noise. Results and variances may hold anything: they only enter arithmetic, and what is rounded to
- * integers in the end is clipped first.
+ * Loading trusts nothing. Parameters pass the checks of vd_denoiser_create and vd_denoiser_set_range, the shape those of a
+ * frame, and a stream may not be larger than the bytes that are there before memory is reserved for it. The spectrum is
+ * divided by, so it must pass the checks of vd_denoiser_set_noise. Results and variances may hold anything: they only enter
+ * arithmetic, and what is rounded to integers in the end is clipped first.
  */
 #include "base/archive.h"
 #include "base/parallel.h"
@@ -25,6 +25,8 @@ static void move_params(vd_archive *archive, vd_denoiser_params *p)
     VD_ARCHIVE_VALUE(archive, p->offset);
     VD_ARCHIVE_VALUE(archive, p->preset);
     VD_ARCHIVE_VALUE(archive, p->priors);
+    VD_ARCHIVE_VALUE(archive, p->fill);
+    VD_ARCHIVE_VALUE(archive, p->fill_value);
 }
 
 static void move_spectrum(vd_archive *archive, vd_denoiser *d)
@@ -34,17 +36,21 @@ static void move_spectrum(vd_archive *archive, vd_denoiser *d)
 }
 
 typedef struct scalars {
+    double low, high;
     int64_t height, width, channels, frames;
-    int32_t dtype;
+    int32_t dtype, unknown;
 } scalars;
 
 static void move_scalars(vd_archive *archive, scalars *s)
 {
+    VD_ARCHIVE_VALUE(archive, s->low);
+    VD_ARCHIVE_VALUE(archive, s->high);
     VD_ARCHIVE_VALUE(archive, s->height);
     VD_ARCHIVE_VALUE(archive, s->width);
     VD_ARCHIVE_VALUE(archive, s->channels);
     VD_ARCHIVE_VALUE(archive, s->frames);
     VD_ARCHIVE_VALUE(archive, s->dtype);
+    VD_ARCHIVE_VALUE(archive, s->unknown);
 }
 
 /* Variances of a prior that was not given with the last frame are not used again. */
@@ -67,14 +73,21 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
 {
     for (int64_t y = 0; y < d->height; y++)
         vd_archive_move(archive, d->result.first + y * d->result.pitch, (size_t)(d->width * d->step) * sizeof(float));
+    if (d->gaps.unknown)
+        vd_archive_move(archive, d->gaps.known, (size_t)(d->height * d->width));
     for (int l = 0; l < d->params.priors; l++)
         move_prior(archive, d, &d->priors[l]);
+    size_t cells = (size_t)((d->rows + 1) * d->phase_pitch) * sizeof(float);
+    vd_archive_move(archive, d->still.mean, (size_t)(d->height * vd_phase_row(d)) * sizeof(float));
+    vd_archive_move(archive, d->still.bias, cells * (size_t)d->channels);
+    for (int i = 0; i < VD_FIRST_SUM; i++)
+        vd_archive_move(archive, d->still.cells[i], cells);
 }
 
 static void write_members(vd_archive *archive, void *object)
 {
     vd_denoiser *d = object;
-    scalars s = {d->height, d->width, d->channels, d->frames, d->dtype};
+    scalars s = {d->low, d->high, d->height, d->width, d->channels, d->frames, d->dtype, d->gaps.unknown};
     move_params(archive, &d->params);
     move_spectrum(archive, d);
     move_scalars(archive, &s);
@@ -103,7 +116,7 @@ static bool scalars_are_sound(const scalars *s, size_t bytes)
     char sample;
     vd_image frame = vd_image_contiguous(&sample, (vd_dtype)s->dtype, s->height, s->width, s->channels);
     return vd_image_check(&frame) == VD_OK && s->channels <= VD_MAX_CHANNELS && s->frames > 0 &&
-           s->frames < INT64_MAX / 2 &&
+           s->frames < INT64_MAX / 2 && (s->unknown == 0 || s->unknown == 1) &&
            (uint64_t)s->height <= bytes / sizeof(float) / (uint64_t)s->width / (uint64_t)s->channels;
 }
 
@@ -128,6 +141,9 @@ static vd_status read_stream(vd_archive *archive, vd_denoiser *d, const scalars 
     if (status != VD_OK)
         return status;
     d->frames = s->frames;
+    d->gaps.unknown = s->unknown != 0;
+    if (d->gaps.unknown && vd_reserve_gaps(d) != VD_OK)
+        return VD_ERROR_MEMORY;
     move_stream(archive, d);
     for (int64_t y = 0; y < d->height; y++)
         vd_pad_picture_row(d, &d->result, y);
@@ -161,6 +177,8 @@ vd_status vd_denoiser_load(vd_denoiser **denoiser, const void *buffer, size_t si
     if (archive.failed || !spectrum_is_sound(d) ||
         (s.dtype != 0 && d->spectrum_channels != 0 && d->spectrum_channels != s.channels))
         status = VD_ERROR_STATE;
+    if (status == VD_OK)
+        status = vd_denoiser_set_range(d, s.low, s.high);
     if (status == VD_OK && s.dtype != 0)
         status = read_stream(&archive, d, &s);
     if (status == VD_OK && (archive.failed || vd_archive_remaining(&archive) > 0))

@@ -5,9 +5,10 @@
  *
  *     e = Q - P                                                        innovation
  *     E = 0.5 E' + 0.5 (0.7 e^2 + 0.3 mean of e^2 over 3 x 3 patches)    its variance; E' of the last frame, moved
- *     w = s^2 / max(E - 1.1 s^2, max(b, 1 / 49) s^2)                   what the prior is worth; 0 if it does not fit
+ *     w = s^2 / max(E - (1.1 + 4 T) s^2, ((1 - T) max(b, 1 / 49) + T / m) s^2)
+ *                                                                      what the prior is worth; 0 if it does not fit
  *     K = 1 / (1 + sum w),  X = Q - K sum w e,  V = K s^2              Kalman filter over all priors, and its noise
- *     A = max(0, 0.1 X^2 + 0.9 mean of X^2 over 5 x 5 patches - 1.1 V)   power of the signal
+ *     A = max(0, 0.1 X^2 + 0.9 mean of X^2 over 5 x 5 patches - 1.1 V, X^2 - 14 V)   power of the signal
  *     g = A / (A + V), 1 for k = 0                                     Wiener filter; picture y1 from g X
  *     g = B^2 / (B^2 + V), B the spectra of y1                         once more (`again`); picture y from g X
  *
@@ -16,7 +17,7 @@
  * all channels, the mean of its e^2 / s^2 is above (1 + b) (1 + 10 sqrt(2 / terms)). b is the minimum variance of the noise in
  * the prior over s^2, 0 for a result and 1 for another frame: without it those coefficients of a frame to come whose noise
  * happens to agree would pass for exact, which loses 2 dB at noise 40. E' of a prior that was not there in the last frame is
- * 2 noise^2 t(c, k).
+ * 2 noise^2 t(c, k). T is the trust that prior 0 is the mean of m frames of something that stays put (still.c), 0 for others.
  *
  * r = max(0.01, (gain m + offset) / noise^2) is taken at the brightness m = (3 m' + mean of the frame's patch) / 4, m' the mean
  * of prior 0; at the frame's where that prior does not fit. Noise in r biases the means: too dark a frame would get too small an
@@ -109,6 +110,8 @@ static size_t lay_out(vd_sweep_state *s, const vd_denoiser *d, float *memory, fl
     s->eight = cut(memory, &used, VD_PATCH * pitch);
     s->eight_more = cut(memory, &used, VD_PATCH * pitch);
     s->zones = cut(memory, &used, (size_t)priors * VD_ZONES * pitch);
+    s->slack = cut(memory, &used, (size_t)priors * pitch);
+    s->min_ratio = cut(memory, &used, (size_t)priors * pitch);
     s->zero = cut(memory, &used, pitch);
     s->phases = cut(memory, &used, (size_t)vd_phase_row(d));
     s->pictures = cut(memory, &used, vd_pictures_scratch(d) / sizeof(float) + 1);

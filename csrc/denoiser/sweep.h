@@ -34,6 +34,7 @@ typedef struct vd_sweep_state {
     float *q[2], *x[VD_KEPT], *v[VD_KEPT], *squares[VD_POOLED];
     float *brightness[2];
     float **e, **near, **keep; /* [count][2], [count][3], [count][2] */
+    float *slack, *min_ratio;  /* [count][pitch] */
     float *spectra;            /* one row of 64 coefficients */
     float *eight, *eight_more; /* 8 rows of lanes */
     float *zones;              /* [count][VD_ZONES][pitch] */

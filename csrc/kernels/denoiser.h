@@ -22,8 +22,46 @@ typedef struct vd_patch_rows {
     const float *brightness; /* r: the noise's variance over noise^2 */
     const float *keep;       /* 1, or 0 where the prior does not count */
     const float *share;      /* 1 / number of patches that a 3 x 3 mean is over */
-    float min_ratio;         /* minimum variance of the prior over that of the frame's noise */
+    const float *slack;      /* variance of the innovation over s2 up to which a prior passes for exact */
+    const float *min_ratio;  /* minimum variance of the prior over that of the frame's noise */
 } vd_patch_rows;
+
+/* Planes of cells: what is known, then sums over the cell's samples. */
+enum {
+    VD_AGE,   /* m, frames in the mean before this one */
+    VD_TRUST, /* how far the mean stands in for the prior, 0 to 1 */
+    VD_GAIN,  /* G' */
+    VD_LOW,   /* L' */
+    VD_MOVED_X,
+    VD_MOVED_Y, /* F' */
+    VD_FIRST_SUM,
+    VD_GAIN_NOW = VD_FIRST_SUM,
+    VD_LOW_NOW,
+    VD_SQUARES,
+    VD_BIAS, /* b'^2, over channels */
+    VD_FLOW_X,
+    VD_FLOW_Y,
+    VD_CELL_PLANES
+};
+
+#define VD_MAX_FRAMES 400.0f
+
+/* Three rows of each plane, readable one lane beyond either end. */
+typedef struct vd_cell_rows {
+    const float *above[VD_CELL_PLANES], *below[VD_CELL_PLANES];
+    float *here[VD_CELL_PLANES];
+    const float *fresh, *share, *share_cells; /* not 0 where the mean starts again; see vd_still */
+    float rows, rows_of_cells, channels;      /* 1 / rows of samples, and of cells, of the three that exist */
+} vd_cell_rows;
+
+enum { VD_UNCLIPPING_STEPS = 512 };
+
+/* Functions near either end of the range of samples: at x = origin + k / scale the value is table[k], before the first step
+ * too; there is none where origin is -INFINITY and scale 1. */
+typedef struct vd_unclipping {
+    float table[2][VD_UNCLIPPING_STEPS + 2]; /* the last value twice */
+    float origin[2], scale[2];
+} vd_unclipping;
 
 typedef struct vd_denoiser_kernels {
     /* Orthonormal DCT-II of VD_PATCH numbers: coefficient k of lane i in out[k pitch + i], from in[0 .. 7][i]. */
@@ -50,16 +88,37 @@ typedef struct vd_denoiser_kernels {
     /* The weight w = (variance of the noise) / (variance of the prior) of one prior, at most 1 / min_ratio:
      *     s2 = noise brightness        now = 0.7 e^2 + 0.3 (rows[0] + rows[1] + rows[2]) share
      *     variance = 0.5 last + 0.5 now, or 2 s2 where fresh
-     *     w = keep s2 / max(variance - 1.1 s2, min_ratio s2),    weights += w,  moments += w e
+     *     w = keep s2 / max(variance - slack s2, min_ratio s2),    weights += w,  moments += w e
      * variance and last may be one row. */
     void (*weigh)(float *variance, float *weights, float *moments, const float *last, const float *e,
                   const float *const *rows, const vd_patch_rows *patches, const float *fresh, float noise, ptrdiff_t n);
+
+    /* What stays put, see denoiser/still.c: of samples
+     *     gain += (f - mean)^2 - (f - prior)^2,  squares += (f - mean)^2,  sum += f - mean,  sum_prior += f - prior */
+    void (*misfit)(float *gain, float *squares, float *sum, float *sum_prior, const float *f, const float *mean,
+                   const float *prior, ptrdiff_t n);
+    /* of cells, with unit = scale / (r samples)
+     *     bias += max(1 / 4, 1 / (age + 1)) (sum sqrt(unit) - bias),  squares += bias^2,
+     *     gain += unit (sum^2 - sum_prior^2) */
+    void (*drift)(float *bias, float *squares, float *gain, const float *sum, const float *sum_prior, const float *r,
+                  const float *age, const float *samples, float scale, ptrdiff_t n);
+    /* a = a scale / b */
+    void (*divide)(float *a, const float *b, float scale, ptrdiff_t n);
+    /* A row of cells: its planes before VD_FIRST_SUM, and rate = 1 / (age + 1), from the others of three rows. */
+    void (*judge_cells)(float *rate, const vd_cell_rows *rows, ptrdiff_t n);
+    /* prior += trust (mean - prior), then mean += rate (f - mean) */
+    void (*accumulate)(float *prior, float *mean, const float *f, const float *trust, const float *rate, ptrdiff_t n);
+    /* With t and m the least trust and age (two rows of each) of four cells, one lane more than n:
+     *     slack = 1.1 + 4 t,  min_ratio = (1 - t) ratio + t / m */
+    void (*expect)(float *slack, float *min_ratio, const float *const *age, const float *const *trust, float ratio,
+                   ptrdiff_t n);
+
     /* k = 1 / (1 + weights), x = q - k moments, v = k noise brightness */
     void (*combine)(float *x, float *v, const float *q, const float *weights, const float *moments,
                     const float *brightness, float noise, ptrdiff_t n);
 
     /* Wiener gain g = a / (a + v), or 1 where `mean` says so; out = g x; sum += g^2 v;
-     * a = max(0, 0.1 x^2 + 0.9 (rows[0] + .. + rows[4]) share - 1.1 v), or in the second step pilot^2 */
+     * a = max(0, 0.1 x^2 + 0.9 (rows[0] + .. + rows[4]) share - 1.1 v, x^2 - 14 v), or in the second step pilot^2 */
     void (*wiener)(float *out, float *sum, const float *x, const float *v, const float *const *rows, const float *share,
                    int mean, ptrdiff_t n);
     void (*wiener_again)(float *out, float *sum, const float *x, const float *v, const float *pilot, int mean,
@@ -87,9 +146,9 @@ typedef struct vd_denoiser_kernels {
     void (*halve)(float *out, const float *above, const float *below, ptrdiff_t samples);
     /* fresh[i] = 1 where any lost[y][places[x][i]], y and x < VD_PATCH, is not 0, for any n */
     void (*mark_lost)(float *fresh, const uint8_t *const *lost, const int32_t *const *places, ptrdiff_t n);
-    /* row[i] through the table of values at 0, 1 / scale, 2 / scale .. (last), linear between, held at the ends; blocks of
-     * samples wholly within [low, high] stay as they are */
-    void (*look_up)(float *row, const float *table, float last, float scale, float low, float high, ptrdiff_t samples);
+    /* samples that lie within the steps of one of the two tables become its value there, linear between; u->table[0] goes
+     * first */
+    void (*unclip)(float *row, const vd_unclipping *u, ptrdiff_t samples);
 } vd_denoiser_kernels;
 
 #define VD_LARGEST_WEIGHT 49.0f

@@ -191,7 +191,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
     const float *restrict above = rows[0], *restrict here = rows[1], *restrict below = rows[2];
     const float *restrict brightness = patches->brightness, *restrict keep = patches->keep;
     const float *restrict share = patches->share;
-    const float min_ratio = patches->min_ratio;
+    const float *restrict slack = patches->slack, *restrict min_ratio = patches->min_ratio;
     n = WHOLE_STEPS(n);
     INDEPENDENT_LANES
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -199,7 +199,7 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
         float now = 0.7f * (e[i] * e[i]) + 0.3f * ((above[i] + below[i] + here[i]) * share[i]);
         float measured = 0.5f * last[i] + 0.5f * now;
         measured = fresh[i] != 0 ? 2 * s2 : measured;
-        float excess = measured - 1.1f * s2, floor = min_ratio * s2;
+        float excess = measured - slack[i] * s2, floor = min_ratio[i] * s2;
         float w = keep[i] * (s2 / (excess > floor ? excess : floor));
         variance[i] = measured;
         weights[i] += w;
@@ -228,7 +228,8 @@ static VD_TARGET void wiener(float *restrict out, float *restrict sum, const flo
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
         float power = 0.1f * (x[i] * x[i]) + 0.9f * (((r0[i] + r4[i]) + (r1[i] + r3[i]) + r2[i]) * share[i]);
-        float a = power - 1.1f * v[i];
+        float a = power - 1.1f * v[i], own = x[i] * x[i] - 14 * v[i];
+        a = a > own ? a : own;
         a = a > 0 ? a : 0;
         float g = a / (a + v[i]);
         g = g > certain ? g : certain;
@@ -352,34 +353,41 @@ static VD_TARGET void mark_lost(float *restrict fresh, const uint8_t *const *los
         }
 }
 
-INLINE void look_up_some(float *restrict row, const float *restrict table, float last, float scale, ptrdiff_t n)
+INLINE void look_up_some(float *restrict row, const vd_unclipping *u, ptrdiff_t n)
 {
+    const float *restrict table = u->table[0];
+    const float origin0 = u->origin[0], origin1 = u->origin[1], scale0 = u->scale[0], scale1 = u->scale[1];
+    const float last = VD_UNCLIPPING_STEPS;
     for (ptrdiff_t i = 0; i < n; i++) {
-        float place = row[i] * scale;
-        place = place > 0 ? place : 0;
-        place = place < last ? place : last;
-        int32_t below = (int32_t)place;
-        float part = place - (float)below;
-        row[i] = table[below] + part * (table[below + 1] - table[below]);
+        float low = (row[i] - origin0) * scale0, high = (row[i] - origin1) * scale1;
+        float place = low < last ? low : high;
+        int32_t begin = low < last ? 0 : VD_UNCLIPPING_STEPS + 2;
+        float within = place > 0 ? place : 0;
+        within = within < last ? within : last;
+        int32_t below = (int32_t)within;
+        float part = within - (float)below;
+        float value = table[begin + below] + part * (table[begin + below + 1] - table[begin + below]);
+        row[i] = place < last ? value : row[i];
     }
 }
 
-static VD_TARGET void look_up(float *row, const float *table, float last, float scale, float low, float high,
-                              ptrdiff_t samples)
+static VD_TARGET void unclip(float *row, const vd_unclipping *u, ptrdiff_t samples)
 {
     enum { BLOCK = 64 };
+    const float last = VD_UNCLIPPING_STEPS;
     ptrdiff_t i = 0;
     for (; i + BLOCK <= samples; i += BLOCK) {
-        int outside = 0;
+        int any = 0;
         for (int j = 0; j < BLOCK; j++)
-            outside |= (row[i + j] < low) | (row[i + j] > high);
-        if (outside)
-            look_up_some(row + i, table, last, scale, BLOCK);
+            any |=
+                ((row[i + j] - u->origin[0]) * u->scale[0] < last) | ((row[i + j] - u->origin[1]) * u->scale[1] < last);
+        if (any)
+            look_up_some(row + i, u, BLOCK);
     }
-    for (; i < samples; i++)
-        if (row[i] < low || row[i] > high)
-            look_up_some(row + i, table, last, scale, 1);
+    look_up_some(row + i, u, samples - i);
 }
+
+#include "kernels/denoiser_still_template.h"
 
 static void fill_denoiser(vd_denoiser_kernels *k)
 {
@@ -392,6 +400,12 @@ static void fill_denoiser(vd_denoiser_kernels *k)
     k->squares_3 = squares_3;
     k->squares_5 = squares_5;
     k->weigh = weigh;
+    k->misfit = misfit;
+    k->drift = drift;
+    k->divide = divide;
+    k->judge_cells = judge_cells;
+    k->accumulate = accumulate;
+    k->expect = expect;
     k->combine = combine;
     k->wiener = wiener;
     k->wiener_again = wiener_again;
@@ -405,7 +419,7 @@ static void fill_denoiser(vd_denoiser_kernels *k)
     k->mean_of_opponents = mean_of_opponents;
     k->halve = halve;
     k->mark_lost = mark_lost;
-    k->look_up = look_up;
+    k->unclip = unclip;
 }
 
 #undef INVERSE

@@ -6,6 +6,7 @@
 #include "kernels/bilateral_template.h"
 #include "kernels/denoiser_template.h"
 #include "kernels/diffusion_template.h"
+#include "kernels/holes_template.h"
 #include "kernels/kernels.h"
 #include "kernels/nonlocal_means_template.h"
 #include "kernels/planes_template.h"
@@ -30,6 +31,7 @@ static void fill_families(vd_kernels *k)
     fill_bilateral(&k->bilateral);
     fill_denoiser(&k->denoiser);
     fill_diffusion(&k->diffusion);
+    fill_holes(&k->holes);
     fill_motion_f32(&k->motion_f32);
     fill_motion_f64(&k->motion_f64);
     fill_nonlocal_means(&k->nonlocal_means);

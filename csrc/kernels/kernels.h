@@ -25,6 +25,7 @@
 #include "kernels/bilateral_bytes.h"
 #include "kernels/denoiser.h"
 #include "kernels/diffusion.h"
+#include "kernels/holes.h"
 #include "kernels/motion.h"
 #include "kernels/nonlocal_means.h"
 #include "kernels/planes.h"
@@ -43,6 +44,7 @@ typedef struct vd_kernels {
     vd_nonlocal_means_kernels nonlocal_means;
     vd_diffusion_kernels diffusion;
     vd_denoiser_kernels denoiser;
+    vd_holes_kernels holes;
     vd_motion_kernels motion_f32, motion_f64;
 } vd_kernels;
 

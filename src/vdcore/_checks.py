@@ -44,6 +44,11 @@ def integer(value: object, name: str, low: int, high: int) -> int:
     return result
 
 
+def filling(value: float) -> float:
+    """Return `value`, the argument `fill`, which is finite or NaN, as a float."""
+    return value if isinstance(value, float) and value != value else number(value, "fill")
+
+
 def flag(value: object, name: str) -> bool:
     """Return `value`, which is True or False, as a bool."""
     if not isinstance(value, bool | np.bool_):

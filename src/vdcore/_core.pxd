@@ -150,7 +150,8 @@ cdef extern from "vdcore/vdcore.h" nogil:
         int32_t preset
         int32_t priors
         int32_t threads
-        int32_t reserved
+        int32_t fill
+        double fill_value
 
     ctypedef struct vd_denoiser:
         pass
@@ -159,6 +160,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
         const vd_image *picture
         const vd_image *flow
         double noise
+        const vd_image *confidence
 
     ctypedef struct vd_denoiser_info:
         size_t struct_size
@@ -214,8 +216,11 @@ cdef extern from "vdcore/vdcore.h" nogil:
     vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *params) noexcept
     void vd_denoiser_destroy(vd_denoiser *denoiser) noexcept
     vd_status vd_denoiser_push(
-        vd_denoiser *denoiser, const vd_image *frame, const vd_prior *priors, size_t count,
-        const vd_image *out) noexcept
+        vd_denoiser *denoiser, const vd_image *frame, const vd_image *confidence, const vd_image *outliers,
+        const vd_prior *priors, size_t count, const vd_image *out) noexcept
+    vd_status vd_denoiser_known(vd_denoiser *denoiser, const vd_image *out) noexcept
+    vd_status vd_fill_missing(
+        const vd_image *image, const vd_image *confidence, const vd_image *out, int32_t threads) noexcept
     vd_status vd_denoiser_result(vd_denoiser *denoiser, const vd_image *out) noexcept
     vd_status vd_denoiser_guide(
         vd_denoiser *denoiser, const vd_image *picture, double low, double high, const vd_image *out) noexcept
@@ -228,6 +233,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
         int64_t channels
 
     vd_status vd_denoiser_set_noise(vd_denoiser *denoiser, const vd_denoiser_noise *noise) noexcept
+    vd_status vd_denoiser_set_range(vd_denoiser *denoiser, double low, double high) noexcept
     vd_status vd_denoiser_reset(vd_denoiser *denoiser) noexcept
     vd_status vd_denoiser_get_info(vd_denoiser *denoiser, vd_denoiser_info *info) noexcept
     vd_status vd_denoiser_copy(vd_denoiser **copy, vd_denoiser *denoiser) noexcept

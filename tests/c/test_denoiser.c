@@ -64,8 +64,8 @@ static void run(float *out, int32_t preset, int32_t priors, int32_t threads)
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2), to = colour(out, VD_F32);
     for (int t = 0; t < FRAMES; t++) {
         vd_image frame = colour(frames[t], VD_U8), next = colour(frames[(t + 1) % FRAMES], VD_U8);
-        vd_prior both[] = {{NULL, &flow, 0}, {&next, t % 2 ? &flow : NULL, 1}};
-        CHECK_STATUS(vd_denoiser_push(d, &frame, both, (size_t)priors, &to), VD_OK);
+        vd_prior both[] = {{NULL, &flow, 0, NULL}, {&next, t % 2 ? &flow : NULL, 1, NULL}};
+        CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, both, (size_t)priors, &to), VD_OK);
     }
     vd_denoiser_destroy(d);
 }
@@ -109,7 +109,7 @@ static void test_strides_and_overlap(void)
     for (int i = 0; i < 3; i++)
         d[i] = created(15, VD_DENOISER_BALANCED, 1, 1);
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2), result = colour(plain, VD_U8);
-    vd_prior last = {NULL, &flow, 0};
+    vd_prior last = {NULL, &flow, 0, NULL};
     for (int t = 0; t < 3; t++) {
         vd_image frame = colour(frames[t], VD_U8), both = colour(shared, VD_U8), odd = both;
         memcpy(shared, frames[t], SAMPLES);
@@ -119,9 +119,9 @@ static void test_strides_and_overlap(void)
         odd.channel_stride = -2;
         for (int i = 0; i < SAMPLES; i++)
             apart[2 * SAMPLES - 1 - 2 * i] = frames[t][i];
-        CHECK_STATUS(vd_denoiser_push(d[0], &frame, &last, 1, &result), VD_OK);
-        CHECK_STATUS(vd_denoiser_push(d[1], &both, &last, 1, &both), VD_OK);
-        CHECK_STATUS(vd_denoiser_push(d[2], &odd, &last, 1, &odd), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(d[0], &frame, NULL, NULL, &last, 1, &result), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(d[1], &both, NULL, NULL, &last, 1, &both), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(d[2], &odd, NULL, NULL, &last, 1, &odd), VD_OK);
         CHECK(memcmp(plain, shared, SAMPLES) == 0);
         int same = 1;
         for (int i = 0; i < SAMPLES; i++)
@@ -148,31 +148,32 @@ static void test_noise_that_is_set(void)
     for (int k = 0; k < 3 * 64; k++)
         slope[k] = 2 - (float)(k % 64) / 40;
     vd_image to = colour(expected, VD_U8), out = colour(got, VD_U8);
-    vd_prior last = {NULL, NULL, 0};
+    vd_prior last = {NULL, NULL, 0, NULL};
     vd_denoiser *one = created(0, VD_DENOISER_FAST, 1, 1), *other = created(9, VD_DENOISER_FAST, 1, 1);
     vd_denoiser_noise white = noise_of(15, NULL, 0), flat = noise_of(15, ones, 3), coloured = noise_of(15, slope, 3);
     CHECK_STATUS(vd_denoiser_set_noise(one, &white), VD_OK);
     CHECK_STATUS(vd_denoiser_set_noise(other, &flat), VD_OK);
     for (int t = 0; t < 2; t++) {
         vd_image frame = colour(frames[t], VD_U8);
-        CHECK_STATUS(vd_denoiser_push(one, &frame, &last, 1, &to), VD_OK);
-        CHECK_STATUS(vd_denoiser_push(other, &frame, &last, 1, &out), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(one, &frame, NULL, NULL, &last, 1, &to), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(other, &frame, NULL, NULL, &last, 1, &out), VD_OK);
         CHECK(memcmp(expected, got, SAMPLES) == 0);
     }
     CHECK_STATUS(vd_denoiser_set_noise(other, &coloured), VD_OK);
     for (int k = 0; k < 3 * 64; k++)
         slope[k] = NAN;
     vd_image frame = colour(frames[2], VD_U8);
-    CHECK_STATUS(vd_denoiser_push(one, &frame, &last, 1, &to), VD_OK);
-    CHECK_STATUS(vd_denoiser_push(other, &frame, &last, 1, &out), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(one, &frame, NULL, NULL, &last, 1, &to), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(other, &frame, NULL, NULL, &last, 1, &out), VD_OK);
     CHECK(memcmp(expected, got, SAMPLES) != 0);
 
     CHECK_STATUS(vd_denoiser_reset(other), VD_OK);
     vd_image grey = vd_image_contiguous(frames[0], VD_U8, HEIGHT, WIDTH, 1), first = colour(frames[0], VD_U8);
-    CHECK_STATUS(vd_denoiser_push(other, &grey, &last, 0, &grey), VD_ERROR_SHAPE); /* the spectrum has three */
-    CHECK_STATUS(vd_denoiser_push(other, &first, &last, 0, &out), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(other, &grey, NULL, NULL, &last, 0, &grey),
+                 VD_ERROR_SHAPE); /* the spectrum has three */
+    CHECK_STATUS(vd_denoiser_push(other, &first, NULL, NULL, &last, 0, &out), VD_OK);
     CHECK_STATUS(vd_denoiser_reset(one), VD_OK);
-    CHECK_STATUS(vd_denoiser_push(one, &first, &last, 0, &to), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(one, &first, NULL, NULL, &last, 0, &to), VD_OK);
     CHECK(memcmp(expected, got, SAMPLES) != 0);
 
     static const float bad[] = {0, -1, NAN, INFINITY, 0.9e-6f, 1.1e6f};
@@ -206,10 +207,10 @@ static void test_noise_that_is_set(void)
     CHECK_STATUS(vd_denoiser_set_noise(one, NULL), VD_ERROR_NULL);
 
     CHECK_STATUS(vd_denoiser_set_noise(other, &white), VD_OK); /* what was refused left no trace */
-    CHECK_STATUS(vd_denoiser_push(one, &frame, &last, 1, &to), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(one, &frame, NULL, NULL, &last, 1, &to), VD_OK);
     CHECK_STATUS(vd_denoiser_reset(other), VD_OK);
-    CHECK_STATUS(vd_denoiser_push(other, &first, &last, 0, &out), VD_OK);
-    CHECK_STATUS(vd_denoiser_push(other, &frame, &last, 1, &out), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(other, &first, NULL, NULL, &last, 0, &out), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(other, &frame, NULL, NULL, &last, 1, &out), VD_OK);
     CHECK(memcmp(expected, got, SAMPLES) == 0);
     vd_denoiser_destroy(one);
     vd_denoiser_destroy(other);
@@ -235,9 +236,9 @@ static void test_sizes(void)
                     vd_denoiser *d = created(0.1, preset, 1, 3);
                     vd_image frame = vd_image_contiguous(samples, dtype, height, width, channels);
                     vd_image result = vd_image_contiguous(out, VD_F64, height, width, channels);
-                    vd_prior last = {NULL, NULL, 0};
+                    vd_prior last = {NULL, NULL, 0, NULL};
                     for (int t = 0; t < 3; t++)
-                        CHECK_STATUS(vd_denoiser_push(d, &frame, &last, 1, &result), VD_OK);
+                        CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &last, 1, &result), VD_OK);
                     int close = 1;
                     for (int64_t i = 0; i < n; i++)
                         close &= fabs(out[i] - 0.5) < 1e-5;
@@ -252,9 +253,9 @@ static void test_without_noise(void)
     static double wide[SAMPLES];
     vd_denoiser *d = created(0, VD_DENOISER_FAST, 1, 2);
     vd_image frame = colour(frames[0], VD_U8), out = colour(copy, VD_U8), real = colour(wide, VD_F64);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, 0, &out), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, NULL, 0, &out), VD_OK);
     CHECK(memcmp(copy, frames[0], SAMPLES) == 0);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, 0, &real), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, NULL, 0, &real), VD_OK);
     CHECK(wide[SAMPLES / 2] == frames[0][SAMPLES / 2] && wide[SAMPLES - 1] == frames[0][SAMPLES - 1]);
     memset(wide, 0, sizeof wide);
     CHECK_STATUS(vd_denoiser_result(d, &real), VD_OK);
@@ -274,7 +275,7 @@ static void test_guides(void)
         vd_image *other = preset == VD_DENOISER_FAST ? &large : &small;
         vd_denoiser *d = created(5, preset, 1, 2);
         CHECK_STATUS(vd_denoiser_guide(d, NULL, 0, 255, fits), VD_ERROR_SHAPE);
-        CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, 0, &out), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, NULL, 0, &out), VD_OK);
         CHECK_STATUS(vd_denoiser_guide(d, &frame, 0, 255, fits), VD_OK);
         CHECK(((uint8_t *)fits->data)[0] == 100 && ((uint8_t *)fits->data)[fits->height * fits->width - 1] == 100);
         CHECK_STATUS(vd_denoiser_guide(d, NULL, 0, 510, fits), VD_OK);
@@ -283,6 +284,43 @@ static void test_guides(void)
         CHECK_STATUS(vd_denoiser_guide(d, NULL, 1, 1, fits), VD_ERROR_PARAMETER);
         CHECK_STATUS(vd_denoiser_guide(d, NULL, 0, NAN, fits), VD_ERROR_PARAMETER);
         CHECK_STATUS(vd_denoiser_guide(NULL, NULL, 0, 1, fits), VD_ERROR_NULL);
+        vd_denoiser_destroy(d);
+    }
+}
+
+/* A flat picture has the mean of clipped noise; the expected value comes back, in a copy too, and only near a given end. */
+static void test_range(void)
+{
+    static float samples[HEIGHT * WIDTH], result[HEIGHT * WIDTH];
+    vd_image frame = vd_image_contiguous(samples, VD_F32, HEIGHT, WIDTH, 1);
+    vd_image out = vd_image_contiguous(result, VD_F32, HEIGHT, WIDTH, 1);
+    static const struct {
+        double low, high;
+        float mean, expected;
+    } cases[] = {
+        {-INFINITY, INFINITY, 10.11077f, 10.11077f},
+        {0, INFINITY, 10.11077f, 10},    /* s = sqrt 35 */
+        {-INFINITY, 100, 87.62738f, 90}, /* s = sqrt 235 */
+        {0, 1000, 500, 500},
+        {-1000, -100, -110, -110}, /* s = 1, its minimum */
+        {0, 4095, 1, 0},           /* below the mean of black */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vd_denoiser *d = created(10, VD_DENOISER_BALANCED, 1, 1), *copy = NULL;
+        CHECK_STATUS(vd_denoiser_set_range(d, cases[i].low, cases[i].high), VD_OK);
+        CHECK_STATUS(vd_denoiser_copy(&copy, d), VD_OK);
+        for (int k = 0; k < HEIGHT * WIDTH; k++)
+            samples[k] = cases[i].mean;
+        CHECK_STATUS(vd_denoiser_push(copy, &frame, NULL, NULL, NULL, 0, &out), VD_OK);
+        CHECK(fabsf(result[0] - cases[i].expected) < 2e-3f);
+        CHECK_STATUS(vd_denoiser_set_range(copy, -INFINITY, INFINITY), VD_OK);
+        CHECK_STATUS(vd_denoiser_push(copy, &frame, NULL, NULL, NULL, 0, &out), VD_OK);
+        CHECK(fabsf(result[0] - cases[i].mean) < 2e-3f);
+        CHECK_STATUS(vd_denoiser_set_range(d, 1, 1), VD_ERROR_PARAMETER);
+        CHECK_STATUS(vd_denoiser_set_range(d, NAN, 1), VD_ERROR_PARAMETER);
+        CHECK_STATUS(vd_denoiser_set_range(d, -1e20, 1), VD_ERROR_PARAMETER);
+        CHECK_STATUS(vd_denoiser_set_range(NULL, 0, 1), VD_ERROR_NULL);
+        vd_denoiser_destroy(copy);
         vd_denoiser_destroy(d);
     }
 }
@@ -327,31 +365,30 @@ static void test_statuses(void)
     vd_image five = vd_image_contiguous(real, VD_F32, 10, 10, 5);
     vd_image flow = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 2);
     vd_image flat = vd_image_contiguous(motion, VD_F32, HEIGHT, WIDTH, 1);
-    vd_prior last = {NULL, &flow, 0}, two[2] = {{NULL, NULL, 0}, {NULL, NULL, 0}}, wrong = {NULL, &flat, 0},
-             small = {&shorter, NULL, 0}, negative = {NULL, NULL, -1}, unknown = {NULL, NULL, NAN};
+    vd_prior last = {NULL, &flow, 0, NULL}, two[2] = {{NULL, NULL, 0, NULL}, {NULL, NULL, 0, NULL}},
+             wrong = {NULL, &flat, 0, NULL}, small = {&shorter, NULL, 0, NULL}, negative = {NULL, NULL, -1, NULL},
+             unknown = {NULL, NULL, NAN, NULL};
     CHECK_STATUS(vd_denoiser_result(d, &out), VD_ERROR_SHAPE);
-    CHECK_STATUS(vd_denoiser_push(NULL, &frame, NULL, 0, &out), VD_ERROR_NULL);
-    CHECK_STATUS(vd_denoiser_push(d, NULL, NULL, 0, &out), VD_ERROR_NULL);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, 1, &out), VD_ERROR_NULL);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, two, 2, &out), VD_ERROR_PARAMETER);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, &negative, 1, &out), VD_ERROR_PARAMETER);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, &unknown, 1, &out), VD_ERROR_PARAMETER);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, &wrong, 1, &out), VD_ERROR_SHAPE);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, &small, 1, &out), VD_ERROR_SHAPE);
-    CHECK_STATUS(vd_denoiser_push(d, &five, &last, 1, &five), VD_ERROR_SHAPE);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, &last, 1, &other), VD_ERROR_DTYPE);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, &last, 1, &shorter), VD_ERROR_SHAPE);
-    real[777] = NAN;
-    CHECK_STATUS(vd_denoiser_push(d, &frame, &last, 1, &out), VD_ERROR_MISSING);
+    CHECK_STATUS(vd_denoiser_push(NULL, &frame, NULL, NULL, NULL, 0, &out), VD_ERROR_NULL);
+    CHECK_STATUS(vd_denoiser_push(d, NULL, NULL, NULL, NULL, 0, &out), VD_ERROR_NULL);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, NULL, 1, &out), VD_ERROR_NULL);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, two, 2, &out), VD_ERROR_PARAMETER);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &negative, 1, &out), VD_ERROR_PARAMETER);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &unknown, 1, &out), VD_ERROR_PARAMETER);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &wrong, 1, &out), VD_ERROR_SHAPE);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &small, 1, &out), VD_ERROR_SHAPE);
+    CHECK_STATUS(vd_denoiser_push(d, &five, NULL, NULL, &last, 1, &five), VD_ERROR_SHAPE);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &last, 1, &other), VD_ERROR_DTYPE);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &last, 1, &shorter), VD_ERROR_SHAPE);
     real[777] = INFINITY;
-    CHECK_STATUS(vd_denoiser_push(d, &frame, &last, 1, &out), VD_ERROR_INFINITE);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &last, 1, &out), VD_ERROR_INFINITE);
     real[777] = 0;
     vd_denoiser_info info = {.struct_size = sizeof info};
     CHECK_STATUS(vd_denoiser_get_info(d, &info), VD_OK);
     CHECK(info.frames == 0 && info.height == 0 && info.dtype == 0 && info.state_bytes == 0);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, &last, 1, &out), VD_OK);
-    CHECK_STATUS(vd_denoiser_push(d, &shorter, &last, 1, &shorter), VD_ERROR_SHAPE);
-    CHECK_STATUS(vd_denoiser_push(d, &other, &last, 1, &other), VD_ERROR_DTYPE);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, &last, 1, &out), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(d, &shorter, NULL, NULL, &last, 1, &shorter), VD_ERROR_SHAPE);
+    CHECK_STATUS(vd_denoiser_push(d, &other, NULL, NULL, &last, 1, &other), VD_ERROR_DTYPE);
     CHECK_STATUS(vd_denoiser_result(d, &other), VD_ERROR_DTYPE);
     CHECK_STATUS(vd_denoiser_get_info(d, &info), VD_OK);
     CHECK(info.frames == 1 && info.height == HEIGHT && info.channels == 3 && info.dtype == VD_F32);
@@ -359,7 +396,7 @@ static void test_statuses(void)
     CHECK_STATUS(vd_denoiser_get_info(d, &info), VD_ERROR_STRUCT_SIZE);
     CHECK_STATUS(vd_denoiser_reset(d), VD_OK);
     CHECK_STATUS(vd_denoiser_reset(NULL), VD_ERROR_NULL);
-    CHECK_STATUS(vd_denoiser_push(d, &shorter, &last, 0, &shorter), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(d, &shorter, NULL, NULL, &last, 0, &shorter), VD_OK);
     vd_denoiser_destroy(d);
 }
 
@@ -368,10 +405,10 @@ static void test_failing_allocations(void)
 {
     static uint8_t expected[SAMPLES], got[SAMPLES];
     vd_image frame = colour(frames[0], VD_U8), next = colour(frames[1], VD_U8), out = colour(got, VD_U8);
-    vd_prior priors[] = {{NULL, NULL, 0}, {&next, NULL, 1}};
+    vd_prior priors[] = {{NULL, NULL, 0, NULL}, {&next, NULL, 1, NULL}};
     vd_denoiser *d = created(9, VD_DENOISER_BALANCED, 2, 1);
     vd_image to = colour(expected, VD_U8);
-    CHECK_STATUS(vd_denoiser_push(d, &frame, priors, 2, &to), VD_OK);
+    CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, priors, 2, &to), VD_OK);
     vd_denoiser_destroy(d);
     for (long failing = 0, done = 0; CAN_FAIL && !done && failing < 100; failing++) {
         vd_denoiser_params params;
@@ -384,12 +421,12 @@ static void test_failing_allocations(void)
         allocations_left = failing;
         vd_status status = vd_denoiser_create(&d, &params);
         if (status == VD_OK)
-            status = vd_denoiser_push(d, &frame, priors, 2, &out);
+            status = vd_denoiser_push(d, &frame, NULL, NULL, priors, 2, &out);
         done = allocations_left >= 0;
         allocations_left = -1;
         CHECK_STATUS(status, done ? VD_OK : VD_ERROR_MEMORY);
         if (d != NULL && !done)
-            CHECK_STATUS(vd_denoiser_push(d, &frame, priors, 2, &out), VD_OK);
+            CHECK_STATUS(vd_denoiser_push(d, &frame, NULL, NULL, priors, 2, &out), VD_OK);
         CHECK(d == NULL || memcmp(expected, got, SAMPLES) == 0);
         vd_denoiser_destroy(d);
     }
@@ -404,6 +441,7 @@ int main(void)
     test_noise_that_is_set();
     test_without_noise();
     test_guides();
+    test_range();
     test_statuses();
     test_failing_allocations();
     return check_result();

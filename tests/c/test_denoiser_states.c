@@ -24,14 +24,19 @@ enum {
     GAIN_AT = NOISE_AT + 8,
     PRESET_AT = NOISE_AT + 3 * 8,
     PRIORS_AT = PRESET_AT + 4,
-    SPECTRUM_CHANNELS_AT = PRIORS_AT + 4,
+    FILL_AT = PRIORS_AT + 4,
+    FILL_VALUE_AT = FILL_AT + 4,
+    SPECTRUM_CHANNELS_AT = FILL_VALUE_AT + 8,
     SPECTRUM_AT = SPECTRUM_CHANNELS_AT + 8,
-    HEIGHT_AT = SPECTRUM_AT + 4 * 64 * 4,
+    LOW_AT = SPECTRUM_AT + 4 * 64 * 4,
+    HIGH_AT = LOW_AT + 8,
+    HEIGHT_AT = HIGH_AT + 8,
     WIDTH_AT = HEIGHT_AT + 8,
     CHANNELS_AT = WIDTH_AT + 8,
     FRAMES_AT = CHANNELS_AT + 8,
     DTYPE_AT = FRAMES_AT + 8,
-    RESULT_AT = DTYPE_AT + 4
+    UNKNOWN_AT = DTYPE_AT + 4,
+    RESULT_AT = UNKNOWN_AT + 4
 };
 
 typedef struct stream {
@@ -112,11 +117,11 @@ static vd_status push(vd_denoiser *denoiser, const stream *s, int t, float *out)
         motion[i] = (float)(i % 5) - 2;
     vd_image image = view(s, frame, s->dtype), other = view(s, next, s->dtype), to = view(s, out, VD_F32);
     vd_image flow = vd_image_contiguous(motion, VD_F32, s->height, s->width, 2);
-    vd_prior priors[] = {{NULL, t % 2 ? &flow : NULL, 0}, {&other, &flow, 1}};
+    vd_prior priors[] = {{NULL, t % 2 ? &flow : NULL, 0, NULL}, {&other, &flow, 1, NULL}};
     vd_denoiser_noise noise = coloured();
     if (s == &STREAMS[STREAM_COUNT - 1] && t == 2)
         CHECK_STATUS(vd_denoiser_set_noise(denoiser, &noise), VD_OK);
-    return vd_denoiser_push(denoiser, &image, priors, (size_t)s->given, &to);
+    return vd_denoiser_push(denoiser, &image, NULL, NULL, priors, (size_t)s->given, &to);
 }
 
 static unsigned char *saved(vd_denoiser *denoiser, size_t *size)
@@ -377,6 +382,17 @@ static void test_forged_members(void)
     FORGE(PRIORS_AT, int32_t, 1, VD_ERROR_STATE);
     FORGE(PRIORS_AT, int32_t, 3, VD_ERROR_STATE);
     FORGE(PRIORS_AT, int32_t, 33, VD_ERROR_STATE);
+    FORGE(FILL_AT, int32_t, VD_FILL_VALUE, VD_OK);
+    FORGE(FILL_AT, int32_t, 2, VD_ERROR_STATE);
+    FORGE(FILL_VALUE_AT, double, NAN, VD_OK);
+    FORGE(FILL_VALUE_AT, double, INFINITY, VD_ERROR_STATE);
+    FORGE(UNKNOWN_AT, int32_t, 2, VD_ERROR_STATE);
+    FORGE(UNKNOWN_AT, int32_t, 1, VD_ERROR_STATE); /* too short for where it is not known */
+    FORGE(LOW_AT, double, 0, VD_OK);
+    FORGE(LOW_AT, double, NAN, VD_ERROR_STATE);
+    FORGE(LOW_AT, double, INFINITY, VD_ERROR_STATE);
+    FORGE(HIGH_AT, double, -1e20, VD_ERROR_STATE);
+    FORGE(HIGH_AT, double, -1e15, VD_OK);
     FORGE(HEIGHT_AT, int64_t, 39, VD_ERROR_STATE);
     FORGE(HEIGHT_AT, int64_t, 41, VD_ERROR_STATE);
     FORGE(HEIGHT_AT, int64_t, 0, VD_ERROR_STATE);
@@ -430,7 +446,7 @@ static void forge_at_random(unsigned char *state, size_t size)
     int changes = 1 + (int)(check_random(&seed) % 3);
     for (int k = 0; k < changes; k++) {
         size_t at = HEADER + check_random(&seed) % ((check_random(&seed) % 4 == 0 ? head : size) - HEADER);
-        if (at >= SPECTRUM_AT && at < HEIGHT_AT && check_random(&seed) % 4 > 0) /* refused but for 1e-6 to 1e6 */
+        if (at >= SPECTRUM_AT && at < LOW_AT && check_random(&seed) % 4 > 0) /* refused but for 1e-6 to 1e6 */
             at = HEADER + at % (SPECTRUM_AT - HEADER);
         switch (check_random(&seed) % 4) {
         case 0: state[at] ^= (unsigned char)(1 << check_random(&seed) % 8); break;

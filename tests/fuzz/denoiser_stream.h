@@ -120,17 +120,17 @@ static inline void push(stream *s)
 
     bytes state = saved(s->one);
     allocations_left = draw_rarely(d, 16) ? (long)draw_below(d, 8) : -1;
-    vd_status status = vd_denoiser_push(s->one, &frame.view, priors, count, &out.view);
+    vd_status status = vd_denoiser_push(s->one, &frame.view, NULL, NULL, priors, count, &out.view);
     allocations_left = -1;
     if (status == VD_ERROR_MEMORY) { /* as if nothing had happened */
         REQUIRE(same_samples(&out.view, &before.view));
-        status = vd_denoiser_push(s->one, &frame.view, priors, count, &out.view);
+        status = vd_denoiser_push(s->one, &frame.view, NULL, NULL, priors, count, &out.view);
     }
     if (status != VD_OK)
         REQUIRE(same_samples(&out.view, &before.view) && same_state(s->one, state));
     free(state.data);
     if (status != VD_ERROR_MEMORY) {
-        REQUIRE(vd_denoiser_push(s->twin, &plain.view, twins, count, &other.view) == status);
+        REQUIRE(vd_denoiser_push(s->twin, &plain.view, NULL, NULL, twins, count, &other.view) == status);
         REQUIRE(same_samples(&out.view, &other.view));
     }
 
@@ -203,6 +203,15 @@ static inline void set_noise(stream *s)
     REQUIRE(vd_denoiser_set_noise(s->twin, &noise) == status);
 }
 
+static inline void set_range(stream *s)
+{
+    double low = draw_rarely(s->d, 4) ? -INFINITY : draw_real(s->d, 100) - 50;
+    double high = draw_rarely(s->d, 4) ? INFINITY : draw_real(s->d, range_of(s->dtype));
+    vd_status status = vd_denoiser_set_range(s->one, low, high);
+    REQUIRE(status == VD_OK || status == VD_ERROR_PARAMETER);
+    REQUIRE(vd_denoiser_set_range(s->twin, low, high) == status);
+}
+
 /* A few calls of any kind. */
 static inline void run_steps(stream *s, int steps)
 {
@@ -216,6 +225,7 @@ static inline void run_steps(stream *s, int steps)
         case 11: REQUIRE(vd_denoiser_get_info(s->one, &info) == VD_OK && info.threads == 1); break;
         case 12: replace(s, true); break;
         case 13: replace(s, false); break;
+        case 6: set_range(s); break;
         case 14: set_noise(s); break;
         default: push(s);
         }

@@ -10,12 +10,17 @@ result, warped along the flow):
     K = max(0.02, v / (v + s^2))               Kalman gain; 1 where the patch starts again
     X = P + K e,  V = K s^2                    estimate, and the variance of the noise left in it
 
+Where the picture stays put (see still.py), the mean of the frames takes the prior's place by the trust t in
+it, the factor 1.1 becomes 1.1 + 4 t, and the least v becomes the mean of 1 / 49 and 1 / m by t.
+
 With several priors, each with an E of its own and weight w = s^2 / v, K = 1 / (1 + sum of w) and
 X = Q - K (sum of w e). A prior with noise of its own, as a frame of the future, has v >= s^2.
 
 Then a Wiener filter in space, A / (A + V) with the power A of the signal: once with A from X (`fast`), and
 once more with A from the first result (`balanced`). The result is the next frame's prior; unclipping comes
-after it.
+after it. What takes the place of missing samples is in `oracles.missing`; the innovation is that of the
+others, so that e / sqrt(c) is tested and goes into E, with c the mean of w^2 over the patch, and samples of
+confidence M have the noise s^2 / M.
 """
 
 from dataclasses import dataclass
@@ -24,7 +29,9 @@ from statistics import NormalDist
 import cv2
 import numpy as np
 
+from oracles import missing
 from oracles.bilateral import gaussian
+from oracles.still import Still
 
 SIZE = 8  # of a patch, and of the border
 LARGER = np.maximum.outer(np.arange(SIZE), np.arange(SIZE))  # max(ky, kx)
@@ -118,12 +125,17 @@ def cubic(d, a=-0.75):
     return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
 
-def mean_of_clipped(m, s):
-    """E clip(m + noise, 0, 255) with Gaussian noise of standard deviation s."""
-    a, b = (0 - m) / s, (255 - m) / s
+def mean_of_clipped(m, s, low, high):
+    """E clip(m + noise, low, high) with Gaussian noise of standard deviation s."""
+
+    def above(distance):  # E max(0, noise - distance)
+        a = distance / s
+        return s * normal.pdf(a) - distance * normal.cdf(-a)
+
     normal = NormalDist()
-    inside = m * (normal.cdf(b) - normal.cdf(a)) + s * (normal.pdf(a) - normal.pdf(b))
-    return inside + 255 * (1 - normal.cdf(b))
+    up = above(m - low) if np.isfinite(low) else 0.0
+    down = above(high - m) if np.isfinite(high) else 0.0
+    return m + up - down
 
 
 class VideoDenoiser:
@@ -134,12 +146,19 @@ class VideoDenoiser:
     noise : float or vdcore.NoiseEstimate
         See `set_noise`.
     preset : {"fast", "balanced"}
+    limits : (float, float)
+        What samples were clipped to; infinite: not clipped.
     """
 
-    def __init__(self, noise, preset="balanced"):
+    def __init__(self, noise, preset="balanced", limits=(-np.inf, np.inf)):
+        self.limits = limits
         self.preset = PRESETS[preset]
         self.result = None  # y, opponent colours, shape (H, W, C)
         self.innovations = []  # for each prior E, shape (rows, columns, C, 8, 8)
+        self.still = None  # what stays put
+        self.seen = 0  # frames when a prior was given last
+        self.count = 0
+        self.known = None  # (H, W), bool
         self.set_noise(noise)
 
     def set_noise(self, noise):
@@ -157,17 +176,23 @@ class VideoDenoiser:
         given = getattr(noise, "spectrum", None)
         self.spectrum = np.ones((1, SIZE, SIZE)) if given is None else given  # t(c, k), shape (C or 1, 8, 8)
 
-    def push(self, frame, priors=None):
+    def push(self, frame, priors=None, confidence=None, outliers=None, fill=None):
         """Take the next frame.
 
         Parameters
         ----------
         frame : ndarray of uint8 or float, shape (H, W) or (H, W, 3)
-            uint8 is unclipped; float has no range, but its brightness is 0 to 255.
+            Its brightness is 0 to 255, for the flow.
         priors : list of (picture or None, flow or None, noise), optional
             What the frame is compared with: a picture of the frame's shape or the last result; the flow
             there, (H, W, 2), or no motion; the least variance of its own noise over that of the frame. By
             default the last result, along the flow that is estimated here.
+        confidence : ndarray of float, shape (H, W), optional
+            In [0, 1]; 0 where a sample is NaN, and where there are outliers.
+        outliers : ndarray of bool, shape (H, W), optional
+            Where the result takes the sample's place in any case.
+        fill : float, optional
+            The result where nothing was ever known; None: the frame.
 
         Returns
         -------
@@ -178,16 +203,51 @@ class VideoDenoiser:
             return frame.astype(float)
         step = self.preset.step
         f = self._opponent(frame)
-        height, width, channels = f.shape
-        q = spectra(bordered(f, step), step)
+        height, width, self.channels = f.shape
         if priors is None:
             priors = [(None, None if self.result is None else self._flow(f), 0.0)]
-        x, v = self._kalman(q, priors)
+        f = self._without_gaps(f, priors, confidence, outliers)
+        q = spectra(bordered(f, step), step)
+        x, v = self._kalman(f, q, priors)
         result = self._wiener(x, v)
         self.result = result[SIZE : SIZE + height, SIZE : SIZE + width]
 
-        samples = self.result if channels == 1 else self.result @ OPPONENT
-        return (self._unclipped(samples) if frame.dtype == np.uint8 else samples).reshape(frame.shape)
+        samples = self.result if self.channels == 1 else self.result @ OPPONENT
+        samples = np.array(self._unclipped(samples)).reshape(frame.shape)
+        there = self.known if outliers is None else self.known | outliers
+        samples[~there] = frame[~there] if fill is None else fill
+        return samples
+
+    def _without_gaps(self, f, priors, confidence, outliers):
+        """The frame with something in the place of missing samples; c and M of patches; what is known now."""
+        step = self.preset.step
+        m = np.ones(f.shape[:2]) if confidence is None else np.array(confidence, float)
+        m[~np.isfinite(f).all(axis=2) | (False if outliers is None else outliers)] = 0
+        w = m if ((m == 0) | (m == 1)).all() else missing.shares(m)
+        window = np.lib.stride_tricks.sliding_window_view
+        patches, own = (
+            window(bordered(part[..., None], step), (SIZE, SIZE), axis=(0, 1))[::step, ::step, 0]
+            for part in (w, m)
+        )
+        self.present = (patches**2).mean(axis=(2, 3))
+        self.present[self.present == 0] = 1
+        total, squares = own.sum(axis=(2, 3)), (own**2).sum(axis=(2, 3))
+        self.level = np.divide(squares, total, out=np.ones_like(total), where=total > 0)
+        prior, known = None, np.zeros(m.shape, bool)
+        if priors and (priors[0][0] is not None or self.result is not None):
+            picture, flow = priors[0][:2]
+            flow = np.zeros((*m.shape, 2)) if flow is None else np.array(flow, float)
+            prior = self._moved(self.result if picture is None else self._opponent(picture), flow)
+            known = missing.moved(self.known if picture is None else np.ones(m.shape, bool), flow)
+        self.known = known | (m > 0)
+        return f if (w == 1).all() else missing.filled(f, w, prior, known, self.variance)
+
+    @staticmethod
+    def _moved(source, flow):
+        """A picture along the flow, which may be NaN."""
+        y, x = np.mgrid[: source.shape[0], : source.shape[1]]
+        flow = np.where(np.isfinite(flow).all(axis=2, keepdims=True), flow, 0)
+        return sampled(source, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
 
     @staticmethod
     def _opponent(picture):
@@ -195,24 +255,25 @@ class VideoDenoiser:
         picture = picture.astype(float)
         return picture[:, :, None] if picture.ndim == 2 else picture @ OPPONENT.T
 
-    @staticmethod
-    def _brightness(opponents):
-        """Luma of opponent colours, channels on the third axis, on the scale of the samples."""
-        luma = opponents[:, :, 0]
-        return luma if opponents.shape[2] == 1 else luma / np.sqrt(3)
+    def _brightness(self, luma):
+        """Luma on the scale of the samples."""
+        return luma if self.channels == 1 else luma / np.sqrt(3)
+
+    def _level(self, luma):
+        """The noise's variance at a brightness over s0^2."""
+        return np.maximum(0.01, (self.gain * self._brightness(luma) + self.offset) / self.variance)
 
     def _noise(self, spectra):
         """s^2(n, c, k) = s0^2 r(n) t(c, k), r from the means of these patches."""
         r = np.ones(spectra.shape[:2])
         if self.gain != 0:
-            brightness = self._brightness(spectra[..., 0, 0] / SIZE)
-            r = np.maximum(0.01, (self.gain * brightness + self.offset) / self.variance)
-        return self.variance * r[:, :, None, None, None] * self.spectrum
+            r = self._level(spectra[:, :, 0, 0, 0] / SIZE)
+        return self.variance * (r / self.level)[:, :, None, None, None] * self.spectrum
 
     def _flow(self, f):
         """From the frame to the last result, (dx, dy) in pixels, shape (H, W, 2)."""
         height, width = f.shape[:2]
-        pictures = [self._brightness(picture) for picture in (f, self.result)]
+        pictures = [self._brightness(picture[:, :, 0]) for picture in (f, self.result)]
         if self.preset.half_size:
             pictures = [halved(picture) for picture in pictures]
             method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -230,22 +291,20 @@ class VideoDenoiser:
             flow = 2 * sampled(flow, y, x, linear)
         return flow
 
-    def _kalman(self, q, priors):
-        """X and V, of a frame with the spectra q. Moves E on."""
+    def _kalman(self, f, q, priors):
+        """X and V, of a frame f with the spectra q. Moves E on."""
         weights, moments = np.zeros_like(q), np.zeros_like(q)
         before, self.innovations = self.innovations, []
         noise = self._noise(q)
         for number, (picture, flow, own) in enumerate(priors):
             source = self.result if picture is None else self._opponent(picture)
             if source is None:
+                self._without_motion(f, np.zeros_like(f), None, np.ones(q.shape[:2], bool))
                 self.innovations.append(np.broadcast_to(2 * noise, q.shape))
                 continue
-            last = (
-                before[number]
-                if number < len(before)
-                else np.broadcast_to(2 * self.variance * self.spectrum, q.shape)
-            )
-            e, variance, reset = self._compare(source, flow, last, q)
+            unknown = np.broadcast_to(2 * self.variance * self.spectrum, q.shape)
+            last = before[number] if number < len(before) else unknown
+            e, variance, reset = self._compare(f if number == 0 else None, source, flow, last, q)
             if number == 0:  # brightness of where the frame comes from, a quarter of the way to the frame
                 noise = self._noise(q - 0.75 * e)
             keep = (~reset & self._fits(e, own, noise))[:, :, None, None, None]
@@ -253,23 +312,49 @@ class VideoDenoiser:
                 noise = self._noise(q - 0.75 * keep * e)
             variance[reset] = (2 * noise)[reset]
             self.innovations.append(variance)
-            w = keep * noise / np.maximum(variance - 1.1 * noise, max(own, 1 / 49) * noise)
+            trust, frames = (self.still.of_patches(x) for x in (self.still.trust, self.still.age))
+            if number > 0:
+                trust = np.zeros_like(trust)
+            least = max(own, 1 / 49) * (1 - trust) + trust / np.maximum(frames, 1)
+            w = keep * noise / np.maximum(variance - (1.1 + 4 * trust) * noise, least * noise)
             weights += w
-            moments += w * e
+            moments += w * e * np.sqrt(self.present)[:, :, None, None, None]
+        if priors:
+            self.seen = self.count + 1
+        self.count += 1
         gain = 1 / (1 + weights)
         return q - gain * moments, gain * noise
 
-    def _compare(self, source, flow, last, q):
-        """Innovation e, E, and which patches lack a prior somewhere, from E of the last frame."""
+    def _without_motion(self, f, prior, flow, reset):
+        """The prior with its border, and the mean over time where nothing moves; `f` goes into the mean."""
+        step, height = self.preset.step, len(f)
+        inside = np.s_[SIZE : SIZE + height]
+        frame, padded = bordered(f, step)[inside], bordered(prior, step)[inside]
+        if self.still is None:
+            self.still = Still(step, height, reset.shape, f.shape[2])
+        if self.seen != self.count:
+            reset = np.ones_like(reset)
+        level = self._level if self.gain else np.ones_like
+        prior = self.still.update(frame, padded, flow, reset, self.variance, self.spectrum, level)
+        return np.pad(prior, [(SIZE, SIZE + -(height + SIZE) % step), (0, 0), (0, 0)], "reflect")
+
+    def _compare(self, f, source, flow, last, q):
+        """Innovation e, E, and which patches lack a prior somewhere, from E of the last frame.
+
+        With `f`, the frame, the mean over time stands in where nothing moves.
+        """
         step = self.preset.step
         height, width = source.shape[:2]
         flow = np.zeros((height, width, 2)) if flow is None else np.array(flow, float)
         lost = ~np.isfinite(flow).all(axis=2)
         flow[lost] = 0
 
-        y, x = np.mgrid[:height, :width]
-        prior = sampled(source, y + flow[:, :, 1], x + flow[:, :, 0], cubic)
-        e = q - spectra(bordered(prior, step), step)
+        prior = self._moved(source, flow)
+        around = bordered(lost[:, :, None], step)
+        covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
+        reset = covers[::step, ::step].any(axis=(2, 3, 4))
+        padded = bordered(prior, step) if f is None else self._without_motion(f, prior, flow, reset)
+        e = (q - spectra(padded, step)) / np.sqrt(self.present)[:, :, None, None, None]
         now = 0.7 * e**2 + 0.3 * mean_around(e**2, 1)
 
         moved = np.empty_like(now)  # E'
@@ -280,9 +365,7 @@ class VideoDenoiser:
             row, column = round(j + dy / step), round(i + dx / step)
             moved[j, i] = last[min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)]
         variance = 0.5 * moved + 0.5 * now
-        around = bordered(lost[:, :, None], step)
-        covers = np.lib.stride_tricks.sliding_window_view(around, (SIZE, SIZE), axis=(0, 1))
-        return e, variance, covers[::step, ::step].any(axis=(2, 3, 4))
+        return e, variance, reset
 
     @staticmethod
     def _fits(e, own, noise):
@@ -299,6 +382,7 @@ class VideoDenoiser:
         """The spatial stage: a picture with its border, from X and V."""
         step = self.preset.step
         power = np.maximum(0, 0.1 * x**2 + 0.9 * mean_around(x**2, 2) - 1.1 * v)
+        power = np.maximum(power, x**2 - 14 * v)  # what stands out by itself
         result = self._shrunk(x, v, power, 0.1)
         if self.preset.second_step:
             result = self._shrunk(x, v, spectra(result, step) ** 2, 0.02)
@@ -311,7 +395,18 @@ class VideoDenoiser:
         return aggregated(g * x, weights, self.preset.step)
 
     def _unclipped(self, samples):
-        """m, from the mean of clip(m + noise)."""
-        means = np.linspace(0, 255, 1021)
-        clipped = [mean_of_clipped(m, np.sqrt(self.variance)) for m in means]
-        return np.interp(samples, clipped, means)
+        """m, from the mean of clip(m + noise) and within the limits."""
+        low, high = self.limits
+        if np.isinf(low) and np.isinf(high):
+            return samples
+        reach = 1000 + 10 * np.sqrt(self.variance)  # where the end has no effect
+        start = low if np.isfinite(low) else high - reach
+        stop = high if np.isfinite(high) else low + reach
+        means = np.linspace(start, stop, 8001)
+        variances = np.full(means.shape, self.variance)
+        if self.gain != 0:
+            variances = np.maximum(self.gain * means + self.offset, 0.01 * self.variance)
+        clipped = [mean_of_clipped(m, s, low, high) for m, s in zip(means, np.sqrt(variances), strict=True)]
+        inverse = np.interp(samples, clipped, means)
+        beyond = ((samples < start) & np.isinf(low)) | ((samples > stop) & np.isinf(high))
+        return np.where(beyond, samples, inverse)

@@ -383,15 +383,16 @@ typedef struct vd_denoiser_params {
     size_t struct_size; /* sizeof(vd_denoiser_params) */
     double noise;       /* standard deviation of the noise before clipping, in sample units, >= 0; 0: frames pass
                          * unchanged, bit for bit */
-    double gain;        /* the noise's variance at brightness y is gain y + offset, but at least 0.05 noise^2; */
+    double gain;        /* the noise's variance at brightness y is gain y + offset, but at least 0.01 noise^2; */
     double offset;      /* gain 0: noise^2 everywhere */
     int32_t preset;     /* a vd_denoiser_preset */
     int32_t priors;     /* maximum number of pictures a frame is compared with, 1 to 32 */
     int32_t threads;    /* >= 1, or VD_THREADS_AUTO; the result does not depend on it */
-    int32_t reserved;
+    int32_t fill;       /* a vd_fill, for missing samples of which nothing was ever known */
+    double fill_value;  /* finite, or NaN */
 } vd_denoiser_params;
 
-/* Defaults: noise 0, gain 0, balanced, one prior, automatic threads. */
+/* Defaults: noise 0, gain 0, balanced, one prior, automatic threads, pass. */
 VD_API vd_status vd_denoiser_params_init(vd_denoiser_params *params, size_t struct_size);
 
 typedef struct vd_denoiser vd_denoiser;
@@ -409,29 +410,44 @@ VD_API void vd_denoiser_destroy(vd_denoiser *denoiser);
  *          the frame's unit: a future frame, or a result of another denoiser.
  * flow     NULL: nothing moves. Else (height, width, 2), VD_F32: dx and dy in pixels, so that picture(y + dy, x + dx)
  *          shows what the frame shows at (y, x). Where it is not finite the picture is ignored.
+ *          Samples must be finite: see vd_fill_missing.
  * noise    minimum variance of the picture's own noise relative to the frame's, >= 0: 0 for a result, 1 for another frame
+ * confidence  NULL, or (height, width, 1) as for a frame, of the first prior's picture: 0 where nothing is known of it
  */
 typedef struct vd_prior {
     const vd_image *picture;
     const vd_image *flow;
     double noise;
+    const vd_image *confidence;
 } vd_prior;
 
 /*
  * Take one frame and write its result.
  *
- * frame   VD_U8, VD_U16, VD_F32 or VD_F64, of 1 to 4 channels, always of the first frame's shape and dtype, all finite.
- *         Three channels are a colour (red, green, blue or reversed); others are filtered separately.
+ * frame   VD_U8, VD_U16, VD_F32 or VD_F64, of 1 to 4 channels, always of the first frame's shape and dtype. NaN is missing,
+ *         with all samples of its pixel; infinity is refused. Three channels are a colour (red, green, blue or reversed);
+ *         others are filtered separately.
+ * confidence  NULL, or (height, width, 1), VD_U8 (255 is 1), VD_F32 or VD_F64, in [0, 1]: the noise's variance is that of
+ *         vd_denoiser_params over it; 0 is missing. The result there is what the first prior says, else `fill` decides.
+ * outliers  NULL, or (height, width, 1), VD_U8: where it is not 0 a pixel is missing, and the result always an estimate.
  * priors  [count], count at most vd_denoiser_params.priors; prior i must be of the same kind in each call (the last
  *         result, the next frame ...), since its variance is tracked.
  * out     the frame's shape; the frame's dtype, VD_F32 or VD_F64. It may be the frame or overlap it in any way.
  */
-VD_API vd_status vd_denoiser_push(vd_denoiser *denoiser, const vd_image *frame, const vd_prior *priors, size_t count,
-                                  const vd_image *out);
+VD_API vd_status vd_denoiser_push(vd_denoiser *denoiser, const vd_image *frame, const vd_image *confidence,
+                                  const vd_image *outliers, const vd_prior *priors, size_t count, const vd_image *out);
 
 /* The last result, as the next frame will be compared with it: VD_F32 or VD_F64 of the stream's shape, before the mean
  * is corrected for clipping. VD_ERROR_SHAPE before the first frame. */
 VD_API vd_status vd_denoiser_result(vd_denoiser *denoiser, const vd_image *out);
+
+/* Where anything is known of the last result: VD_U8 of (height, width, 1), 255 or 0. VD_ERROR_SHAPE before the first frame. */
+VD_API vd_status vd_denoiser_known(vd_denoiser *denoiser, const vd_image *out);
+
+/* The image with its missing samples (NaN, and where confidence, NULL or as for a frame, is 0) interpolated between the others;
+ * 0 where there are none. out: the image's shape and dtype; it may be the image. Up to 4 channels. */
+VD_API vd_status vd_fill_missing(const vd_image *image, const vd_image *confidence, const vd_image *out,
+                                 int32_t threads);
 
 /*
  * The picture to estimate motion from: the mean of the channels, blurred, as VD_U8, of height x width pixels with
@@ -465,7 +481,15 @@ typedef struct vd_denoiser_noise {
 
 VD_API vd_status vd_denoiser_set_noise(vd_denoiser *denoiser, const vd_denoiser_noise *noise);
 
-/* Forget every frame, the shape and the dtype; keep the parameters and the noise. */
+/*
+ * What the frames' samples were clipped to after the noise came in, such as 0 and 255: that moves their mean, and results have
+ * the expected values from before, within the range. -INFINITY and INFINITY, the default, where nothing was clipped: the
+ * noise of photons is never negative, and its mean is right. It may change from frame to frame.
+ * VD_ERROR_PARAMETER: not low < high.
+ */
+VD_API vd_status vd_denoiser_set_range(vd_denoiser *denoiser, double low, double high);
+
+/* Forget every frame, the shape and the dtype; keep the parameters, the noise and the range. */
 VD_API vd_status vd_denoiser_reset(vd_denoiser *denoiser);
 
 /* A new denoiser with the same parameters and state. *copy is NULL unless VD_OK. */

@@ -65,8 +65,8 @@ typedef struct vd_api {
     vd_status (*denoiser_params_init)(vd_denoiser_params *params, size_t struct_size); /* since ABI 1.3 */
     vd_status (*denoiser_create)(vd_denoiser **denoiser, const vd_denoiser_params *params);
     void (*denoiser_destroy)(vd_denoiser *denoiser);
-    vd_status (*denoiser_push)(vd_denoiser *denoiser, const vd_image *frame, const vd_prior *priors, size_t count,
-                               const vd_image *out);
+    vd_status (*denoiser_push)(vd_denoiser *denoiser, const vd_image *frame, const vd_image *confidence,
+                               const vd_image *outliers, const vd_prior *priors, size_t count, const vd_image *out);
     vd_status (*denoiser_result)(vd_denoiser *denoiser, const vd_image *out);
     vd_status (*denoiser_guide)(vd_denoiser *denoiser, const vd_image *picture, double low, double high,
                                 const vd_image *out);
@@ -76,11 +76,14 @@ typedef struct vd_api {
     vd_status (*denoiser_copy)(vd_denoiser **copy, vd_denoiser *denoiser);
     vd_status (*denoiser_save)(vd_denoiser *denoiser, void *buffer, size_t *size);
     vd_status (*denoiser_load)(vd_denoiser **denoiser, const void *buffer, size_t size, int32_t threads);
+    vd_status (*denoiser_set_range)(vd_denoiser *denoiser, double low, double high);
     vd_status (*diffuser_set_gate)(vd_diffuser *diffuser, const vd_noise *noise); /* since ABI 1.3 */
     vd_status (*diffuser_set_flow)(vd_diffuser *diffuser, vd_flow_function *flow, void *context);
     vd_status (*flow_guides)(const vd_image *frame, const vd_image *other, double blur, const vd_image *frame_guide,
                              const vd_image *other_guide, int32_t threads);
     vd_status (*diffuser_set_diffusivity)(vd_diffuser *diffuser, const vd_image *diffusivity);
+    vd_status (*denoiser_known)(vd_denoiser *denoiser, const vd_image *out);
+    vd_status (*fill_missing)(const vd_image *image, const vd_image *confidence, const vd_image *out, int32_t threads);
 } vd_api;
 
 #ifdef VDCORE_CAPI_PROVIDER /* vdcore._core itself */
@@ -121,10 +124,13 @@ static const vd_api vdcore_api = {
     vd_denoiser_copy,
     vd_denoiser_save,
     vd_denoiser_load,
+    vd_denoiser_set_range,
     vd_diffuser_set_gate,
     vd_diffuser_set_flow,
     vd_flow_guides,
     vd_diffuser_set_diffusivity,
+    vd_denoiser_known,
+    vd_fill_missing,
 };
 
 #else /* all other extensions */
@@ -184,10 +190,13 @@ static inline int vdcore_import(void)
 #define vd_denoiser_copy (vdcore_api->denoiser_copy)
 #define vd_denoiser_save (vdcore_api->denoiser_save)
 #define vd_denoiser_load (vdcore_api->denoiser_load)
+#define vd_denoiser_set_range (vdcore_api->denoiser_set_range)
 #define vd_diffuser_set_gate (vdcore_api->diffuser_set_gate)
 #define vd_diffuser_set_flow (vdcore_api->diffuser_set_flow)
 #define vd_flow_guides (vdcore_api->flow_guides)
 #define vd_diffuser_set_diffusivity (vdcore_api->diffuser_set_diffusivity)
+#define vd_denoiser_known (vdcore_api->denoiser_known)
+#define vd_fill_missing (vdcore_api->fill_missing)
 
 #endif
 

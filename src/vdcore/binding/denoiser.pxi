@@ -8,7 +8,7 @@ cdef class Denoiser:
     cdef int32_t priors
 
     def __cinit__(self, noise=None, *, double gain=0, double offset=0, str preset="balanced",
-                  int32_t priors=1, threads=None):
+                  int32_t priors=1, fill=None, threads=None):
         cdef vd_denoiser_params params
         if noise is None:  # copy and load bring a handle of their own
             return
@@ -19,17 +19,26 @@ cdef class Denoiser:
         params.preset = DENOISERS[preset]
         params.priors = priors
         params.threads = _threads(threads)
+        params.fill = VD_FILL_PASS if fill is None else VD_FILL_VALUE
+        params.fill_value = 0 if fill is None else fill
         self.priors = priors
         _check(vd_denoiser_create(&self.handle, &params))
 
     def __dealloc__(self):
         vd_denoiser_destroy(self.handle)
 
-    def push(self, frame, out, priors=((None, None),)):
-        """Take one frame and write its result; priors are (picture or None, flow or None[, noise])."""
+    def push(self, frame, out, priors=((None, None),), confidence=None, outliers=None):
+        """Take one frame and write its result.
+
+        Priors are (picture or None, flow or None, noise, confidence or None) without what ends it.
+        """
         cdef View frame_view = View(frame)
         cdef View out_view = View(out, True)
-        cdef View picture, flow
+        cdef View confidence_view = _optional(confidence)
+        cdef View outliers_view = _optional(outliers)
+        cdef const vd_image *weights = NULL if confidence_view is None else &confidence_view.image
+        cdef const vd_image *repaired = NULL if outliers_view is None else &outliers_view.image
+        cdef View picture, flow, known
         cdef Py_ssize_t count = len(priors)
         cdef Py_ssize_t i
         cdef vd_status status
@@ -43,16 +52,20 @@ cdef class Denoiser:
             for i in range(count):
                 picture = _optional(priors[i][0])
                 flow = _optional(priors[i][1])
-                views.append((picture, flow))
+                known = _optional(priors[i][3]) if len(priors[i]) > 3 else None
+                views.append((picture, flow, known))
                 items[i].picture = NULL if picture is None else &picture.image
                 items[i].flow = NULL if flow is None else &flow.image
+                items[i].confidence = NULL if known is None else &known.image
                 items[i].noise = priors[i][2] if len(priors[i]) > 2 else 0
             with nogil:
-                status = vd_denoiser_push(self.handle, &frame_view.image, items, count, &out_view.image)
+                status = vd_denoiser_push(
+                    self.handle, &frame_view.image, weights, repaired, items, count, &out_view.image)
         finally:
             PyMem_Free(items)
-        if status in (VD_ERROR_INFINITE, VD_ERROR_MISSING):
-            place = tuple(np.argwhere(~np.isfinite(frame))[0].tolist())
+        if status == VD_ERROR_INFINITE:
+            with np.errstate(over="ignore"):
+                place = tuple(np.argwhere(np.isinf(np.float32(frame)))[0].tolist())
             _check(status, f"; frame{list(place)} is {frame[place]}")
         _check(status, f"; frame is {frame.shape} {frame.dtype}, out {out.shape} {out.dtype}")
 
@@ -62,6 +75,14 @@ cdef class Denoiser:
         cdef vd_status status
         with nogil:
             status = vd_denoiser_result(self.handle, &out_view.image)
+        _check(status, f"; out is {out.shape} {out.dtype}")
+
+    def known(self, out):
+        """Where anything is known of the last result, uint8: 255, or 0."""
+        cdef View out_view = View(out, True)
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_known(self.handle, &out_view.image)
         _check(status, f"; out is {out.shape} {out.dtype}")
 
     def guide(self, picture, double low, double high, out):
@@ -88,6 +109,13 @@ cdef class Denoiser:
         with nogil:
             status = vd_denoiser_set_noise(self.handle, &noise)
         _check(status)
+
+    def set_range(self, double low, double high):
+        """What samples were clipped to from the next frame on; infinite: not clipped there."""
+        cdef vd_status status
+        with nogil:
+            status = vd_denoiser_set_range(self.handle, low, high)
+        _check(status, f"; low {low}, high {high}")
 
     def reset(self):
         """Forget every frame, the shape and the dtype."""
@@ -148,3 +176,16 @@ cdef class Denoiser:
             "channels": info.channels,
             "dtype": _DTYPES.get(info.dtype),
         }
+
+
+def fill_missing(image, confidence, out, threads=None):
+    """Interpolate the missing samples of a picture (H, W) or (H, W, C): NaN, and where confidence is 0."""
+    cdef View image_view = View(image)
+    cdef View confidence_view = _optional(confidence)
+    cdef View out_view = View(out, True)
+    cdef const vd_image *weights = NULL if confidence_view is None else &confidence_view.image
+    cdef int32_t thread_count = _threads(threads)
+    cdef vd_status status
+    with nogil:
+        status = vd_fill_missing(&image_view.image, weights, &out_view.image, thread_count)
+    _check(status, f"; image is {image.shape} {image.dtype}, out {out.shape} {out.dtype}")

@@ -8,7 +8,7 @@ import click
 import vdcore
 
 from .errors import Command
-from .options import file_options, frame_options, parse_strength
+from .options import file_options, frame_options, parse_region, parse_strength
 from .process import process
 
 
@@ -37,6 +37,17 @@ from .process import process
     help="Follow the optical flow, or assume a static scene.",
 )
 @frame_options
+@click.option(
+    "--confidence",
+    callback=parse_region,
+    metavar="X,Y,W,H|PICTURE",
+    help="What is known of each pixel, in the forms of --region; black = missing.",
+)
+@click.option(
+    "--fill",
+    type=float,
+    help="Value, 0 to 255, of missing pixels that were never known; by default the frame's own.",
+)
 @file_options
 def denoise(motion: str, **options: Any) -> int:
     """Remove noise from the video IN and write the result to OUT, or from many into a folder.

@@ -12,9 +12,9 @@ from .parameters import (
     check_strength,
     denoiser_parameters,
 )
-from .samples import check_samples
+from .samples import check_samples, with_gaps
 from .stream import Denoiser
-from .tracking import scheduled
+from .tracking import scheduled, timeline_of
 
 __all__ = [
     "FACTORS",
@@ -29,4 +29,6 @@ __all__ = [
     "denoise",
     "denoiser_parameters",
     "scheduled",
+    "timeline_of",
+    "with_gaps",
 ]

@@ -6,13 +6,14 @@ from typing import Any
 import numpy.typing as npt
 
 from vdcore._arrays import Array, as_frames, as_output, as_video, channels_last, is_in_place
+from vdcore._regions import Region, resolve_region
 from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate, NoiseMeter
 
 from .parameters import Preset, Strength, denoiser_parameters
-from .samples import check_samples, colour_count, with_channel_axis
+from .samples import check_samples, colour_count, with_gaps
 from .stream import Denoiser
-from .tracking import scheduled
+from .tracking import scheduled, timeline_of
 
 
 def denoise(
@@ -22,6 +23,8 @@ def denoise(
     preset: Preset = "balanced",
     motion: Motion | None = "flow",
     lookahead: int = 0,
+    confidence: Region = None,
+    fill: float | None = None,
     channel_axis: int | None = None,
     threads: int | None = None,
     dtype: npt.DTypeLike | None = None,
@@ -32,14 +35,17 @@ def denoise(
     Parameters
     ----------
     frames : array_like, shape (T, H, W) or (T, H, W, C), or iterable of frames
-        C from 1 to 4. uint8, uint16, float32 or float64, finite, at most 1e15 in magnitude.
+        C from 1 to 4. uint8, uint16, float32 or float64, at most 1e15 in magnitude; NaN is a
+        missing sample.
     strength : "auto", "light", "strong", float or NoiseEstimate, optional
         The noise: its standard deviation in sample units, >= 0, at most a quarter of the range of integer
         frames (63.75 for uint8, 16383.75 for uint16); or what `vdcore.estimate_noise` returns. 0 is no
         change, bit for bit. "auto": it is estimated from pairs of frames of the whole video first; where it
         changes, each part has its own. "light" assumes 0.7 times the standard deviation that was estimated,
         "strong" 1.4 times. With a number the spectrum is estimated as in `Denoiser`.
-    preset, motion, lookahead, threads
+    confidence : array, callable or iterable, optional
+        What is known of each pixel, from 0, missing, to 1; in the forms that `vdcore.diffuse` takes.
+    preset, motion, lookahead, fill, threads
         See `Denoiser`, also for the meaning of channels.
     channel_axis : int, optional
         Which axis holds the channels. By default the last of four axes. Three axes are then one colour
@@ -76,7 +82,7 @@ def denoise(
     --------
     >>> clean = vdcore.denoise(video)
     """
-    parameters = denoiser_parameters(strength, preset, motion, lookahead, threads)
+    parameters = denoiser_parameters(strength, preset, motion, lookahead, fill, threads)
     given = as_frames(frames)
     axis = channels_last(given, channel_axis)
     result = as_output(out, dtype, given.shape, given.dtype, True)
@@ -84,18 +90,23 @@ def denoise(
     is_in_place(source, target)
     for index, frame in enumerate(source):
         check_samples(frame, f"frames[{index}]")
+    weights_at = resolve_region(confidence, source.shape[1], source.shape[2], "confidence")
+    weights = [weights_at(index, float(index)) for index in range(len(source))]
+    if confidence is not None:  # a callable may reuse its array, and out overwrite it
+        weights = [None if mask is None else mask.copy() for mask in weights]
     changes: dict[int, NoiseEstimate] = {}
     if isinstance(parameters.strength, str):
         meter = NoiseMeter()
-        for frame in source:
-            meter.add(with_channel_axis(frame)[..., : colour_count(frame.shape)])
-        changes = scheduled(meter.timeline(), parameters.strength)
+        for frame, mask in zip(source, weights, strict=True):
+            meter.add(with_gaps(frame, mask))
+        timeline = timeline_of(meter, colour_count(source.shape[1:]))
+        changes = scheduled(timeline, parameters.strength)
     denoiser = Denoiser(**vars(parameters))
     ready = 0
-    for index, frame in enumerate(source):
+    for index, (frame, mask) in enumerate(zip(source, weights, strict=True)):
         if index in changes:
             denoiser.set_strength(changes[index])
-        ready += denoiser(frame, out=target[ready]) is not None
+        ready += denoiser(frame, confidence=mask, out=target[ready]) is not None
     for rest in denoiser.flush(dtype=target.dtype):
         target[ready] = rest
         ready += 1

@@ -9,12 +9,16 @@ import numpy as np
 from vdcore import _core
 from vdcore._arrays import Array
 from vdcore.flow import Flow, optical_flow, resized_flow
-from vdcore.noise import NoiseEstimate
+from vdcore.noise import NoiseEstimate, colour_is_subsampled
 
+from .clipping import RangeMeter
 from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
 
-Prior = tuple[Array | None, Flow | None, float]  # picture, flow, variance of its noise over the frame's
+_COMPRESSED = 1.1  # variance assumed, over the geometric mean of those
+
+# picture, flow, variance of its noise over the frame's, where something is known of it
+Prior = tuple[Array | None, Flow | None, float, Array | None]
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,11 @@ class Noise:
     gain: float = 0.0
     offset: float = 0.0
     spectrum: tuple[float, ...] | None = None  # of all channels, horizontal frequency first
+
+    @property
+    def line(self) -> tuple[float, float, float]:
+        """Standard deviation, gain and offset."""
+        return self.sigma, self.gain, self.offset
 
     def give(self, core: _core.Denoiser) -> None:
         """Let a filter assume it from the next frame on."""
@@ -39,14 +48,21 @@ class Noise:
 
 @dataclass
 class Filter:
-    """A filter of the C library and the noise that it assumes."""
+    """A filter of the C library, the noise that it assumes and the range of its samples."""
 
     core: _core.Denoiser
     noise: Noise | None  # None: not known
+    limits: tuple[float, float] | None = None  # as the filter was told last
 
     def copy(self) -> "Filter":
         """Return an independent filter with the same state."""
-        return Filter(self.core.copy(), self.noise)
+        return Filter(self.core.copy(), self.noise, self.limits)
+
+    def set_limits(self, limits: tuple[float, float]) -> None:
+        """Set what samples were clipped to."""
+        if self.limits != limits:
+            self.core.set_range(*limits)
+            self.limits = limits
 
 
 @dataclass
@@ -57,29 +73,36 @@ class Layer:
     ----------
     part : slice
         The channels.
-    preset, threads
+    preset, fill, threads
         See `Denoiser`.
     noise : Noise
         Of the layer's channels now.
+    meter : RangeMeter
+        What the samples were clipped to.
     causal, late : Filter or None
         The filter of each frame as it comes, and with lookahead that of the frames which are returned. None:
         frames pass unchanged, or there was none yet.
+    gaps : bool
+        Whether samples were missing, so that frames are remembered even if they have no noise.
     shape : tuple of int
         (H, W, C) of the last frame.
     """
 
     part: slice
     preset: Preset
+    fill: float | None
     threads: int | None
     noise: Noise = field(default_factory=Noise)
+    meter: RangeMeter = field(default_factory=RangeMeter)
     causal: Filter | None = None
     late: Filter | None = None
+    gaps: bool = False
     shape: tuple[int, ...] = ()
 
     def copy(self) -> "Layer":
         """Return an independent layer with the same state."""
         causal, late = (None if f is None else f.copy() for f in (self.causal, self.late))
-        return replace(self, causal=causal, late=late)
+        return replace(self, causal=causal, late=late, meter=self.meter.copy())
 
     def noise_of(self, noise: NoiseEstimate) -> Noise:
         """What an estimate says of the layer's channels."""
@@ -121,6 +144,14 @@ class Layer:
         self.causal.core.result(result)
         return result
 
+    def known(self) -> Array | None:
+        """Where something is known of the last result, uint8 (H, W) of 255 and 0; None everywhere."""
+        if self.causal is None or not self.gaps:
+            return None
+        known = np.empty(self.shape[:2], np.uint8)
+        self.causal.core.known(known)
+        return None if known.all() else known
+
     def channels_of(self, samples: Array) -> Array:
         """A view of the layer's channels, shape (H, W, C)."""
         return with_channel_axis(samples)[..., self.part]
@@ -141,30 +172,44 @@ class Layer:
         flow = optical_flow(guides[0], guides[1], self.preset)
         return resized_flow(flow, (height, width)) if half else flow
 
-    def push(self, samples: Array, out: Array, flow: Flow | None) -> None:
-        """Take the next frame and write its result into out."""
+    def push(self, samples: Array, out: Array, flow: Flow | None, weights: Array | None) -> None:
+        """Take the next frame, with the confidence of its pixels, and write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
         self.shape = frame.shape
-        if self.noise.sigma == 0:
+        if self._is_passing:
             self.causal = self.late = None
             np.copyto(target, frame, casting="same_kind")
             return
         self.causal = self._renewed(self.causal, 1)
-        self.causal.core.push(frame, target, ((None, flow, 0.0),))
+        meter = self.meter.copy()
+        meter.add(frame, self.noise.line, weights)
+        self.causal.set_limits(meter.limits())
+        self.causal.core.push(frame, target, ((None, flow, 0.0, None),), weights)
+        self.meter = meter
 
-    def push_late(self, samples: Array, out: Array, priors: list[Prior], max_priors: int) -> None:
+    def push_late(
+        self, samples: Array, out: Array, priors: list[Prior], max_priors: int, weights: Array | None
+    ) -> None:
         """Take the next frame, its last result and frames of its future; write its result into out."""
         frame, target = self.channels_of(samples), self.channels_of(out)
-        if self.noise.sigma == 0:
+        if self._is_passing:
             np.copyto(target, frame, casting="same_kind")
             return
         self.late = self._renewed(self.late, max_priors)
-        self.late.core.push(frame, target, priors)
+        self.late.set_limits(self.meter.limits())
+        self.late.core.push(frame, target, priors, weights)
+
+    @property
+    def _is_passing(self) -> bool:
+        return self.noise.sigma == 0 and not self.gaps
 
     def _renewed(self, held: Filter | None, priors: int) -> Filter:
         """The filter, or a new one, with the noise of now."""
         if held is None:
-            held = Filter(_core.Denoiser(0.0, preset=self.preset, priors=priors, threads=self.threads), None)
+            core = _core.Denoiser(
+                0.0, preset=self.preset, priors=priors, fill=self.fill, threads=self.threads
+            )
+            held = Filter(core, None)
         if held.noise != self.noise:
             self.noise.give(held.core)
             held.noise = self.noise
@@ -174,13 +219,17 @@ class Layer:
 def _assumed_spectrum(spectrum: Array, compressed: bool) -> Array:
     """The spectrum that the filter removes, shape (C, 8, 8).
 
-    What a codec has left is seldom and large: coefficients whose noise it mostly takes away still hold it at
-    times, so all of a channel are taken to have nearly the noise of its strongest. Elsewhere a small part of
-    that keeps division and rounding in bounds.
+    What a codec has left is rare and large: coefficients from which it mostly takes the noise still hold it
+    at times, and what it has done to the picture itself is wrong by as much. White noise, between the mean
+    and the strongest coefficients of the strongest channel, is then the better model by 0.5 to 2 dB. Colour
+    at half the resolution likewise holds more at high frequencies than its mean square says. Elsewhere a
+    small part of the strongest coefficients keeps division and rounding in bounds.
     """
     flat = spectrum.reshape(len(spectrum), -1)
     strongest = np.median(np.sort(flat, axis=1)[:, -12:], axis=1)
-    least = 0.9 * strongest if compressed else 0.01 * strongest
+    if compressed:
+        return np.full(spectrum.shape, _COMPRESSED * sqrt(flat.mean(axis=1).max() * strongest.max()))
+    least = (0.9 if colour_is_subsampled(spectrum) else 0.01) * strongest
     least = np.maximum(least, 1e-3 * flat.max())
     assumed: Array = np.maximum(flat, least[:, None]).reshape(spectrum.shape)
     return assumed

@@ -10,7 +10,7 @@ from typing import Final, Literal, cast
 import numpy as np
 
 from vdcore import _core
-from vdcore._checks import MAX_THREADS, choice, integer, number
+from vdcore._checks import MAX_THREADS, choice, filling, integer, number
 from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
@@ -19,7 +19,7 @@ Automatic = Literal["light", "auto", "strong"]
 Strength = Automatic | float | NoiseEstimate
 
 FACTORS: Final[Mapping[Automatic, float]] = MappingProxyType({"light": 0.7, "auto": 1.0, "strong": 1.4})
-"""What the standard deviation that was estimated is multiplied by."""
+"""Factors applied to the estimated standard deviation."""
 
 MAX_LOOKAHEAD = 31  # the C library takes 32 priors
 MIN_NOISE, MAX_NOISE = 1e-15, 1e15  # standard deviations that the C library takes; less is no noise
@@ -33,6 +33,7 @@ class DenoiserParameters:
     preset: Preset
     motion: Motion | None
     lookahead: int
+    fill: float | None
     threads: int | None
 
 
@@ -41,6 +42,7 @@ def denoiser_parameters(
     preset: Preset,
     motion: Motion | None,
     lookahead: int,
+    fill: float | None,
     threads: int | None,
 ) -> DenoiserParameters:
     """Return the parameters, checked; see `Denoiser` for what they mean.
@@ -57,6 +59,7 @@ def denoiser_parameters(
         preset=cast(Preset, choice(preset, "preset", tuple(_core.DENOISERS))),
         motion=motion,
         lookahead=integer(lookahead, "lookahead", 0, MAX_LOOKAHEAD),
+        fill=None if fill is None else filling(fill),
         threads=None if threads is None else integer(threads, "threads", 1, MAX_THREADS),
     )
 

@@ -12,23 +12,47 @@ from vdcore._arrays import Array
 from vdcore.flow import Flow, checked_flow
 from vdcore.noise import NoiseEstimate
 
-from .layers import Layer
+from .layers import Layer, Prior
 from .parameters import DenoiserParameters
-from .samples import MAX_CHANNELS, channel_count, colour_count, converted, layer_channels
+from .samples import (
+    MAX_CHANNELS,
+    channel_count,
+    colour_count,
+    converted,
+    layer_channels,
+    pixel_weights,
+    without_gaps,
+)
 from .tracking import NoiseTracker
 
 
 @dataclass(frozen=True)
 class QueuedFrame:
-    """A frame that waits for later ones; for each layer the result before it, and the flow there."""
+    """A frame that waits for later ones.
+
+    Attributes
+    ----------
+    samples : ndarray
+    confidence : ndarray or None
+        Of its pixels or samples.
+    filled : ndarray
+        The samples without gaps.
+    priors, known, flows : list of (ndarray or None)
+        For each layer the result before it, where something is known of that, and the flow there.
+    """
 
     samples: Array
+    confidence: Array | None
+    filled: Array
     priors: list[Array | None]
+    known: list[Array | None]
     flows: list[Flow | None]
 
     @property
     def nbytes(self) -> int:
-        return sum(part.nbytes for part in (self.samples, *self.priors, *self.flows) if part is not None)
+        filled = None if self.filled is self.samples else self.filled
+        parts = (self.samples, self.confidence, filled, *self.priors, *self.known, *self.flows)
+        return sum(part.nbytes for part in parts if part is not None)
 
 
 @dataclass
@@ -79,26 +103,36 @@ class Process:
             queue=deque(self.queue),
         )
 
-    def take(self, samples: Array, result: Array, given: list[Flow | None]) -> bool:
+    def take(
+        self, samples: Array, confidence: Array | None, gaps: bool, result: Array, given: list[Flow | None]
+    ) -> bool:
         """Take a frame, with flows as in `find_flows`; whether result was written."""
-        if self.parameters.lookahead:  # the caller may reuse the arrays
+        lookahead = self.parameters.lookahead
+        if lookahead:  # the caller may reuse the arrays
             given = [None if flow is None else flow.copy() for flow in given]
         if not self.frames:
             self.tracker = NoiseTracker(self.parameters.strength)
             self.layers = new_layers(self.parameters, samples.shape)
             self.assumed = None
-        flows, *future_flows = self.find_flows(samples, given)  # before anything changes: motion may raise
-        self.tracker.update(samples)
+        filled = without_gaps(samples, confidence) if gaps and self._needs_filled(given) else samples
+        # before anything changes: motion may raise
+        flows, *future_flows = self.find_flows(samples, given, filled)
+        self.tracker.update(samples, confidence)
         self.assume()
+        for layer in self.layers:
+            layer.gaps = layer.gaps or gaps
 
-        lookahead = self.parameters.lookahead
         whole = len(self.layers) == 1 and colour_count(samples.shape) == channel_count(samples.shape)
         if lookahead or (not whole and np.may_share_memory(samples, result)):
-            samples = samples.copy()
+            filled = samples.copy() if filled is samples else filled
+            samples = filled if not gaps else samples.copy()
+            confidence = None if confidence is None else confidence.copy()
         causal = np.empty_like(samples) if lookahead else result
         priors = [layer.result() for layer in self.layers] if lookahead else []
+        known = [layer.known() for layer in self.layers] if lookahead else []
         for layer, layer_flow in zip(self.layers, flows, strict=True):
-            layer.push(samples, causal, layer_flow)
+            weights = None if confidence is None else pixel_weights(confidence, layer.part)
+            layer.push(samples, causal, layer_flow, weights)
         if not whole and channel_count(samples.shape) == MAX_CHANNELS:
             causal[..., 3] = samples[..., 3]
         if callable(self.parameters.motion):
@@ -108,7 +142,7 @@ class Process:
         if not lookahead:
             return True
         ready = len(self.queue) == lookahead
-        self.queue.append(QueuedFrame(samples, priors, flows))
+        self.queue.append(QueuedFrame(samples, confidence, filled, priors, known, flows))
         if ready:
             self.finish(future_flows, result)
         return ready
@@ -121,36 +155,49 @@ class Process:
                 layer.noise = layer.noise_of(noise)
             self.assumed = noise
 
+    def _needs_filled(self, given: Sequence[Flow | None]) -> bool:
+        """Whether the next frame is looked at without gaps: for its flow, or by earlier frames."""
+        return bool(self.parameters.lookahead) or self.parameters.motion == "flow" and None in given
+
     @property
     def flow_count(self) -> int:
         """Flows that the next call follows."""
         lookahead = self.parameters.lookahead
         return 1 + (lookahead if len(self.queue) == lookahead else 0)
 
-    def find_flows(self, samples: Array, given: Sequence[Flow | None]) -> list[list[Flow | None]]:
+    def find_flows(
+        self, samples: Array, given: Sequence[Flow | None], filled: Array
+    ) -> list[list[Flow | None]]:
         """From a frame to the last result, then from the oldest frame of the queue, if it is full, to each
         later one up to this; for each layer. What is given is not searched for."""
-        flows = [self._flows(samples, None, given[0])]
-        return flows if len(given) == 1 else flows + self.find_future_flows(given[1:], samples)
+        flows = [self._flows((samples, filled), None, given[0])]
+        return flows if len(given) == 1 else flows + self.find_future_flows(given[1:], (samples, filled))
 
-    def find_future_flows(self, given: Sequence[Flow | None], *more: Array) -> list[list[Flow | None]]:
+    def find_future_flows(
+        self, given: Sequence[Flow | None], *more: tuple[Array, Array]
+    ) -> list[list[Flow | None]]:
         """From the oldest frame of the queue to each later one, and to `more`; for each layer."""
-        frames = [*(queued.samples for queued in self.queue), *more]
+        frames = [*((queued.samples, queued.filled) for queued in self.queue), *more]
         return [self._flows(frames[0], other, flow) for other, flow in zip(frames[1:], given, strict=True)]
 
-    def _flows(self, samples: Array, other: Array | None, given: Flow | None) -> list[Flow | None]:
-        """From a frame to another one, None for the last result; for each layer, None where nothing moves."""
+    def _flows(
+        self, frame: tuple[Array, Array], other: tuple[Array, Array] | None, given: Flow | None
+    ) -> list[Flow | None]:
+        """From a frame to another one, None for the last result; for each layer, None where nothing moves.
+
+        Frames are given as they are, for a callable `motion`, and without gaps.
+        """
         motion, layers = self.parameters.motion, self.layers
         if given is not None:
             return [given] * len(layers)
         if motion is None or not any(layer.has_result for layer in layers):
             return [None] * len(layers)
         if motion == "flow":
-            return [layer.flow(samples, other) for layer in layers]
+            return [layer.flow(frame[1], None if other is None else other[1]) for layer in layers]
         assert callable(motion)
-        target = self.last if other is None else other
+        target = self.last if other is None else other[0]
         assert target is not None
-        flow = checked_flow(motion(samples, target), samples.shape[:2])
+        flow = checked_flow(motion(frame[0], target), frame[0].shape[:2])
         if self.parameters.lookahead:  # the callable may reuse its array
             flow = flow.copy()
         return [flow] * len(layers)
@@ -159,12 +206,13 @@ class Process:
         """Filter the oldest frame of the queue, together with the later ones."""
         queued, *later = self.queue
         for i, layer in enumerate(self.layers):
-            priors = [(queued.priors[i], queued.flows[i], 0.0)]
+            priors: list[Prior] = [(queued.priors[i], queued.flows[i], 0.0, queued.known[i])]
             priors += [
-                (layer.channels_of(future.samples), future_flows[i], 1.0)
+                (layer.channels_of(future.filled), future_flows[i], 1.0, None)
                 for future, future_flows in zip(later, flows, strict=True)
             ]
-            layer.push_late(queued.samples, result, priors, 1 + self.parameters.lookahead)
+            weights = None if queued.confidence is None else pixel_weights(queued.confidence, layer.part)
+            layer.push_late(queued.samples, result, priors, 1 + self.parameters.lookahead, weights)
         if channel_count(queued.samples.shape) == MAX_CHANNELS:
             result[..., 3] = queued.samples[..., 3]
         self.queue.popleft()
@@ -177,4 +225,6 @@ def new_process(parameters: DenoiserParameters) -> Process:
 
 def new_layers(parameters: DenoiserParameters, shape: tuple[int, ...]) -> list[Layer]:
     """Return the layers of a stream of frames of `shape`, without a frame yet."""
-    return [Layer(part, parameters.preset, parameters.threads) for part in layer_channels(shape)]
+    return [
+        Layer(part, parameters.preset, parameters.fill, parameters.threads) for part in layer_channels(shape)
+    ]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from vdcore import _core
-from vdcore._arrays import SAMPLE_DTYPES, Array
-from vdcore._checks import MAX_THREADS, choice, integer
+from vdcore._arrays import SAMPLE_DTYPES, Array, check_unit_interval
+from vdcore._checks import MAX_THREADS, choice, flag, integer
 from vdcore._states import pack, unpack
 from vdcore.flow import Motion
 from vdcore.noise import (
@@ -24,12 +24,13 @@ from vdcore.noise import (
     noise_values,
 )
 
+from .clipping import RangeMeter
 from .layers import Filter, Layer
 from .parameters import DenoiserParameters, denoiser_parameters
 from .process import Process, QueuedFrame, new_layers, new_process
 from .samples import MAX_CHANNELS, channel_count, colour_count
 
-_MAGIC = b"vdcoreD\x01"
+_MAGIC = b"vdcoreD\x02"
 _SOURCE = "Denoiser.state()"
 _MAX_COUNT = 2**62
 _NUMBERS = ("stride", "index", "start", "next", "earlier_index", "suspect_index", "last_index", "still")
@@ -59,6 +60,7 @@ def write_state(process: Process) -> bytes:
         "preset": parameters.preset,
         "motion": parameters.motion if parameters.motion in (None, "flow") else "callable",
         "lookahead": parameters.lookahead,
+        "fill": parameters.fill,
         "frames": process.frames,
     }
     if process.frames:
@@ -72,19 +74,34 @@ def write_state(process: Process) -> bytes:
             "estimator": {name: getattr(estimator, name) for name in _NUMBERS}
             | {
                 "first": parts.array(estimator.first),
+                "dtypes": [
+                    estimator.dtype.name if estimator.index >= 0 else None,
+                    *(
+                        None if frame is None else frame.dtype.name
+                        for frame in (estimator.first, estimator.earlier)
+                    ),
+                ],
                 "earlier": parts.array(estimator.earlier),
                 "pairs": [parts.blocks(pair) for pair in estimator.pairs],
                 "suspects": [parts.blocks(pair) for pair in estimator.suspects],
             },
             "layers": [
-                {"causal": parts.filter(layer.causal), "late": parts.filter(layer.late)}
+                {
+                    "causal": parts.filter(layer.causal),
+                    "late": parts.filter(layer.late),
+                    "gaps": layer.gaps,
+                    "meter": layer.meter.values(),
+                }
                 for layer in process.layers
             ],
             "last": parts.array(process.last),
             "queue": [
                 {
                     "samples": parts.array(queued.samples),
+                    "confidence": parts.array(queued.confidence),
+                    "filled": parts.array(None if queued.filled is queued.samples else queued.filled),
                     "priors": [parts.array(prior) for prior in queued.priors],
+                    "known": [parts.array(known) for known in queued.known],
                     "flows": [parts.array(flow) for flow in queued.flows],
                 }
                 for queued in process.queue
@@ -118,6 +135,7 @@ def _process(values: dict[str, Any], parts: "_Reader", threads: int | None) -> P
         values["preset"],
         values["motion"],
         values["lookahead"],
+        values["fill"],
         threads,
     )
     process = new_process(parameters)
@@ -143,7 +161,9 @@ def _read_stream(process: Process, values: dict[str, Any], parts: "_Reader") -> 
     entries = values["layers"]
     for layer, entry in zip(process.layers, entries, strict=True):
         layer.shape = (*shape[:2], layer.part.stop - layer.part.start)
+        layer.meter = RangeMeter.of_values(entry["meter"])
         layer.causal = parts.filter(entry["causal"], layer, dtype, 1)
+        layer.gaps = flag(entry["gaps"], "gaps")
         layer.late = parts.filter(entry["late"], layer, dtype, 1 + parameters.lookahead)
     process.assume()
     process.last = parts.array(values["last"], shape, dtype)
@@ -162,16 +182,19 @@ def _estimator(
 ) -> Estimator:
     colours = colour_count(shape)
     frame = (*shape[:2], colours)
+    # integers without gaps, or as floats with them
+    allowed = {dtype.name: dtype, **({"float32": np.dtype(np.float32)} if dtype.kind == "u" else {})}
+    last, first, earlier = (dtype if name is None else allowed[name] for name in entry["dtypes"])
     numbers: dict[str, Any] = {name: integer(entry[name], name, -1, _MAX_COUNT) for name in _NUMBERS}
     estimator = Estimator(
         **numbers,
-        first=parts.array(entry["first"], frame, dtype),
-        earlier=parts.array(entry["earlier"], frame, dtype),
+        first=parts.array(entry["first"], frame, first),
+        earlier=parts.array(entry["earlier"], frame, earlier),
         pairs=[parts.blocks(pair, colours) for pair in entry["pairs"]],
         suspects=[parts.blocks(pair, colours) for pair in entry["suspects"]],
     )
     if estimator.index >= 0:
-        estimator.dtype = dtype
+        estimator.dtype = last
     strength = parameters.strength
     used = not isinstance(strength, NoiseEstimate) and strength != 0 and min(shape[:2]) >= BLOCK
     empty = estimator.first is None and estimator.earlier is None and not estimator.pairs
@@ -185,15 +208,28 @@ def _estimator(
 def _queued_frame(entry: dict[str, Any], parts: "_Reader", process: Process) -> QueuedFrame:
     shape, single = process.shape, np.dtype(np.float32)
     samples = parts.present(entry["samples"], shape, process.dtype)
+    confidence = entry["confidence"]
+    if confidence is not None:
+        _require(len(confidence) in (2, len(shape)), "confidence")
+        given = shape[:2] if len(confidence) == 2 else (*shape[:2], confidence[2])
+        _require(given[2:] in ((), (1,), shape[2:]), "confidence")
+        confidence = parts.present(confidence, given, single)
+        check_unit_interval(confidence, "confidence")
+    filled = parts.array(entry["filled"], shape, process.dtype)
     priors = [
         parts.array(prior, layer.shape, single)
         for prior, layer in zip(entry["priors"], process.layers, strict=True)
+    ]
+    known = [
+        parts.array(mask, shape[:2], np.dtype(np.uint8))
+        for mask, _ in zip(entry["known"], process.layers, strict=True)
     ]
     flows = [
         parts.array(flow, (*shape[:2], 2), single)
         for flow, _ in zip(entry["flows"], process.layers, strict=True)
     ]
-    return QueuedFrame(samples, priors, flows)
+    filled = samples if filled is None else filled
+    return QueuedFrame(samples, confidence, filled, priors, known, flows)
 
 
 def _require(condition: bool, what: str) -> None:

@@ -9,7 +9,15 @@ from typing import Any, Generic, Literal, Self, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from vdcore._arrays import Array, Result, as_frame, as_output
+from vdcore._arrays import (
+    Array,
+    Result,
+    as_frame,
+    as_output,
+    as_weights,
+    check_unit_interval,
+    copy_if_aliased,
+)
 from vdcore._states import Resumable
 from vdcore.flow import Flow, Motion, checked_flow
 from vdcore.noise import NoiseEstimate
@@ -23,7 +31,7 @@ from .parameters import (
     denoiser_parameters,
 )
 from .process import Process, new_process
-from .samples import check_samples, colour_count
+from .samples import check_samples, colour_count, without_gaps
 from .states import read_state, write_state
 
 
@@ -54,6 +62,9 @@ class Denoiser(Resumable, Generic[Result]):
         ignored.
     lookahead : int, optional
         Later frames, up to 31, that a frame is also compared with. Output is delayed by as many frames.
+    fill : float or None, optional
+        The result for missing samples of which nothing is known yet, in sample units, NaN allowed for float
+        frames; None keeps those of the frame. See Notes.
     threads : int or None, optional
         Threads to use, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors that
         this process may use. The result does not depend on it. OpenCV has threads of its own.
@@ -69,8 +80,15 @@ class Denoiser(Resumable, Generic[Result]):
     -----
     Channels: (H, W) and (H, W, 1) are grey, (H, W, 3) is a colour in the order red, green, blue or the
     reverse, with the same result. The fourth channel of (H, W, 4) is alpha and copied bit for bit. The two of
-    (H, W, 2) are two grey videos, each with its own noise and motion. All samples but alpha must be finite
-    and at most 1e15 in magnitude.
+    (H, W, 2) are two grey videos, each with its own noise and motion. Samples are at most
+    1e15 in magnitude.
+
+    Missing samples are NaN or have a confidence of 0; with one sample its pixel is missing, in (H, W, 2) each
+    channel on its own. What they hold does not matter. The result is what the last result shows there, along
+    the motion, where it fits the frame around; otherwise what the samples around suggest. Pixels of which
+    nothing was ever known are left to `fill`. A callable `motion` is given the frame as it is. Where frames
+    pass unchanged, missing samples are filled all the same. Within about 8 pixels, one confidence is assumed
+    for those that have most of it, and the others count as partly missing.
 
     Where the noise is estimated, the first result is immediate, from the noise of the first frame alone, in
     which texture may be mistaken for noise. From the second frame on pairs of frames are measured: each one
@@ -107,6 +125,7 @@ class Denoiser(Resumable, Generic[Result]):
         preset: Preset = "balanced",
         motion: Motion | None = "flow",
         lookahead: Literal[0] = 0,
+        fill: float | None = None,
         threads: int | None = None,
     ) -> None: ...
 
@@ -118,6 +137,7 @@ class Denoiser(Resumable, Generic[Result]):
         preset: Preset = "balanced",
         motion: Motion | None = "flow",
         lookahead: int = 0,
+        fill: float | None = None,
         threads: int | None = None,
     ) -> None: ...
 
@@ -128,10 +148,11 @@ class Denoiser(Resumable, Generic[Result]):
         preset: Preset = "balanced",
         motion: Motion | None = "flow",
         lookahead: int = 0,
+        fill: float | None = None,
         threads: int | None = None,
     ) -> None:
         self.parameters: DenoiserParameters = denoiser_parameters(
-            strength, preset, motion, lookahead, threads
+            strength, preset, motion, lookahead, fill, threads
         )
         self._busy = Lock()
         self._process = new_process(self.parameters)
@@ -140,6 +161,7 @@ class Denoiser(Resumable, Generic[Result]):
         self,
         frame: object,
         *,
+        confidence: object = None,
         flow: object = None,
         out: Any = None,
         dtype: npt.DTypeLike | None = None,
@@ -150,6 +172,9 @@ class Denoiser(Resumable, Generic[Result]):
         ----------
         frame : array_like, shape (H, W) or (H, W, C), C from 1 to 4
             uint8, uint16, float32 or float64, see Notes; the same shape and dtype in every call.
+        confidence : array_like, optional
+            Of each pixel or sample, shape (H, W) or that of the frame: bool, float in [0, 1], or uint8 where
+            255 is 1. 0: missing. In between: the noise's variance is that of the others over it.
         flow : array of shape (H, W, 2), or list of them, optional
             The motion, where it is known, used instead of what `motion` finds: (dx, dy) in pixels from this
             frame to the last result, float32 or float64, see `motion`. A list gives what `find_flows`
@@ -178,10 +203,11 @@ class Denoiser(Resumable, Generic[Result]):
         """
         with self._alone():
             samples = as_frame(frame)
-            self._check(samples)
+            weights, gaps = self._check(samples, confidence)
             result = as_output(out, dtype, samples.shape, samples.dtype, True)
             given = _given_flows(flow, self._process.flow_count, samples.shape)
-            ready = self._process.take(samples, result, given)
+            weights = copy_if_aliased(weights, result)
+            ready = self._process.take(samples, weights, gaps, result, given)
             return cast(Result, (result if out is None else out) if ready else None)
 
     def flush(
@@ -213,7 +239,7 @@ class Denoiser(Resumable, Generic[Result]):
                 flow = None
             yield result if out is None else out
 
-    def find_flows(self, frame: object = None) -> list[Flow | None]:
+    def find_flows(self, frame: object = None, *, confidence: object = None) -> list[Flow | None]:
         """Return the flows that the next call would follow, without changing the denoiser.
 
         Streams that move together, such as the planes of a YUV video, share their motion this way: find it in
@@ -223,6 +249,8 @@ class Denoiser(Resumable, Generic[Result]):
         ----------
         frame : array_like, optional
             The next frame, as in a call. None: for the next step of `flush`.
+        confidence : array_like, optional
+            As in a call.
 
         Returns
         -------
@@ -248,8 +276,9 @@ class Denoiser(Resumable, Generic[Result]):
                 found = process.find_future_flows([None] * (len(process.queue) - 1)) if process.queue else []
             else:
                 samples = as_frame(frame)
-                self._check(samples)
-                found = process.find_flows(samples, [None] * process.flow_count)
+                weights, gaps = self._check(samples, confidence)
+                filled = without_gaps(samples, weights) if gaps else samples
+                found = process.find_flows(samples, [None] * process.flow_count, filled)
             return [flows[0] if flows else None for flows in found]
 
     def reset(self) -> None:
@@ -382,15 +411,22 @@ class Denoiser(Resumable, Generic[Result]):
         finally:
             self._busy.release()
 
-    def _check(self, samples: Array) -> None:
-        """Refuse a frame that does not belong to the stream."""
+    def _check(self, samples: Array, confidence: object) -> tuple[Array | None, bool]:
+        """Refuse a frame that does not belong to the stream; return its confidence, and if it has gaps."""
         shape, dtype = self._process.shape, self._process.dtype
         if shape and (samples.shape != shape or samples.dtype != dtype):
             raise (ValueError if samples.shape != shape else TypeError)(
                 f"frame must be {shape} {dtype} like the frames before it,"
                 f" got {samples.shape} {samples.dtype}"
             )
-        check_samples(samples, "frame")
+        gaps = check_samples(samples, "frame")
+        weights: Array | None = None
+        if confidence is not None:
+            given = as_weights(confidence, "confidence", samples.shape)
+            check_unit_interval(given, "confidence")
+            shares = given / 255.0 if given.dtype == np.uint8 else given
+            weights = shares.astype(np.float32, copy=False)
+            gaps = gaps or not weights.all()
         strength, colours = self.parameters.strength, colour_count(samples.shape)
         if samples.dtype.kind == "u":
             white = int(np.iinfo(samples.dtype).max)
@@ -401,6 +437,7 @@ class Denoiser(Resumable, Generic[Result]):
                 f"strength must be a NoiseEstimate of {allowed} for frames of shape {samples.shape},"
                 f" got {strength.sigma.size}"
             )
+        return weights, gaps
 
 
 def _given_flows(flow: object, count: int, shape: tuple[int, ...]) -> list[Flow | None]:

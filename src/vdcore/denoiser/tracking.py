@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from vdcore._arrays import Array
-from vdcore.noise import BLOCK, Estimator, NoiseEstimate, NoiseTimeline, white_noise
+from vdcore.noise import BLOCK, Estimator, NoiseEstimate, NoiseMeter, NoiseTimeline, white_noise
 
 from .parameters import Strength, assumed
-from .samples import colour_count, with_channel_axis
+from .samples import colour_count, with_gaps
 
 _PAIRS_PER_ESTIMATE = 4  # once the estimate has settled
 
@@ -45,20 +45,27 @@ class NoiseTracker:
         """Change what is given, from the next frame on."""
         self.strength = strength
         if self.noise is not None and not isinstance(strength, NoiseEstimate) and self.estimator.index >= 0:
-            self.noise = with_strength(self.estimator.estimate(), strength)
+            self.noise = with_strength(self._estimate(self.noise.sigma.size), strength)
         else:
             self.noise = None
 
-    def update(self, samples: Array) -> NoiseEstimate:
+    def update(self, samples: Array, confidence: Array | None) -> NoiseEstimate:
         """Take the next frame and return the noise to assume from it on."""
         strength, colours = self.strength, colour_count(samples.shape)
         if isinstance(strength, NoiseEstimate):
             self.noise = strength
         elif strength == 0 or min(samples.shape[:2]) < BLOCK:
             self.noise = white_noise(np.full(colours, 0.0 if isinstance(strength, str) else strength))
-        elif self._measure(with_channel_axis(samples)[..., :colours]) or self.noise is None:
-            self.noise = with_strength(self.estimator.estimate(), strength)
+        elif self._measure(with_gaps(samples, confidence)) or self.noise is None:
+            self.noise = with_strength(self._estimate(colours), strength)
         return self.noise
+
+    def _estimate(self, colours: int) -> NoiseEstimate:
+        """The estimate; 0 where no block is free of missing samples."""
+        try:
+            return self.estimator.estimate()
+        except ValueError:
+            return white_noise(np.zeros(colours))
 
     def _measure(self, samples: Array) -> bool:
         """Take a frame of the estimate; return whether it is worth another look."""
@@ -88,3 +95,11 @@ def scheduled(timeline: NoiseTimeline, strength: Strength) -> dict[int, NoiseEst
     """Return what to assume from which frame on, where `strength` is asked for."""
     pairs = zip(timeline.starts, timeline.estimates, strict=True)
     return {start: with_strength(estimate, strength) for start, estimate in pairs}
+
+
+def timeline_of(meter: NoiseMeter, colours: int) -> NoiseTimeline:
+    """Return the noise of the frames of a meter; 0 where no block of them is free of missing samples."""
+    try:
+        return meter.timeline()
+    except ValueError:
+        return NoiseTimeline([0], [white_noise(np.zeros(colours))], 1)

@@ -8,7 +8,7 @@ from typing import Literal, TypedDict
 import numpy as np
 
 from vdcore import _core, models
-from vdcore._checks import MAX_NOISE, MAX_THREADS, choice, flag, integer, number
+from vdcore._checks import MAX_NOISE, MAX_THREADS, choice, filling, flag, integer, number
 from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
@@ -117,7 +117,7 @@ def filter_parameters(
         boundary=choice(boundary, "boundary", tuple(_core.BOUNDARIES)),
         cval=number(cval, "cval"),
         truncate=number(truncate, "truncate", 0),
-        fill=None if fill is None else _fill(fill),
+        fill=None if fill is None else filling(fill),
         lookahead=integer(lookahead, "lookahead", 0, MAX_LOOKAHEAD),
         tolerance=None if tolerance is None else number(tolerance, "tolerance", 0, strict=True),
         time_unit=choice(time_unit, "time_unit", tuple(USUAL_STEP)),
@@ -134,7 +134,3 @@ def _gate(gate: object) -> float | NoiseEstimate:
     if not isinstance(gate, Real):
         raise TypeError(f"gate must be a number > 0 or a NoiseEstimate, got {gate!r}")
     return number(gate, "gate", 0, MAX_NOISE, strict=True)
-
-
-def _fill(value: float) -> float:
-    return value if isinstance(value, float) and value != value else number(value, "fill")  # NaN is allowed

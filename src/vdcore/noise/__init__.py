@@ -2,7 +2,7 @@
 """The noise of a video: what is known of it, and its estimate from the video alone."""
 
 from .blocks import BLOCK, Blocks
-from .estimate import NoiseEstimate, estimate_from, noise_values, white_noise
+from .estimate import NoiseEstimate, colour_is_subsampled, estimate_from, noise_values, white_noise
 from .estimator import MAX_PAIRS, Estimator
 from .timeline import NoiseMeter, NoiseTimeline
 
@@ -14,6 +14,7 @@ __all__ = [
     "NoiseEstimate",
     "NoiseMeter",
     "NoiseTimeline",
+    "colour_is_subsampled",
     "estimate_from",
     "noise_values",
     "white_noise",

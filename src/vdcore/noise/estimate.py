@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 _SMOOTH, _COARSE = 1.6, 0.6  # energy in low over energy in high frequencies: above, below
 _EVEN = 1.25  # ratio of standard deviations that is not worth a word
+_SUBSAMPLED = 0.08  # high over all frequencies of colour
 _LASTING = 0.3  # correlation from frame to frame worth a word
 
 
@@ -119,6 +120,8 @@ class NoiseEstimate:
             words.append("chroma stronger")
         elif chroma and np.mean(chroma) * _EVEN**2 < luma.mean():
             words.append("chroma weaker")
+        if colour_is_subsampled(self.spectrum):
+            words.append("colour at half resolution")
         return words
 
     def _brightness(self) -> list[str]:
@@ -147,6 +150,15 @@ class NoiseEstimate:
             return estimate_from(json.loads(text))
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"text must come from NoiseEstimate.to_json: {error}") from error
+
+
+def colour_is_subsampled(spectrum: Floats) -> bool:
+    """Whether the colour of a spectrum, (C, 8, 8), has half the resolution: no high frequencies."""
+    if len(spectrum) != 3:
+        return False
+    colour = spectrum[1:].reshape(2, -1)
+    high = np.add.outer(np.arange(8), np.arange(8)).ravel() > 8
+    return bool(colour[:, high].mean() < _SUBSAMPLED * colour.mean())
 
 
 def white_noise(sigma: npt.ArrayLike) -> NoiseEstimate:

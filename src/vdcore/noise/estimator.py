@@ -27,7 +27,7 @@ MAX_STRIDE = 16  # frames from one pair to the next
 MIN_LAG, MAX_LAG = 4, 32  # frames between the later frame of a pair and an earlier one, for the correlation
 STILL = 8  # pairs of equal frames after which the picture counts as still
 
-_CHANGE = 2.5  # ratio of variances that is a change of the noise
+_CHANGE = 4.0  # ratio of variances that is a change of the noise
 _CHOSEN = 0.15  # of the blocks, for noise as it comes from a sensor
 _CHOSEN_COMPRESSED = 0.3  # a codec takes the noise out of the smoothest blocks
 _MARGIN = 1.2  # times what noise alone explains
@@ -36,14 +36,16 @@ _CLEAR = 0.9  # of a block's samples not clipped; other blocks are used only whe
 _INSIDE = 0.4  # of a block's samples not clipped, at least: in the black a half is
 _FEW = 0.1  # of the chosen blocks
 _MIN_BLOCKS = 50
+_MAX_BLOCKS = 2000  # that the spectrum is found from
 _HEAVY = 1.15  # mean square over what the median says: heavy tails, few large coefficients
 _VERY_HEAVY = 1.25
 _WHITE = 0.12  # logarithm of middle over high frequencies
-_BARE, _TEXTURED = 2.0, 5.0  # energy of S over D: noise alone, texture that may move
+_TEXTURE = 2.0, 5.0  # energy of S over D: noise alone, texture that may move
+_TEXTURE_COMPRESSED = 5.0, 10.0
+_STEEPEST, _LOWEST = 1.7, 4  # rise of noise from a frequency to the next lower one, from this one down
 _RISE = 1.1  # of noise from a frequency to the next lower one, where it is extrapolated
 _MEAN_RISE = 1.3  # of the mean: more is flicker
 _PRIOR_BLOCKS = 60  # that an isotropic spectrum is worth
-_SUBSAMPLED = 0.08  # high over all frequencies of colour
 _MIN_CORRELATION = 0.15
 _MEDIAN = 0.4549  # of the square of a normal variable
 _MIDDLE = (FREQUENCY >= 4) & (FREQUENCY <= 8)
@@ -188,7 +190,7 @@ def _fits(blocks: Blocks, others: list[Blocks]) -> bool:
 
 @dataclass(frozen=True)
 class _Pool:
-    """The blocks of all pairs together, arrays as in `Blocks`; `lag` and `pair` are of each block."""
+    """The blocks of all pairs together, arrays as in `Blocks`; `lag` and `unit` are of each block."""
 
     mean: Floats
     texture: Floats
@@ -197,21 +199,34 @@ class _Pool:
     still: Floats
     far: Floats
     lag: Array
-    difference: Array  # squared, (N, C, 64)
+    difference: Array
     total: Array
+    unit: Array
     count: int
     step: float
     low: float
     high: float
 
+    def squares(self, numbers: Array) -> tuple[Array, Array]:
+        """The squares of D and S of these blocks, (N, C, 64)."""
+        scale = np.square(self.unit[numbers]).astype(np.float32)[:, None, None]
+        difference, total = (
+            np.square(part[numbers].astype(np.float32)) * scale for part in (self.difference, self.total)
+        )
+        return difference, total
+
+
+def _some(numbers: Array) -> Array:
+    """At most `_MAX_BLOCKS` of these numbers, evenly spread."""
+    if len(numbers) <= _MAX_BLOCKS:
+        return numbers
+    some: Array = numbers[np.linspace(0, len(numbers) - 1, _MAX_BLOCKS).astype(int)]
+    return some
+
 
 def _pool(pairs: list[Blocks], dtype: np.dtype[Any]) -> _Pool:
     def joined(name: str) -> Floats:
         return np.concatenate([getattr(pair, name) for pair in pairs])
-
-    def squares(name: str) -> Array:
-        scaled = [np.square(getattr(pair, name).astype(np.float32)) * pair.unit**2 for pair in pairs]
-        return np.concatenate(scaled)
 
     low, high = _range(dtype, joined("lowest"), joined("greatest"))
     mean, energy, smooth = joined("mean"), joined("energy"), joined("smooth")
@@ -224,8 +239,9 @@ def _pool(pairs: list[Blocks], dtype: np.dtype[Any]) -> _Pool:
         still=joined("still"),
         far=joined("far"),
         lag=np.concatenate([np.full(len(pair.mean), pair.lag) for pair in pairs]),
-        difference=squares("difference"),
-        total=squares("total"),
+        difference=joined("difference"),
+        total=joined("total"),
+        unit=np.concatenate([np.full(len(pair.mean), pair.unit) for pair in pairs]),
         count=sum(pair.count for pair in pairs),
         step=min(pair.step for pair in pairs),
         low=max(low, float(mean.min()) - reach),
@@ -255,12 +271,8 @@ def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool) -> NoiseEs
         excess = (1 + _still_share(pool, chosen)) / 2
         chosen, curves = _choose(pool, _CHOSEN_COMPRESSED)
         spectrum, heaviness = _spectrum(pool, chosen, curves, correlation)
-    colour = spectrum[1:] if len(spectrum) == 3 else spectrum[:0]
-    subsampled = bool(colour.size) and (
-        colour[:, HIGH].mean() < _SUBSAMPLED * colour[:, FREQUENCY > 0].mean()
-    )
     if alone:  # texture cannot be told from noise in low frequencies
-        spectrum[:], heaviness, subsampled = 1, 1, False
+        spectrum[:], heaviness = 1, 1
     total = float(spectrum.mean())
     if not total > 0:
         return white_noise(np.zeros(pool.mean.shape[1]))
@@ -276,7 +288,7 @@ def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool) -> NoiseEs
         offset=offset,
         spectrum=None if alone else (spectrum / total).reshape(-1, BLOCK, BLOCK),
         correlation=correlation,
-        compressed=bool(heaviness > _HEAVY or subsampled),
+        compressed=bool(heaviness > _HEAVY),
     )
 
 
@@ -337,17 +349,19 @@ def _spectrum(
     clear = inside > _CLEAR
     if clear.sum() < _MIN_BLOCKS:
         clear = np.ones(len(mean), bool)
-    squares = pool.difference[chosen][clear] / variance[clear][:, None, None]
+    used = _some(np.flatnonzero(clear))
+    difference, total = pool.squares(np.flatnonzero(chosen)[used])
+    squares = difference / variance[used][:, None, None]
     robust, plain = np.median(squares, axis=0) / _MEDIAN, squares.mean(axis=0, dtype=np.float64)
     high = float(plain[:, HIGH].mean())
     heaviness = high / max(float(robust[:, HIGH].mean()), 1e-300)
-    if pool.difference[chosen][..., _MIDDLE].mean(axis=(0, 2)).max() < pool.step**2:
+    if difference[..., _MIDDLE].mean(axis=(0, 2)).max() < pool.step**2:
         heaviness = 1.0  # steps are not normal either
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
     spectrum /= max(float(spectrum[:, HIGH].mean()), 1e-300)
     _limit_bands(spectrum)
-    if heaviness < _VERY_HEAVY:
-        _limit_motion(spectrum, _texture(pool, chosen))
+    limits = _TEXTURE if heaviness < _VERY_HEAVY else _TEXTURE_COMPRESSED
+    _limit_motion(spectrum, _texture(difference, total), *limits)
     upper = spectrum[:, HIGH].mean(axis=1)
     ratio = spectrum[:, _MIDDLE].mean(axis=1) / np.maximum(upper, 1e-300)
     tolerance = _WHITE / (1 - correlation) + 2 / math.sqrt(_MIDDLE.sum() * len(squares))
@@ -366,32 +380,36 @@ def _limit_bands(spectrum: Floats) -> None:
         grid[:, y, 0] = np.minimum(grid[:, y, 0], _MEAN_RISE * np.maximum(grid[:, 0, y], grid[:, 3, 0]))
 
 
-def _texture(pool: _Pool, chosen: Array) -> Floats:
+def _texture(difference: Array, total: Array) -> Floats:
     """Energy of S over that of D at each sum of frequencies, (C, 15), 1 where there is noise alone."""
-    rings = range(2 * BLOCK - 1)
-    total, difference = (
-        np.stack([np.median(part[chosen][..., FREQUENCY == ring], axis=(0, 2)) for ring in rings], axis=1)
-        for part in (pool.total, pool.difference)
+    counts = np.bincount(FREQUENCY)
+    still, moving = (
+        np.stack([np.bincount(FREQUENCY, weights=channel) / counts for channel in np.median(part, axis=0)])
+        for part in (total, difference)
     )
-    ratio = total / np.maximum(difference, 1e-30)
+    ratio = still / np.maximum(moving, 1e-30)
     upper = ratio[:, BLOCK + 1 :].mean(axis=1, keepdims=True)
     texture: Floats = ratio / np.maximum(upper, 1e-30)
     return texture
 
 
-def _limit_motion(spectrum: Floats, texture: Floats) -> None:
+def _limit_motion(spectrum: Floats, texture: Floats, bare: float, textured: float) -> None:
     """Extrapolate low frequencies from higher ones where there is texture: what changes may be its motion.
 
-    The mean is no part of the test, since brightness differs between blocks.
+    Nor does noise rise towards low frequencies as steeply as pictures do. The mean is no part of the test,
+    since brightness differs between blocks.
     """
     grid = spectrum.reshape(-1, BLOCK, BLOCK)  # a view
-    trust = np.clip((_TEXTURED - texture) / (_TEXTURED - _BARE), 0, 1)
+    trust = np.clip((textured - texture) / (textured - bare), 0, 1)
+    luma = slice(0, 1) if len(grid) == 3 else slice(None)
     for ring in range(BLOCK - 2, -1, -1):
         share = trust[:, max(ring, 1)]
         for y in range(ring + 1):
             x = ring - y
-            limit = (_RISE if ring else _MEAN_RISE) * np.maximum(grid[:, y + 1, x], grid[:, y, x + 1])
-            limited = np.minimum(grid[:, y, x], limit)
+            next_higher = np.maximum(grid[:, y + 1, x], grid[:, y, x + 1])
+            if 0 < ring <= _LOWEST:
+                grid[luma, y, x] = np.minimum(grid[luma, y, x], _STEEPEST * next_higher[luma])
+            limited = np.minimum(grid[:, y, x], (_RISE if ring else _MEAN_RISE) * next_higher)
             grid[:, y, x] = share * grid[:, y, x] + (1 - share) * limited if ring else limited
 
 
@@ -404,9 +422,8 @@ def _isotropic(spectrum: Floats) -> Floats:
 
 def _still_share(pool: _Pool, chosen: Array) -> float:
     """Energy of S over that of D: what does not change against what does."""
-    frequencies = FREQUENCY > 0
-    still = pool.total[chosen][..., frequencies].sum(dtype=np.float64)
-    return float(still / max(pool.difference[chosen][..., frequencies].sum(dtype=np.float64), 1e-300))
+    difference, total = pool.squares(_some(np.flatnonzero(chosen)))
+    return float(total[..., 1:].sum() / max(float(difference[..., 1:].sum()), 1e-300))
 
 
 def _correlation(pool: _Pool, chosen: Array) -> float:

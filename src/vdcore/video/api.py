@@ -296,9 +296,11 @@ def denoise_video(
     preset: Preset = "balanced",
     motion: Motion | None = "flow",
     lookahead: int = 0,
+    fill: float | None = None,
     time_unit: TimeUnit = "frames",
     threads: int | None = None,
     region: Region = None,
+    confidence: Region = None,
     start: float | None = None,
     stop: float | None = None,
     **options: Unpack[FileOptions],
@@ -321,6 +323,11 @@ def denoise_video(
         1.4 times.
     preset, motion, lookahead
         See `vdcore.Denoiser`. A callable `motion` receives the same pictures as in `diffuse_video`.
+    fill : float, optional
+        As in `vdcore.Denoiser`, in 8-bit units.
+    confidence : the forms of `region`, optional
+        What is known of each pixel, from 0, missing, to 1; see `vdcore.Denoiser`. An iterator is drawn once:
+        with it "auto" goes by the frames so far.
     time_unit, threads, region, start, stop, backend, codec, quality, encoder_preset, bitrate, fps, progress
         See `diffuse_video`. `time_unit` is that of `start` and `stop`.
 
@@ -349,7 +356,7 @@ def denoise_video(
     >>> print(report.noise.describe())
     """
     parameters = denoiser_parameters(
-        strength, preset, motion, lookahead, _free_threads() if threads is None else threads
+        strength, preset, motion, lookahead, fill, _free_threads() if threads is None else threads
     )
     check_strength(parameters.strength, 255, "8-bit units (0 to 255) for files of every bit depth")
     frames = frame_range(start, stop, choice(time_unit, "time_unit", ("frames", "seconds")))
@@ -360,12 +367,17 @@ def denoise_video(
         _check_channels(parameters.strength, "strength", info)
         regions = _regions(region, info)
         noise = None
-        if isinstance(parameters.strength, str) and is_rewindable(path, info):
+        twice = is_rewindable(path, info) and not isinstance(confidence, Iterator)
+        if isinstance(parameters.strength, str) and twice:
             with closing(open_reader(path, options.get("backend", "auto"), options.get("fps"))) as reader:
-                planes = (frame.planes for frame in _within(frames, reader))
-                noise = noise_of_planes(planes, info.planes)
+                noise = noise_of_planes(
+                    _within(frames, reader), info.planes, _regions(confidence, info, "confidence")
+                )
         infos.append(info)
-        made.append(DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, frames))
+        weights = _regions(confidence, info, "confidence")
+        made.append(
+            DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, weights, frames)
+        )
         return made[0]
 
     report = filter_video(path, out, make_filter, until=frames, **options)

@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore._regions import FrameRange
-from vdcore.denoiser import FACTORS, Denoiser, DenoiserParameters, check_samples, scheduled
+from vdcore.denoiser import (
+    FACTORS,
+    Denoiser,
+    DenoiserParameters,
+    check_samples,
+    scheduled,
+    timeline_of,
+    with_gaps,
+)
 from vdcore.flow import Flow
 from vdcore.noise import NoiseEstimate, NoiseMeter, NoiseTimeline
 from vdcore.video.frame import Frame, Orientation, Plane
@@ -37,6 +45,8 @@ class DenoisingFilter(StreamFilter):
         How they are shown.
     region, frames
         See `StreamFilter`.
+    confidence : PlaneRegions or None
+        The confidence of each pixel; None is 1 everywhere.
     """
 
     def __init__(
@@ -46,12 +56,14 @@ class DenoisingFilter(StreamFilter):
         planes: tuple[Plane, ...],
         orientation: Orientation,
         region: PlaneRegions | None,
+        confidence: PlaneRegions | None,
         frames: FrameRange,
     ) -> None:
         super().__init__(region, frames, parameters.threads)
         self._planes = planes
         self._found = noise
         self._strength = parameters.strength
+        self._confidence = confidence
         self._denoisers: list[Denoiser] = []
         self._changes: list[dict[int, NoiseEstimate]] = []
         self._taken = 0
@@ -65,7 +77,9 @@ class DenoisingFilter(StreamFilter):
             motion = parameters.motion
             if callable(motion):
                 motion = shown_motion(motion, orientation, plane) if i == 0 else "flow"
-            self._denoisers.append(Denoiser(**vars(replace(parameters, strength=strength, motion=motion))))
+            fill = None if parameters.fill is None else plane.level(parameters.fill)
+            own = replace(parameters, strength=strength, motion=motion, fill=fill)
+            self._denoisers.append(Denoiser(**vars(own)))
 
     @property
     def noise(self) -> NoiseEstimate | None:
@@ -84,10 +98,15 @@ class DenoisingFilter(StreamFilter):
             if self._taken in changes:
                 denoiser.set_strength(changes[self._taken])
         self._taken += 1
-        flows = self._shared_flows(frame.planes[0])
+        weights: Sequence[Array | None] = [None for _ in self._planes]
+        if self._confidence is not None:
+            weights = self._confidence(frame.index, frame.seconds) or weights
+        flows = self._shared_flows(frame.planes[0], weights[0])
         ready = [
-            denoiser(samples, flow=flow, out=out) is not None
-            for denoiser, samples, flow, out in zip(self._denoisers, frame.planes, flows, outs, strict=True)
+            denoiser(samples, confidence=confidence, flow=flow, out=out) is not None
+            for denoiser, samples, confidence, flow, out in zip(
+                self._denoisers, frame.planes, weights, flows, outs, strict=True
+            )
         ]
         return ready[0]
 
@@ -99,24 +118,30 @@ class DenoisingFilter(StreamFilter):
         ]
         return more[0]
 
-    def _shared_flows(self, first: Array | None) -> list[list[Flow | None] | None]:
+    def _shared_flows(
+        self, first: Array | None, confidence: Array | None = None
+    ) -> list[list[Flow | None] | None]:
         """The flows of the first plane for each plane; None where they are those that it finds itself."""
         if len(self._planes) == 1:
             return [None]
-        found = self._denoisers[0].find_flows(first)
+        found = self._denoisers[0].find_flows(first, confidence=confidence)
         return [
             [None if flow is None else coarser_flow(flow, plane) for flow in found] for plane in self._planes
         ]
 
 
-def noise_of_planes(frames: Iterable[tuple[Array, ...]], planes: Sequence[Plane]) -> list[NoiseTimeline]:
+def noise_of_planes(
+    frames: Iterable[Frame], planes: Sequence[Plane], confidence: PlaneRegions | None
+) -> list[NoiseTimeline]:
     """Estimate the noise of each plane, in its sample units."""
     meters = [NoiseMeter() for _ in planes]
     for frame in frames:
-        for meter, samples in zip(meters, frame, strict=True):
+        weights = None if confidence is None else confidence(frame.index, frame.seconds)
+        for i, (meter, samples) in enumerate(zip(meters, frame.planes, strict=True)):
             check_samples(samples, "frame")
-            meter.add(samples[..., :3] if samples.ndim == 3 else samples)
-    return [meter.timeline() for meter in meters]
+            meter.add(with_gaps(samples, None if weights is None else weights[i]))
+    colours = [3 if plane.kind == "colour" else 1 for plane in planes]
+    return [timeline_of(meter, count) for meter, count in zip(meters, colours, strict=True)]
 
 
 def joined(estimates: Sequence[NoiseEstimate], planes: Sequence[Plane]) -> NoiseEstimate:

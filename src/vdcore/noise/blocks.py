@@ -176,7 +176,11 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
     if second is not None and len(moved):
         deviation = np.sqrt((smooth * LOW.sum() + energy * HIGH.sum()).mean(axis=1) / (LOW | HIGH).sum())
         noisy = _is_noisy(share, deviation, step, before, after)
-        kept = kept[noisy & (_explained(difference, total) < _EXPLAINED)]
+        kept = kept[
+            noisy
+            & (_explained(difference, total) < _EXPLAINED)
+            & (change != change[..., :1]).any(axis=(0, 2))
+        ]
     texture = power(total, LOW)
     count = len(kept)
     kept = _least_textured(kept, before, texture)

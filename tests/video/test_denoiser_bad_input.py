@@ -136,3 +136,37 @@ def test_a_gate_of_other_channels(tmp_path):
     gate = vdcore.NoiseEstimate(*np.ones((3, 2)))
     with pytest.raises(ValueError, match="gate must be a NoiseEstimate of 1 or 3 channels for frames, got 2"):
         vdcore.diffuse_video(np.zeros((3, 16, 16, 3), np.uint8), tmp_path / "out.npy", 1, 1, gate=gate)
+
+
+@pytest.mark.parametrize("strength", ["auto", NOISE / 255])
+@pytest.mark.parametrize("gone", ["all", "the first frame", "every other frame", "half of the picture"])
+def test_missing_samples(tmp_path, gone, strength):
+    """Where nothing is known NaN stays; the rest is no worse than before."""
+    clean = scene(10)[0][..., 1] / np.float32(255)
+    frames = clean + np.random.default_rng(1).normal(0, NOISE / 255, clean.shape).astype(np.float32)
+    where = {
+        "all": np.s_[:],
+        "the first frame": np.s_[:1],
+        "every other frame": np.s_[::2],
+        "half of the picture": np.s_[:, :, :80],
+    }[gone]
+    frames[where] = np.nan
+    there = np.isfinite(frames)
+    np.save(tmp_path / "in.npy", frames)
+    in_units = strength if strength == "auto" else strength * 255  # of files
+    vdcore.denoise_video(tmp_path / "in.npy", tmp_path / "out.npy", in_units)
+    denoiser = vdcore.Denoiser(strength)
+    results = (
+        vdcore.denoise(frames, strength),
+        np.stack([denoiser(frame) for frame in frames]),
+        np.load(tmp_path / "out.npy"),
+    )
+    for result in results:
+        assert np.isfinite(result[there]).all()
+        if not there.any():
+            assert np.isnan(result).all()
+            continue
+        before, after = (np.square(part[there] - clean[there]).mean() for part in (frames, result))
+        assert after < 1.02 * before
+    filled = vdcore.denoise(frames, strength, fill=0.5)
+    assert np.isfinite(filled).all() and (there.any() or (filled == 0.5).all())

@@ -96,7 +96,7 @@ cdef class Denoiser:
         _check(status, f"; out is {out.shape} {out.dtype}, low {low}, high {high}")
 
     def set_noise(self, double sd, double gain, double offset, const float[:, ::1] spectrum=None):
-        """The noise from the next frame on; spectrum is (channels, 64), horizontal frequency first, or None."""
+        """The noise from the next frame on; spectrum: (channels, 64), horizontal frequency first, or None."""
         cdef vd_denoiser_noise noise
         cdef vd_status status
         noise.struct_size = sizeof(vd_denoiser_noise)
@@ -104,7 +104,8 @@ cdef class Denoiser:
         noise.spectrum, noise.channels = NULL, 0
         if spectrum is not None:
             if spectrum.shape[0] == 0 or spectrum.shape[1] != 64:
-                raise ValueError(f"spectrum must be of shape (channels, 64), got {spectrum.shape[0]} x {spectrum.shape[1]}")
+                shape = spectrum.shape[0], spectrum.shape[1]
+                raise ValueError(f"spectrum must have shape (channels, 64), got {shape}")
             noise.spectrum, noise.channels = &spectrum[0, 0], spectrum.shape[0]
         with nogil:
             status = vd_denoiser_set_noise(self.handle, &noise)

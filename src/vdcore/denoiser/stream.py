@@ -80,8 +80,7 @@ class Denoiser(Resumable, Generic[Result]):
     -----
     Channels: (H, W) and (H, W, 1) are grey, (H, W, 3) is a colour in the order red, green, blue or the
     reverse, with the same result. The fourth channel of (H, W, 4) is alpha and copied bit for bit. The two of
-    (H, W, 2) are two grey videos, each with its own noise and motion. Samples are at most
-    1e15 in magnitude.
+    (H, W, 2) are two grey videos, each with its own noise and motion. Samples are at most 1e15 in magnitude.
 
     Missing samples are NaN or have a confidence of 0; with one sample its pixel is missing, in (H, W, 2) each
     channel on its own. What they hold does not matter. The result is what the last result shows there, along
@@ -90,13 +89,10 @@ class Denoiser(Resumable, Generic[Result]):
     pass unchanged, missing samples are filled all the same. Within about 8 pixels, one confidence is assumed
     for those that have most of it, and the others count as partly missing.
 
-    Where the noise is estimated, the first result is immediate, from the noise of the first frame alone, in
-    which texture may be mistaken for noise. From the second frame on pairs of frames are measured: each one
-    at first, then at a distance that doubles to at most 16 frames. Noise that changes is followed within a
-    few frames, and the filter goes on with what it knows of the video. The spectrum of the noise is part of
-    the estimate; with a number it is estimated alone, and is white in the first frame. Frames smaller than
-    8 x 8 pixels are uninformative: they pass unchanged, or have white noise if a number is given. The same
-    frames always give the same results.
+    The noise is estimated from the first frame alone, in which texture may be mistaken for noise, then from
+    pairs of frames: each at first, then at most 16 frames apart. Noise that changes is followed within a few
+    frames; the filter keeps what it knows of the video. Its spectrum is estimated even if a number is given,
+    but white in the first frame. Frames below 8 x 8 pixels tell nothing: they pass, or have white noise.
 
     A denoiser serves one thread at a time: a call that arrives while another is running raises RuntimeError.
     A frame that is refused changes nothing.

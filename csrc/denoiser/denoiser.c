@@ -20,9 +20,6 @@
 enum { PIXELS_PER_THREAD = 1 << 13 };
 enum { MAX_PRIORS = 32 };
 
-/* Single precision squares samples and the noise. */
-static const double MIN_NOISE = 1e-15, MAX_NOISE = 1e15;
-
 static const vd_denoiser_method METHODS[VD_DENOISER_PRESET_COUNT] = {
     [VD_DENOISER_FAST] = {.step = 6, .again = false, .half_guide = true, .blur = 0.7},
     [VD_DENOISER_BALANCED] = {.step = 4, .again = true, .half_guide = false, .blur = 1},
@@ -46,16 +43,12 @@ vd_status vd_denoiser_params_init(vd_denoiser_params *params, size_t struct_size
     return VD_OK;
 }
 
-static bool is_good_noise(double sd, double gain, double offset)
-{
-    return (sd == 0 || (sd >= MIN_NOISE && sd <= MAX_NOISE)) && isfinite(gain) && isfinite(offset);
-}
-
 static bool is_good(const vd_denoiser_params *p)
 {
-    return is_good_noise(p->noise, p->gain, p->offset) && p->preset >= 0 && p->preset < VD_DENOISER_PRESET_COUNT &&
-           (p->fill == VD_FILL_PASS || p->fill == VD_FILL_VALUE) && fabs(p->fill_value) != INFINITY && p->priors >= 1 &&
-           p->priors <= MAX_PRIORS && vd_is_thread_request(p->threads);
+    return vd_denoiser_takes_noise(p->noise, p->gain, p->offset) && p->preset >= 0 &&
+           p->preset < VD_DENOISER_PRESET_COUNT && (p->fill == VD_FILL_PASS || p->fill == VD_FILL_VALUE) &&
+           fabs(p->fill_value) != INFINITY && p->priors >= 1 && p->priors <= MAX_PRIORS &&
+           vd_is_thread_request(p->threads);
 }
 
 /* ---- life ---- */
@@ -82,6 +75,7 @@ vd_status vd_denoiser_create(vd_denoiser **denoiser, const vd_denoiser_params *p
     memcpy(d->window, KAISER, sizeof KAISER);
     for (int k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
         d->spectrum[k] = 1;
+    d->lasting = 1;
     d->low = -INFINITY;
     d->high = INFINITY;
     vd_unclipping_start(d);
@@ -342,34 +336,6 @@ static vd_status load_prior(vd_denoiser *d, size_t l, const vd_prior *prior)
     return VD_OK;
 }
 
-/* A frame without noise as it is: out may overlap it in any way, so all of it is read first. */
-static vd_status pass(vd_denoiser *d, const vd_image *frame, const vd_image *out)
-{
-    size_t samples = (size_t)(d->width * d->channels), size = vd_dtype_size(frame->dtype);
-    char *copy = malloc((size_t)d->height * samples * size);
-    double *row = malloc(2 * samples * sizeof *row), *other = row != NULL ? row + samples : NULL;
-    vd_status status = copy != NULL && row != NULL ? VD_OK : VD_ERROR_MEMORY;
-    for (int64_t y = 0; y < d->height && status == VD_OK; y++)
-        vd_image_gather_row(frame, y, copy + (size_t)y * samples * size);
-    for (int64_t y = 0; y < d->height && status == VD_OK; y++) {
-        const char *from = copy + (size_t)y * samples * size;
-        if (out->dtype == frame->dtype) {
-            vd_image_scatter_row(out, y, from);
-            continue;
-        }
-        d->set.samples.to_f64[frame->dtype](row, from, (ptrdiff_t)samples);
-        d->set.samples.from_f64[out->dtype](other, row, (ptrdiff_t)samples);
-        vd_image_scatter_row(out, y, other);
-    }
-    if (status == VD_OK) {
-        vd_image view = vd_image_contiguous(copy, frame->dtype, d->height, d->width, d->channels);
-        vd_load_picture(d, &view, &d->result);
-    }
-    free(copy);
-    free(row);
-    return status;
-}
-
 /* The frame's samples; gaps.here says whether some are missing. */
 static vd_status load_frame(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers)
 {
@@ -401,7 +367,7 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_image *con
     if (status == VD_OK && count == 0 && missing)
         vd_fill_frame(d, NULL, NULL);
     if (status == VD_OK && clean && !missing)
-        status = pass(d, frame, out);
+        status = vd_pass_frame(d, frame, out);
     if (status != VD_OK) {
         if (first)
             clear(d, false);
@@ -436,60 +402,6 @@ vd_status vd_denoiser_push(vd_denoiser *d, const vd_image *frame, const vd_image
     vd_status status = push(d, frame, confidence, outliers, priors, count, out);
     drop_flag(&d->busy);
     return status;
-}
-
-bool vd_denoiser_takes_spectrum(const float *spectrum, int64_t channels)
-{
-    for (int64_t k = 0; k < channels * VD_COEFFICIENTS; k++)
-        if (!(spectrum[k] >= 1e-6f && spectrum[k] <= 1e6f))
-            return false;
-    return true;
-}
-
-static vd_status set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
-{
-    if (d->dtype != 0 && noise->channels != 0 && noise->channels != d->channels)
-        return VD_ERROR_SHAPE;
-    d->params.noise = noise->sd;
-    d->params.gain = noise->gain;
-    d->params.offset = noise->offset;
-    d->spectrum_channels = noise->channels;
-    for (int64_t k = 0; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
-        d->spectrum[k] = k < noise->channels * VD_COEFFICIENTS ? noise->spectrum[k] : 1;
-    vd_unclipping_start(d);
-    return VD_OK;
-}
-
-vd_status vd_denoiser_set_noise(vd_denoiser *d, const vd_denoiser_noise *noise)
-{
-    if (d == NULL || noise == NULL)
-        return VD_ERROR_NULL;
-    if (noise->struct_size != sizeof *noise)
-        return VD_ERROR_STRUCT_SIZE;
-    if (!is_good_noise(noise->sd, noise->gain, noise->offset) || noise->channels < 0 ||
-        noise->channels > VD_MAX_CHANNELS || (noise->spectrum != NULL) != (noise->channels > 0) ||
-        !vd_denoiser_takes_spectrum(noise->spectrum, noise->channels))
-        return VD_ERROR_PARAMETER;
-    if (!take_flag(&d->busy))
-        return flag_refusal(&d->busy);
-    vd_status status = set_noise(d, noise);
-    drop_flag(&d->busy);
-    return status;
-}
-
-vd_status vd_denoiser_set_range(vd_denoiser *d, double low, double high)
-{
-    if (d == NULL)
-        return VD_ERROR_NULL;
-    if (!vd_denoiser_takes_range(low, high))
-        return VD_ERROR_PARAMETER;
-    if (!take_flag(&d->busy))
-        return flag_refusal(&d->busy);
-    d->low = low;
-    d->high = high;
-    vd_unclipping_start(d);
-    drop_flag(&d->busy);
-    return VD_OK;
 }
 
 static vd_status read_result(vd_denoiser *d, const vd_image *out)

@@ -2,7 +2,7 @@
 /*
  * What the files of the denoiser share: denoiser.c (parameters, life, the order of a push), pictures.c (pictures in and out:
  * colours, borders, motion), missing.c (missing samples), still.c (what stays put), sweep.c (the filter), unclipping.c
- * (expected values) and state.c (saved states).
+ * (expected values) noise.c (what is assumed) and state.c (saved states).
  */
 #ifndef VD_DENOISER_H
 #define VD_DENOISER_H
@@ -15,6 +15,9 @@
 #include "base/image.h"
 #include "denoiser/pyramid.h"
 #include "kernels/kernels.h"
+
+#define VD_MAX_CORRELATION 0.99
+#define VD_MAX_LASTING 200.0f /* more than (1 + c) / (1 - c) for the maximum */
 
 enum { VD_MAX_CHANNELS = 4, VD_COEFFICIENTS = VD_PATCH * VD_PATCH };
 
@@ -110,6 +113,7 @@ struct vd_denoiser {
     int32_t *source_row;      /* [padded rows] */
     float *share_3, *share_5; /* [3][lanes] and [5][lanes]: 1 / patches that a mean is over, by rows that exist */
     vd_still still;
+    float lasting; /* (1 + c) / (1 - c) for noise of correlation c over time: so many frames are worth one */
     int64_t spectrum_channels;                         /* 0: the noise is white */
     float spectrum[VD_MAX_CHANNELS * VD_COEFFICIENTS]; /* t: 1 where white */
     vd_gaps gaps;
@@ -138,7 +142,8 @@ static inline float *vd_scratch(const vd_denoiser *d, int thread)
 
 /* ---- denoiser.c */
 
-/* Whether this may be the spectrum of a noise. */
+/* Whether this may be a noise, and its spectrum. */
+bool vd_denoiser_takes_noise(double sd, double gain, double offset);
 bool vd_denoiser_takes_spectrum(const float *spectrum, int64_t channels);
 
 /* A stream of frames like this one begins: shape and dtype, memory, tables. The frame's samples are not read. Where it fails
@@ -162,6 +167,8 @@ void vd_put_row(vd_denoiser *d, const vd_image *out, int64_t y, const float *pha
 /* Repeats the outermost pixels of row y beyond its ends. */
 void vd_pad_picture_row(const vd_denoiser *d, const vd_picture *picture, int64_t y);
 void vd_read_result(vd_denoiser *d, const vd_image *out);
+/* A frame without noise as it is: out may overlap it in any way, so all of it is read first. */
+vd_status vd_pass_frame(vd_denoiser *d, const vd_image *frame, const vd_image *out);
 void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double high, const vd_image *out);
 
 /* Floats of a row of samples of one channel. */

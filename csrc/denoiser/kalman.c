@@ -173,7 +173,7 @@ void vd_sweep_estimate(vd_sweep_state *s, int64_t j)
             d->set.holes.multiply_by(moments, d->gaps.share + j * lanes, lanes);
         float *x = s->x[j % VD_KEPT] + at;
         d->kernels->combine(x, s->v[j % VD_KEPT] + at, s->q[j % 2] + at, weights, moments, s->brightness[j % 2], noise,
-                            lanes);
+                            d->lasting, lanes);
         d->kernels->squares_5(s->squares[j % VD_POOLED] + at, x, lanes);
     }
 }

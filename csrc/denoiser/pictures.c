@@ -334,6 +334,33 @@ void vd_read_result(vd_denoiser *d, const vd_image *out)
     vd_parallel_blocks(d->threads, d->height, read_result_rows, &j);
 }
 
+vd_status vd_pass_frame(vd_denoiser *d, const vd_image *frame, const vd_image *out)
+{
+    size_t samples = (size_t)(d->width * d->channels), size = vd_dtype_size(frame->dtype);
+    char *copy = malloc((size_t)d->height * samples * size);
+    double *row = malloc(2 * samples * sizeof *row), *other = row != NULL ? row + samples : NULL;
+    vd_status status = copy != NULL && row != NULL ? VD_OK : VD_ERROR_MEMORY;
+    for (int64_t y = 0; y < d->height && status == VD_OK; y++)
+        vd_image_gather_row(frame, y, copy + (size_t)y * samples * size);
+    for (int64_t y = 0; y < d->height && status == VD_OK; y++) {
+        const char *from = copy + (size_t)y * samples * size;
+        if (out->dtype == frame->dtype) {
+            vd_image_scatter_row(out, y, from);
+            continue;
+        }
+        d->set.samples.to_f64[frame->dtype](row, from, (ptrdiff_t)samples);
+        d->set.samples.from_f64[out->dtype](other, row, (ptrdiff_t)samples);
+        vd_image_scatter_row(out, y, other);
+    }
+    if (status == VD_OK) {
+        vd_image view = vd_image_contiguous(copy, frame->dtype, d->height, d->width, d->channels);
+        vd_load_picture(d, &view, &d->result);
+    }
+    free(copy);
+    free(row);
+    return status;
+}
+
 /* ---- pictures for the optical flow ---- */
 
 /* The mean of the channels of row y of the image, or of the result where that is NULL. scratch: 12 planes. */

@@ -32,6 +32,7 @@ static void move_params(vd_archive *archive, vd_denoiser_params *p)
 static void move_spectrum(vd_archive *archive, vd_denoiser *d)
 {
     VD_ARCHIVE_VALUE(archive, d->spectrum_channels);
+    VD_ARCHIVE_VALUE(archive, d->lasting);
     vd_archive_move(archive, d->spectrum, sizeof d->spectrum);
 }
 
@@ -122,8 +123,8 @@ static bool scalars_are_sound(const scalars *s, size_t bytes)
 
 static bool spectrum_is_sound(const vd_denoiser *d)
 {
-    if (d->spectrum_channels < 0 || d->spectrum_channels > VD_MAX_CHANNELS ||
-        !vd_denoiser_takes_spectrum(d->spectrum, d->spectrum_channels))
+    if (!(d->lasting >= 1 && d->lasting <= VD_MAX_LASTING) || d->spectrum_channels < 0 ||
+        d->spectrum_channels > VD_MAX_CHANNELS || !vd_denoiser_takes_spectrum(d->spectrum, d->spectrum_channels))
         return false;
     for (int64_t k = d->spectrum_channels * VD_COEFFICIENTS; k < VD_MAX_CHANNELS * VD_COEFFICIENTS; k++)
         if (d->spectrum[k] != 1)

@@ -7,7 +7,8 @@
  *     E = 0.5 E' + 0.5 (0.7 e^2 + 0.3 mean of e^2 over 3 x 3 patches)    its variance; E' of the last frame, moved
  *     w = s^2 / max(E - (1.1 + 4 T) s^2, ((1 - T) max(b, 1 / 49) + T / m) s^2)
  *                                                                      what the prior is worth; 0 if it does not fit
- *     K = 1 / (1 + sum w),  X = Q - K sum w e,  V = K s^2              Kalman filter over all priors, and its noise
+ *     K = 1 / (1 + sum w),  X = Q - K sum w e                         Kalman filter over all priors
+ *     V = min(1, K (1 + c) / (1 - c)) s^2                             its noise, c the noise's correlation over time
  *     A = max(0, 0.1 X^2 + 0.9 mean of X^2 over 5 x 5 patches - 1.1 V, X^2 - 14 V)   power of the signal
  *     g = A / (A + V), 1 for k = 0                                     Wiener filter; picture y1 from g X
  *     g = B^2 / (B^2 + V), B the spectra of y1                         once more (`again`); picture y from g X

@@ -113,9 +113,9 @@ typedef struct vd_denoiser_kernels {
     void (*expect)(float *slack, float *min_ratio, const float *const *age, const float *const *trust, float ratio,
                    ptrdiff_t n);
 
-    /* k = 1 / (1 + weights), x = q - k moments, v = k noise brightness */
+    /* k = 1 / (1 + weights), x = q - k moments, v = min(1, k lasting) noise brightness */
     void (*combine)(float *x, float *v, const float *q, const float *weights, const float *moments,
-                    const float *brightness, float noise, ptrdiff_t n);
+                    const float *brightness, float noise, float lasting, ptrdiff_t n);
 
     /* Wiener gain g = a / (a + v), or 1 where `mean` says so; out = g x; sum += g^2 v;
      * a = max(0, 0.1 x^2 + 0.9 (rows[0] + .. + rows[4]) share - 1.1 v, x^2 - 14 v), or in the second step pilot^2 */

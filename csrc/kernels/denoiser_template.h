@@ -209,13 +209,14 @@ static VD_TARGET void weigh(float *variance, float *restrict weights, float *res
 
 static VD_TARGET void combine(float *restrict x, float *restrict v, const float *restrict q,
                               const float *restrict weights, const float *restrict moments,
-                              const float *restrict brightness, float noise, ptrdiff_t n)
+                              const float *restrict brightness, float noise, float lasting, ptrdiff_t n)
 {
     n = WHOLE_STEPS(n);
     for (ptrdiff_t i = 0; i < n; i++) {
         float k = 1 / (1 + weights[i]);
         x[i] = q[i] - k * moments[i];
-        v[i] = k * (noise * brightness[i]);
+        float left = k * lasting;
+        v[i] = (left < 1 ? left : 1) * (noise * brightness[i]);
     }
 }
 

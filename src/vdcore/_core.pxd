@@ -231,6 +231,7 @@ cdef extern from "vdcore/vdcore.h" nogil:
         double offset
         const float *spectrum
         int64_t channels
+        double correlation
 
     vd_status vd_denoiser_set_noise(vd_denoiser *denoiser, const vd_denoiser_noise *noise) noexcept
     vd_status vd_denoiser_set_range(vd_denoiser *denoiser, double low, double high) noexcept

@@ -134,7 +134,7 @@ static void test_strides_and_overlap(void)
 
 static vd_denoiser_noise noise_of(double sd, const float *spectrum, int64_t channels)
 {
-    return (vd_denoiser_noise){sizeof(vd_denoiser_noise), sd, 0, sd * sd, spectrum, channels};
+    return (vd_denoiser_noise){sizeof(vd_denoiser_noise), sd, 0, sd * sd, spectrum, channels, 0};
 }
 
 /* A denoiser whose noise is set before the first frame is one that was created with it; a spectrum counts from the next

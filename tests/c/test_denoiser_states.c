@@ -27,7 +27,8 @@ enum {
     FILL_AT = PRIORS_AT + 4,
     FILL_VALUE_AT = FILL_AT + 4,
     SPECTRUM_CHANNELS_AT = FILL_VALUE_AT + 8,
-    SPECTRUM_AT = SPECTRUM_CHANNELS_AT + 8,
+    LASTING_AT = SPECTRUM_CHANNELS_AT + 8,
+    SPECTRUM_AT = LASTING_AT + 4,
     LOW_AT = SPECTRUM_AT + 4 * 64 * 4,
     HIGH_AT = LOW_AT + 8,
     HEIGHT_AT = HIGH_AT + 8,
@@ -102,8 +103,12 @@ static vd_denoiser_noise coloured(void)
     static float spectrum[3 * 64];
     for (int k = 0; k < 3 * 64; k++)
         spectrum[k] = 2.5f - (float)k / 80;
-    return (vd_denoiser_noise){
-        .struct_size = sizeof(vd_denoiser_noise), .sd = 11, .offset = 121, .spectrum = spectrum, .channels = 3};
+    return (vd_denoiser_noise){.struct_size = sizeof(vd_denoiser_noise),
+                               .sd = 11,
+                               .offset = 121,
+                               .spectrum = spectrum,
+                               .channels = 3,
+                               .correlation = 0.5};
 }
 
 /* Pushes frame t; with two priors or more it is compared with the next one too, and along a flow. */
@@ -415,6 +420,10 @@ static void test_forged_members(void)
     FORGE(SPECTRUM_CHANNELS_AT, int64_t, 4, VD_ERROR_STATE); /* not that of the frames */
     FORGE(SPECTRUM_CHANNELS_AT, int64_t, 5, VD_ERROR_STATE);
     FORGE(SPECTRUM_CHANNELS_AT, int64_t, INT64_MAX, VD_ERROR_STATE);
+    FORGE(LASTING_AT, float, 2, VD_OK);
+    FORGE(LASTING_AT, float, 0.5f, VD_ERROR_STATE);
+    FORGE(LASTING_AT, float, NAN, VD_ERROR_STATE);
+    FORGE(LASTING_AT, float, INFINITY, VD_ERROR_STATE);
     FORGE(SPECTRUM_AT, float, 0, VD_ERROR_STATE);
     FORGE(SPECTRUM_AT, float, -1, VD_ERROR_STATE);
     FORGE(SPECTRUM_AT, float, NAN, VD_ERROR_STATE);

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from vdcore import Denoiser, NoiseEstimate, denoise
+from vdcore import Denoiser, NoiseEstimate, denoise, estimate_noise
 
 FRAMES, SIDE = 24, 64
 
@@ -106,3 +106,15 @@ def test_streams_tell_from_their_first_frames():
     assert results[0].mean() == pytest.approx(2, abs=0.3)
     twin = Denoiser.from_state(denoiser.state())
     np.testing.assert_array_equal(twin(frames[6]), denoiser(frames[6]))
+
+
+@pytest.mark.parametrize(("scale", "dtype"), [(1, np.uint8), (12, np.uint8), (100, np.uint16)])
+def test_noise_of_photons_is_measured(scale, dtype):
+    """As counts, not as noise that was clipped at 0, which would have to be nearly twice as strong."""
+    frames = scale * np.random.default_rng(7).poisson(0.3, (12, 96, 128))
+    noise = estimate_noise(frames.astype(dtype))
+    assert noise.sigma[0] == pytest.approx(scale * 0.3**0.5, rel=0.06)
+    clean = np.repeat([0.3, 1, 3, 8], 64) + np.zeros((12, 96, 1))
+    noise = estimate_noise((scale * np.random.default_rng(8).poisson(clean)).astype(dtype))
+    assert noise.gain[0] == pytest.approx(scale, rel=0.1)
+    assert noise.offset[0] == pytest.approx(0, abs=0.2 * scale**2)

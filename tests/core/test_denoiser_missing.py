@@ -171,8 +171,10 @@ def test_nothing_known_at_all(dtype, lookahead):
 
 def test_half_the_confidence_is_twice_the_variance():
     _, noisy = moving(6, noise=16)
-    half = denoise(noisy, 16 / np.sqrt(2), confidence=np.full(noisy.shape[1:], 0.5), motion=with_motion)
-    full = denoise(noisy, 16, motion=with_motion)
+    half = denoise(
+        noisy, white(16 / np.sqrt(2)), confidence=np.full(noisy.shape[1:], 0.5), motion=with_motion
+    )
+    full = denoise(noisy, white(16), motion=with_motion)
     assert np.abs(half - full).mean() < 0.25
 
 

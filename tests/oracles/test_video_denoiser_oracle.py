@@ -30,8 +30,8 @@ def with_noise(frames, sigma=NOISE, seed=1):
     return noisy.clip(0, 255).round().astype(np.uint8)
 
 
-def denoised(frames, noise=NOISE, preset="balanced"):
-    denoiser = VideoDenoiser(noise, preset)
+def denoised(frames, noise=NOISE, preset="balanced", limits=(-np.inf, np.inf)):
+    denoiser = VideoDenoiser(noise, preset, limits)
     return np.stack([denoiser.push(frame) for frame in frames])
 
 
@@ -102,13 +102,13 @@ def test_no_noise_is_the_identity(preset, noise):
 def test_clipped_noise_is_not_a_bias(preset, level, tolerance):
     frames = with_noise(np.full((4, 64, 64), level), 40)
     assert abs(frames.mean() - level) > 10
-    assert abs(denoised(frames, 40, preset)[-1].mean() - level) < tolerance
+    assert abs(denoised(frames, 40, preset, (0, 255))[-1].mean() - level) < tolerance
 
 
 @pytest.mark.parametrize("level", [0.0, 10.0, 128.0, 250.0])
 def test_mean_of_clipped(level):
     samples = np.random.default_rng(3).normal(level, 40, 10**6).clip(0, 255)
-    assert mean_of_clipped(level, 40) == pytest.approx(samples.mean(), abs=0.15)
+    assert mean_of_clipped(level, 40, 0, 255) == pytest.approx(samples.mean(), abs=0.15)
 
 
 @BOTH

@@ -8,7 +8,7 @@ result, warped along the flow):
     E = E' / 2 + (smoothed e^2) / 2            its variance, measured; E' that of the last frame
     v = max(0, E - 1.1 s^2)                    variance of the prior: E less the noise s^2
     K = max(0.02, v / (v + s^2))               Kalman gain; 1 where the patch starts again
-    X = P + K e,  V = K s^2                    estimate, and the variance of the noise left in it
+    X = P + K e,  V = min(1, K (1 + c) / (1 - c)) s^2    estimate, and the variance of the noise left in it
 
 Where the picture stays put (see still.py), the mean of the frames takes the prior's place by the trust t in
 it, the factor 1.1 becomes 1.1 + 4 t, and the least v becomes the mean of 1 / 49 and 1 / m by t.
@@ -173,6 +173,8 @@ class VideoDenoiser:
         self.variance = float(np.mean(np.square(getattr(noise, "sigma", noise))))  # s0^2
         self.gain = float(np.mean(getattr(noise, "gain", 0.0)))
         self.offset = float(np.mean(getattr(noise, "offset", self.variance)))
+        correlation = getattr(noise, "correlation", 0.0)  # from frame to frame
+        self.lasting = (1 + correlation) / (1 - correlation)
         given = getattr(noise, "spectrum", None)
         self.spectrum = np.ones((1, SIZE, SIZE)) if given is None else given  # t(c, k), shape (C or 1, 8, 8)
 
@@ -323,7 +325,7 @@ class VideoDenoiser:
             self.seen = self.count + 1
         self.count += 1
         gain = 1 / (1 + weights)
-        return q - gain * moments, gain * noise
+        return q - gain * moments, np.minimum(gain * self.lasting, 1) * noise
 
     def _without_motion(self, f, prior, flow, reset):
         """The prior with its border, and the mean over time where nothing moves; `f` goes into the mean."""

@@ -468,6 +468,7 @@ VD_API vd_status vd_denoiser_guide(vd_denoiser *denoiser, const vd_image *pictur
  *                   transform over sd^2, horizontal frequency first, each from 1e-6 to 1e6; three channels are the opponent
  *                   colours (r + g + b) / sqrt 3, (r - b) / sqrt 2, (r - 2 g + b) / sqrt 6. Copied.
  * channels          of the spectrum, 1 to 4: those of the frames; 0 without a spectrum
+ * correlation       of the noise from one frame to the next, 0 to 0.99
  *
  * VD_ERROR_PARAMETER: out of range. VD_ERROR_SHAPE: a stream has begun, of another number of channels. A first frame of another
  * number of channels is refused with VD_ERROR_SHAPE.
@@ -477,6 +478,7 @@ typedef struct vd_denoiser_noise {
     double sd, gain, offset;
     const float *spectrum;
     int64_t channels;
+    double correlation;
 } vd_denoiser_noise;
 
 VD_API vd_status vd_denoiser_set_noise(vd_denoiser *denoiser, const vd_denoiser_noise *noise);

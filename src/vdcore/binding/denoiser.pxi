@@ -95,12 +95,13 @@ cdef class Denoiser:
             status = vd_denoiser_guide(self.handle, image, low, high, &out_view.image)
         _check(status, f"; out is {out.shape} {out.dtype}, low {low}, high {high}")
 
-    def set_noise(self, double sd, double gain, double offset, const float[:, ::1] spectrum=None):
+    def set_noise(self, double sd, double gain, double offset, const float[:, ::1] spectrum=None,
+                  double correlation=0):
         """The noise from the next frame on; spectrum: (channels, 64), horizontal frequency first, or None."""
         cdef vd_denoiser_noise noise
         cdef vd_status status
         noise.struct_size = sizeof(vd_denoiser_noise)
-        noise.sd, noise.gain, noise.offset = sd, gain, offset
+        noise.sd, noise.gain, noise.offset, noise.correlation = sd, gain, offset, correlation
         noise.spectrum, noise.channels = NULL, 0
         if spectrum is not None:
             if spectrum.shape[0] == 0 or spectrum.shape[1] != 64:

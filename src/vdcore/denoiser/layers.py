@@ -10,11 +10,12 @@ from vdcore import _core
 from vdcore._arrays import Array
 from vdcore.flow import Flow, optical_flow, resized_flow
 from vdcore.noise import NoiseEstimate, colour_is_subsampled
+from vdcore.noise.clipping import RangeMeter
 
-from .clipping import RangeMeter
 from .parameters import MIN_NOISE, Preset
 from .samples import with_channel_axis
 
+_MAX_CORRELATION = 0.99  # that the C library takes
 _COMPRESSED = 1.1  # variance assumed, over the geometric mean of those
 
 # picture, flow, variance of its noise over the frame's, where something is known of it
@@ -29,6 +30,7 @@ class Noise:
     gain: float = 0.0
     offset: float = 0.0
     spectrum: tuple[float, ...] | None = None  # of all channels, horizontal frequency first
+    correlation: float = 0.0  # from frame to frame
 
     @property
     def line(self) -> tuple[float, float, float]:
@@ -43,6 +45,7 @@ class Noise:
             self.gain,
             self.offset,
             None if spectrum is None else np.array(spectrum, np.float32).reshape(-1, 64),
+            min(self.correlation, _MAX_CORRELATION),
         )
 
 
@@ -114,7 +117,7 @@ class Layer:
         if level < MIN_NOISE:
             return Noise()
         if noise.spectrum is None:
-            return Noise(level, float(np.mean(gain)), float(np.mean(offset)))
+            return Noise(level, float(np.mean(gain)), float(np.mean(offset)), None, noise.correlation)
         channels = self.part.stop - self.part.start
         spectrum = noise.spectrum
         spectrum = np.repeat(spectrum, channels, axis=0) if len(spectrum) == 1 else spectrum[self.part]
@@ -125,6 +128,7 @@ class Layer:
             float(np.mean(gain)) * factor,
             float(np.mean(offset)) * factor,
             tuple((assumed / factor).swapaxes(1, 2).ravel().tolist()),
+            noise.correlation,
         )
 
     @property

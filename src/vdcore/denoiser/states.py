@@ -23,8 +23,8 @@ from vdcore.noise import (
     estimate_from,
     noise_values,
 )
+from vdcore.noise.clipping import RangeMeter
 
-from .clipping import RangeMeter
 from .layers import Filter, Layer
 from .parameters import DenoiserParameters, denoiser_parameters
 from .process import Process, QueuedFrame, new_layers, new_process
@@ -33,7 +33,17 @@ from .samples import MAX_CHANNELS, channel_count, colour_count
 _MAGIC = b"vdcoreD\x02"
 _SOURCE = "Denoiser.state()"
 _MAX_COUNT = 2**62
-_NUMBERS = ("stride", "index", "start", "next", "earlier_index", "suspect_index", "last_index", "still")
+_NUMBERS = (
+    "stride",
+    "index",
+    "start",
+    "next",
+    "earlier_index",
+    "suspect_index",
+    "last_index",
+    "still",
+    "fresh",
+)
 _BLOCK_ARRAYS = {  # shape without the number of blocks, C for channels; dtype
     "mean": ("C", np.float64),
     "texture": ("C", np.float64),

@@ -11,6 +11,7 @@ from vdcore.noise import BLOCK, Estimator, NoiseEstimate, NoiseMeter, NoiseTimel
 from .parameters import Strength, assumed
 from .samples import colour_count, with_gaps
 
+_ALIKE = 1.5  # ratio of a given level and the estimated one, for noise that may be the same
 _PAIRS_PER_ESTIMATE = 4  # once the estimate has settled
 
 
@@ -88,7 +89,15 @@ def with_strength(estimate: NoiseEstimate, strength: Strength) -> NoiseEstimate:
     if isinstance(strength, str):
         return assumed(estimate, strength)
     noise = white_noise(np.full(estimate.sigma.size, strength))
-    return replace(noise, spectrum=estimate.spectrum, compressed=estimate.compressed)
+    level = float(np.sqrt(np.mean(np.square(estimate.sigma))))
+    if not strength / _ALIKE <= level <= strength * _ALIKE:  # something else was found
+        return noise
+    return replace(
+        noise,
+        spectrum=estimate.spectrum,
+        correlation=estimate.correlation,
+        compressed=estimate.compressed,
+    )
 
 
 def scheduled(timeline: NoiseTimeline, strength: Strength) -> dict[int, NoiseEstimate]:

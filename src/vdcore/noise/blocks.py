@@ -24,8 +24,11 @@ _GROUPS = 8
 _CHANGED = 0.6  # times the share of pixels that noise changes: with less, something else changes
 _STRONGLY_CHANGED = 0.9  # the same where the change is of many steps, such as text that scrolls
 _STRONG = 3.0  # steps
+_BALANCED = 8.0  # energy of D over that of S, 1 for noise
+_SCALED = 0.6  # correlation of D with S, 0 for noise
+_LEVELS = 32  # that samples have at least: pages have two
 _EVIDENT = 0.25  # of the blocks that change
-_EXPLAINED = 0.7  # of the change, by the picture: more is a change of the light
+_TWO_VALUED = 0.05  # of the samples at each end of the range: text, say
 _EVEN = 0.2  # relative spread of the deviations of blocks
 
 _SQRT_HALF = math.sqrt(0.5)
@@ -170,17 +173,16 @@ def measure(first: Array, second: Array | None, earlier: Array | None = None, la
         return square
 
     smooth, energy = power(difference, LOW), power(difference, HIGH)
+    largest = max(float(np.abs(frame).max(initial=0)) for frame in (before, after))
+    rounding = (8 * np.finfo(kind).eps * largest) ** 2
+    smooth[smooth < rounding] = energy[energy < rounding] = 0  # of blocks that change as a whole
     steps = np.abs(change[change != 0])
-    step = float(steps.min(initial=np.inf)) if steps.size else 0.0
+    span = float(after.max(initial=-np.inf)) - float(after.min(initial=np.inf)) if steps.size else 0.0
+    step = min(float(steps.min(initial=np.inf)), span / _LEVELS) if steps.size else 0.0
     kept = np.arange(len(moved))
     if second is not None and len(moved):
         deviation = np.sqrt((smooth * LOW.sum() + energy * HIGH.sum()).mean(axis=1) / (LOW | HIGH).sum())
-        noisy = _is_noisy(share, deviation, step, before, after)
-        kept = kept[
-            noisy
-            & (_explained(difference, total) < _EXPLAINED)
-            & (change != change[..., :1]).any(axis=(0, 2))
-        ]
+        kept = kept[_is_noisy(share, deviation, step, before, after) & ~_is_scaled(difference, total)]
     texture = power(total, LOW)
     count = len(kept)
     kept = _least_textured(kept, before, texture)
@@ -218,17 +220,6 @@ def _compact(coefficients: Array, unit: float) -> npt.NDArray[np.float16]:
     return compact
 
 
-def _explained(difference: Array, total: Array) -> Floats:
-    """Share of the energy of D that is a multiple of S: near 1 where the light changes, near 0 in noise."""
-
-    def product(one: Array, other: Array) -> Floats:
-        result: Floats = np.einsum("cnk,cnk->n", one[..., 1:], other[..., 1:], dtype=np.float64)
-        return result
-
-    squares = product(difference, difference) * product(total, total)
-    return product(difference, total) ** 2 / np.maximum(squares, 1e-300)
-
-
 def _is_noisy(share: Floats, deviation: Floats, step: float, before: Array, after: Array) -> Array:
     """In which blocks noise may be what changes this share of the pixels, by this deviation.
 
@@ -240,11 +231,24 @@ def _is_noisy(share: Floats, deviation: Floats, step: float, before: Array, afte
     noisy: Array = share >= required * changed
     if noisy.sum() >= _EVIDENT * len(noisy):
         return noisy
-    low, high = before.min(), before.max()
-    at_end = [((frame == low) | (frame == high)).all(axis=0).mean(axis=1) for frame in (before, after)]
-    clipped: Array = share >= required * np.minimum(changed, 1 - at_end[0] * at_end[1])
-    even = bool(clipped.any()) and deviation[clipped].std() < _EVEN * deviation[clipped].mean()
-    return clipped if even else noisy
+    ends = [(frame == end).all(axis=0) for end in (before.min(), before.max()) for frame in (before, after)]
+    if min(end.mean() for end in ends[::2]) > _TWO_VALUED:
+        return noisy
+    both = sum(a.mean(axis=1) * b.mean(axis=1) for a, b in (ends[:2], ends[2:]))
+    clipped: Array = share >= required * np.minimum(changed, 1 - both)
+    if clipped.sum() < max(_EVIDENT * len(clipped), min(MIN_COUNT, len(clipped))):
+        return noisy
+    return clipped if deviation[clipped].std() < _EVEN * deviation[clipped].mean() else noisy
+
+
+def _is_scaled(difference: Array, total: Array) -> Array:
+    """In which blocks D is a multiple of S, or far above it: flashes, fades, negatives."""
+    product, first, second = (
+        np.einsum("cnk,cnk->n", a[..., 1:], b[..., 1:], dtype=np.float64)
+        for a, b in ((difference, total), (difference, difference), (total, total))
+    )
+    scaled: Array = (product**2 > _SCALED**2 * first * second) | (second < first / _BALANCED)
+    return scaled
 
 
 def _least_textured(kept: Array, before: Array, texture: Floats) -> Array:

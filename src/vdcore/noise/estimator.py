@@ -19,6 +19,7 @@ import numpy as np
 from vdcore._arrays import Array
 
 from .blocks import BLOCK, FREQUENCY, HIGH, Blocks, has_noise, measure
+from .clipping import RangeMeter
 from .curve import Curve, fit_line, groups
 from .estimate import Floats, NoiseEstimate, white_noise
 
@@ -39,6 +40,7 @@ _MIN_BLOCKS = 50
 _MAX_BLOCKS = 2000  # that the spectrum is found from
 _HEAVY = 1.15  # mean square over what the median says: heavy tails, few large coefficients
 _VERY_HEAVY = 1.25
+_COARSE = 2.0  # steps; less is not worth a model of codecs
 _WHITE = 0.12  # logarithm of middle over high frequencies
 _TEXTURE = 2.0, 5.0  # energy of S over D: noise alone, texture that may move
 _TEXTURE_COMPRESSED = 5.0, 10.0
@@ -78,6 +80,8 @@ class Estimator:
         The first frame of the last pair of `pairs`.
     still : int
         Pairs of equal frames in a row.
+    fresh : int
+        1 after a picture has followed black, until the next pair.
     dtype : numpy.dtype
         Of the last frame.
     """
@@ -94,6 +98,7 @@ class Estimator:
     suspect_index: int = 0
     last_index: int = 0
     still: int = 0
+    fresh: int = 0
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float64))
 
     def copy(self) -> "Estimator":
@@ -113,12 +118,13 @@ class Estimator:
 
     def _finish(self, first: Array, second: Array) -> bool:
         """Measure a pair; return whether it tells something new."""
+        repeated = self.still > 0
         if np.array_equal(first, second):
             self.still += 1
             if self.still < STILL:  # a frame that is repeated
                 self.first = None
                 self.next = self.index
-                return False
+                return not self.pairs
         else:
             self.still = 0
         lag = self.index - self.earlier_index
@@ -130,7 +136,12 @@ class Estimator:
             return False
         if self.earlier is None or lag >= 2 * MIN_LAG:
             self.earlier, self.earlier_index = first, self.index - 1
-        if self.pairs and not _fits(blocks, self.pairs):
+        fits = bool(self.pairs) and _fits(blocks, self.pairs)
+        if not fits and blocks.changed and not self.fresh and not measure(first, None).energy.any():
+            self.pairs, self.suspects = [], []  # black, and now a picture: no pair yet
+            self.start, self.stride, self.next, self.fresh = self.index, 1, self.index, 1
+            return True
+        if not fits and (self.pairs or repeated):
             self.suspects.append(blocks)
             if len(self.suspects) == 1:  # a cut, or a change?
                 self.suspect_index = self.index - 1
@@ -147,7 +158,7 @@ class Estimator:
             self.last_index = self.index - 1
             self.next = self.index
             return True
-        self.suspects = []
+        self.suspects, self.fresh = [], 0
         self.pairs = [*self.pairs, blocks]
         self.last_index = self.index - 1
         if len(self.pairs) > MAX_PAIRS:
@@ -161,23 +172,36 @@ class Estimator:
 
     def estimate(self) -> NoiseEstimate:
         """Return the estimate of the noise now; from one frame where there is no pair. Needs a frame."""
-        pairs = self.pairs
-        if not pairs:
-            assert self.first is not None or self.earlier is not None
-            alone = self.first if self.first is not None else self.earlier
-            assert alone is not None
-            return self.estimate_of([measure(alone, None)], alone=True)
-        return self.estimate_of(pairs)
+        frames = [frame for frame in (self.earlier, self.first) if frame is not None]
+        if not self.pairs and self.still and np.isfinite(frames[-1]).any():  # nothing but repeated frames
+            return white_noise(np.zeros(frames[-1].shape[2]))
+        pairs = self.pairs or [measure(frames[-1], None)]
+        estimate = self.estimate_of(pairs, alone=not self.pairs)
+        if self.dtype.kind == "u":
+            meter = RangeMeter()
+            noise = (
+                math.sqrt(np.mean(estimate.sigma**2)),
+                float(estimate.gain.mean()),
+                float(estimate.offset.mean()),
+            )
+            for frame in frames:
+                meter.add(frame, noise)
+            if meter.low.counts:
+                return self.estimate_of(pairs, alone=not self.pairs, counts=True)
+        return estimate
 
-    def estimate_of(self, pairs: list[Blocks], alone: bool = False) -> NoiseEstimate:
-        """Return the estimate from pairs that were measured before, or from a frame measured alone."""
+    def estimate_of(self, pairs: list[Blocks], alone: bool = False, counts: bool = False) -> NoiseEstimate:
+        """Return the estimate from pairs that were measured before, or from a frame measured alone.
+
+        Samples that are 0 were clipped, or are `counts` of photons.
+        """
         if not any(pair.all for pair in pairs):
             raise ValueError(f"frames must have blocks of {BLOCK} x {BLOCK} finite samples")
         pairs = [pair for pair in pairs if pair.all]
         noisy = [pair for pair in pairs if has_noise(pair)]
         if not noisy or 2 * len(noisy) < len(pairs):
             return white_noise(np.zeros(pairs[0].mean.shape[1]))
-        return _estimate(noisy, self.dtype, alone)
+        return _estimate(noisy, self.dtype, alone, counts)
 
 
 def _fits(blocks: Blocks, others: list[Blocks]) -> bool:
@@ -224,11 +248,12 @@ def _some(numbers: Array) -> Array:
     return some
 
 
-def _pool(pairs: list[Blocks], dtype: np.dtype[Any]) -> _Pool:
+def _pool(pairs: list[Blocks], dtype: np.dtype[Any], counts: bool) -> _Pool:
     def joined(name: str) -> Floats:
         return np.concatenate([getattr(pair, name) for pair in pairs])
 
     low, high = _range(dtype, joined("lowest"), joined("greatest"))
+    low = -math.inf if counts else low
     mean, energy, smooth = joined("mean"), joined("energy"), joined("smooth")
     reach = 10 * math.sqrt(max(energy.max(), smooth.max()))  # further than noise gets
     return _Pool(
@@ -261,8 +286,8 @@ def _range(dtype: np.dtype[Any], lowest: Floats, greatest: Floats) -> tuple[floa
     )
 
 
-def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool) -> NoiseEstimate:
-    pool = _pool(pairs, dtype)
+def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool, counts: bool) -> NoiseEstimate:
+    pool = _pool(pairs, dtype, counts)
     chosen, curves = _choose(pool, _CHOSEN)
     correlation = _correlation(pool, chosen)
     spectrum, heaviness = _spectrum(pool, chosen, curves, correlation)
@@ -288,7 +313,7 @@ def _estimate(pairs: list[Blocks], dtype: np.dtype[Any], alone: bool) -> NoiseEs
         offset=offset,
         spectrum=None if alone else (spectrum / total).reshape(-1, BLOCK, BLOCK),
         correlation=correlation,
-        compressed=bool(heaviness > _HEAVY),
+        compressed=bool(heaviness > _HEAVY and np.max(gain * value + offset) > (_COARSE * pool.step) ** 2),
     )
 
 

@@ -56,7 +56,8 @@ class NoiseMeter:
         estimator, start, pairs = self._estimator, self._estimator.start, self._estimator.pairs
         estimator.add(samples)
         if estimator.start != start:
-            self._before.append((start, estimator.estimate_of(pairs)))
+            before = estimator.estimate_of(pairs) if pairs else white_noise(np.zeros(self._channels))
+            self._before.append((start, before))
 
     def timeline(self) -> NoiseTimeline:
         """Return the noise of the frames so far."""

@@ -73,6 +73,11 @@ class End:
             clipped = self.found >= _MIN_SHARE * self.expected and self.clipped >= self.counted
         return self.sign * (self.value if clipped and abs(self.value) <= MAX_NOISE else -math.inf)
 
+    @property
+    def counts(self) -> bool:
+        """Whether samples at the end are evidently not clipped noise."""
+        return self.expected >= _MIN_ENDS and self.counted > self.clipped
+
     def add(self, blocks: Floats, noise: Noise, integers: bool) -> None:
         """Take blocks (N, 64) of the next frame."""
         samples = self.sign * blocks

@@ -150,7 +150,7 @@ def test_frames_change_in_place(scene, lookahead):
     """The filter yields the frames that it was given, as soon as it can, and keeps nothing of them."""
     frames = scene[1]
     plane = Plane("colour", frames[0].shape, frames.dtype, channel_order="bgr")
-    parameters = denoiser_parameters(15, "balanced", None, lookahead, None, None)
+    parameters = denoiser_parameters(15, "balanced", None, lookahead, None, "auto", None)
     stage = DenoisingFilter(
         parameters, None, (plane,), Orientation(), None, None, frame_range(None, None, "frames")
     )
@@ -186,7 +186,7 @@ def test_chroma_follows_the_flow_of_luma(scene, lookahead):
         Plane("chroma", chroma[0].shape, chroma.dtype, subsampling=(2, 2)),
     )
     stage = DenoisingFilter(
-        denoiser_parameters(15, "balanced", "flow", lookahead, None, None),
+        denoiser_parameters(15, "balanced", "flow", lookahead, None, "auto", None),
         None,
         planes,
         Orientation(),

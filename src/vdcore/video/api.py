@@ -15,7 +15,7 @@ from vdcore._core import build_info
 from vdcore._files import StrPath
 from vdcore._options import accepts
 from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, resolve_region
-from vdcore.denoiser import Preset, Strength, check_strength, denoiser_parameters
+from vdcore.denoiser import HotPixels, Preset, Strength, check_strength, denoiser_parameters
 from vdcore.diffuser.parameters import FilterOptions, Sigma, TimeUnit, filter_parameters
 from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
@@ -297,6 +297,7 @@ def denoise_video(
     motion: Motion | None = "flow",
     lookahead: int = 0,
     fill: float | None = None,
+    hot_pixels: HotPixels = "auto",
     time_unit: TimeUnit = "frames",
     threads: int | None = None,
     region: Region = None,
@@ -325,6 +326,8 @@ def denoise_video(
         See `vdcore.Denoiser`. A callable `motion` receives the same pictures as in `diffuse_video`.
     fill : float, optional
         As in `vdcore.Denoiser`, in 8-bit units.
+    hot_pixels : {"auto", "off"}, optional
+        As in `vdcore.Denoiser`.
     confidence : the forms of `region`, optional
         What is known of each pixel, from 0, missing, to 1; see `vdcore.Denoiser`. An iterator is drawn once:
         with it "auto" goes by the frames so far.
@@ -356,7 +359,13 @@ def denoise_video(
     >>> print(report.noise.describe())
     """
     parameters = denoiser_parameters(
-        strength, preset, motion, lookahead, fill, _free_threads() if threads is None else threads
+        strength,
+        preset,
+        motion,
+        lookahead,
+        fill,
+        hot_pixels,
+        _free_threads() if threads is None else threads,
     )
     check_strength(parameters.strength, 255, "8-bit units (0 to 255) for files of every bit depth")
     frames = frame_range(start, stop, choice(time_unit, "time_unit", ("frames", "seconds")))

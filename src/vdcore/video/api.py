@@ -26,6 +26,7 @@ from .filters.diffusion import DiffusionFilter
 from .filters.regions import PlaneRegions
 from .frame import Frame
 from .info import Quality, VideoInfo
+from .messages import hint_of_noise
 from .opening import Source, is_rewindable, open_reader, resolve_backend
 from .pipeline import Filter, PassThrough, Reader
 
@@ -355,7 +356,7 @@ def denoise_video(
     Examples
     --------
     >>> report = vdcore.denoise_video("in.mp4", "out.mkv")
-    >>> print(report.noise.sigma)
+    >>> print(report.noise.describe())
     """
     parameters = denoiser_parameters(
         strength,
@@ -369,6 +370,7 @@ def denoise_video(
     check_strength(parameters.strength, 255, "8-bit units (0 to 255) for files of every bit depth")
     frames = frame_range(start, stop, choice(time_unit, "time_unit", ("frames", "seconds")))
     made: list[DenoisingFilter] = []
+    infos: list[VideoInfo] = []
 
     def make_filter(info: VideoInfo) -> Filter:
         _check_channels(parameters.strength, "strength", info)
@@ -380,6 +382,7 @@ def denoise_video(
                 noise = noise_of_planes(
                     _within(frames, reader), info.planes, _regions(confidence, info, "confidence")
                 )
+        infos.append(info)
         weights = _regions(confidence, info, "confidence")
         made.append(
             DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, weights, frames)
@@ -387,7 +390,13 @@ def denoise_video(
         return made[0]
 
     report = filter_video(path, out, make_filter, until=frames, **options)
-    return replace(report, noise=made[0].noise, preset=preset)
+    report = replace(report, noise=made[0].noise, preset=preset)
+    if not isinstance(parameters.strength, str):
+        return report
+    report = replace(report, strength=parameters.strength)
+    if report.noise is None or report.strength == "strong":
+        return report
+    return replace(report, hint=hint_of_noise(infos[0], report.noise))
 
 
 def _within(frames: FrameRange, reader: Reader) -> Iterable[Frame]:

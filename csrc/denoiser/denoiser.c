@@ -47,8 +47,8 @@ static bool is_good(const vd_denoiser_params *p)
 {
     return vd_denoiser_takes_noise(p->noise, p->gain, p->offset) && p->preset >= 0 &&
            p->preset < VD_DENOISER_PRESET_COUNT && (p->fill == VD_FILL_PASS || p->fill == VD_FILL_VALUE) &&
-           fabs(p->fill_value) != INFINITY && p->priors >= 1 && p->priors <= MAX_PRIORS &&
-           vd_is_thread_request(p->threads);
+           (p->outliers == 0 || p->outliers == 1) && fabs(p->fill_value) != INFINITY && p->priors >= 1 &&
+           p->priors <= MAX_PRIORS && vd_is_thread_request(p->threads);
 }
 
 /* ---- life ---- */
@@ -159,6 +159,9 @@ static size_t lay_out(vd_denoiser *d, char *memory)
     d->share_3 = cut(memory, &used, 3 * (size_t)d->lanes, sizeof(float));
     d->share_5 = cut(memory, &used, 5 * (size_t)d->lanes, sizeof(float));
     d->still.mean = cut(memory, &used, vd_still_floats(d), sizeof(float));
+    uint8_t **maps[] = {&d->spots, &d->spots_before, &d->outliers};
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+        *maps[i] = cut(memory, &used, d->params.outliers ? pixels : 0, 1);
     d->guide = cut(memory, &used, pixels, sizeof(float));
     d->scratch = cut(memory, &used, (size_t)d->threads, d->scratch_size);
     d->found = cut(memory, &used, (size_t)d->threads, sizeof(int));
@@ -331,8 +334,6 @@ static vd_status load_prior(vd_denoiser *d, size_t l, const vd_prior *prior)
     if (d->frames == 0 || d->priors[l].seen != d->frames)
         start_variance(d, &d->priors[l]);
     vd_load_prior(d, &d->priors[l], picture, prior->flow);
-    if (l == 0 && d->gaps.here)
-        vd_fill_frame(d, &d->priors[0], prior);
     return VD_OK;
 }
 
@@ -342,8 +343,23 @@ static vd_status load_frame(vd_denoiser *d, const vd_image *frame, const vd_imag
     d->gaps.here = false;
     vd_status status = vd_load_frame(d, frame);
     if (status == VD_ERROR_MISSING || (status == VD_OK && (confidence != NULL || outliers != NULL)))
-        status = vd_find_missing(d, frame, confidence, outliers);
+        status = vd_find_missing(d, frame, confidence, outliers, false);
     return status;
+}
+
+/* Finds outliers, and puts something in the place of all that is missing; `prior` is the first one, or NULL. */
+static vd_status replace_missing(vd_denoiser *d, const vd_image *frame, const vd_image *confidence,
+                                 const vd_image *outliers, const vd_prior *prior)
+{
+    vd_prior_state *first = prior != NULL ? &d->priors[0] : NULL;
+    if (d->params.outliers && d->params.noise != 0 && vd_find_outliers(d, first, prior != NULL ? prior->flow : NULL)) {
+        vd_status status = vd_find_missing(d, frame, confidence, outliers, true);
+        if (status != VD_OK)
+            return status;
+    }
+    if (d->gaps.here)
+        vd_fill_frame(d, first, prior);
+    return VD_OK;
 }
 
 static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers,
@@ -361,11 +377,12 @@ static vd_status push(vd_denoiser *d, const vd_image *frame, const vd_image *con
         status = vd_denoiser_start(d, frame);
     if (status == VD_OK)
         status = load_frame(d, frame, confidence, outliers);
-    bool clean = d->params.noise == 0, missing = d->gaps.here;
-    for (size_t l = 0; l < count && status == VD_OK && (!clean || (missing && l == 0)); l++)
+    bool clean = d->params.noise == 0;
+    for (size_t l = 0; l < count && status == VD_OK && (!clean || (d->gaps.here && l == 0)); l++)
         status = load_prior(d, l, &priors[l]);
-    if (status == VD_OK && count == 0 && missing)
-        vd_fill_frame(d, NULL, NULL);
+    if (status == VD_OK)
+        status = replace_missing(d, frame, confidence, outliers, count > 0 ? &priors[0] : NULL);
+    bool missing = d->gaps.here;
     if (status == VD_OK && clean && !missing)
         status = vd_pass_frame(d, frame, out);
     if (status != VD_OK) {

@@ -117,6 +117,7 @@ struct vd_denoiser {
     int64_t spectrum_channels;                         /* 0: the noise is white */
     float spectrum[VD_MAX_CHANNELS * VD_COEFFICIENTS]; /* t: 1 where white */
     vd_gaps gaps;
+    uint8_t *spots, *spots_before, *outliers; /* [height][width], where params.outliers; see outliers.c */
     float *guide;  /* [height][width] at most: the picture for the flow, before it is blurred */
     char *scratch; /* [threads] */
     size_t scratch_size;
@@ -179,10 +180,17 @@ void vd_put_phases(const vd_denoiser *d, float *picture, int64_t y, const float 
 /* Row y, from planes of opponent colours, to `result` and out, without undoing what clipping does. */
 void vd_put_plain_row(vd_denoiser *d, const vd_image *out, int64_t y, float *planes, float *scratch);
 
+/* ---- outliers.c */
+
+/* Whether d->outliers, which it writes, holds any. */
+bool vd_find_outliers(vd_denoiser *d, const vd_prior_state *prior, const vd_image *flow);
+
 /* ---- missing.c */
 
-/* What is missing of the frame, which has been read; sets gaps.here. Of the state, nothing changes. */
-vd_status vd_find_missing(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers);
+/* What is missing of the frame, which has been read; sets gaps.here. Of the state, nothing changes. With `found` d->outliers
+ * too. */
+vd_status vd_find_missing(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers,
+                          bool found);
 /* Where gaps.here, the frame's missing samples become what the prior (NULL: none) or their neighbours say. */
 void vd_fill_frame(vd_denoiser *d, vd_prior_state *prior, const vd_prior *given);
 /* After the sweep, or in place of it for a frame without noise: what is not known at all. */

@@ -33,7 +33,7 @@ typedef struct job {
     const float *prior;
     const uint8_t *known; /* NULL: everywhere */
     float limit;
-    bool clean, empty; /* without noise; nothing of the frame is known */
+    bool found, clean, empty; /* without noise; nothing of the frame is known */
 } job;
 
 /* ---- memory ---- */
@@ -118,6 +118,11 @@ static void find_rows(void *context, int64_t begin, int64_t end, int thread)
             vd_image_gather_row(j->outliers, y, repair);
             d->set.holes.forget(weight, repair, (ptrdiff_t)d->width);
         }
+        if (j->found) {
+            d->set.holes.forget(weight, d->outliers + y * d->width, (ptrdiff_t)d->width);
+            for (int64_t x = 0; x < d->width; x++)
+                repair[x] |= d->outliers[y * d->width + x];
+        }
         for (int64_t c = 0; c < d->channels; c++)
             values[c] = row_of(d, g->value[c], y);
         vd_pick_planes(d, values, d->frame, y);
@@ -179,13 +184,14 @@ static int found_in(const vd_denoiser *d)
     return found;
 }
 
-vd_status vd_find_missing(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers)
+vd_status vd_find_missing(vd_denoiser *d, const vd_image *frame, const vd_image *confidence, const vd_image *outliers,
+                          bool found_outliers)
 {
     vd_gaps *g = &d->gaps;
     vd_status status = vd_reserve_gaps(d);
     if (status != VD_OK)
         return status;
-    job j = {.d = d, .image = frame, .confidence = confidence, .outliers = outliers};
+    job j = {.d = d, .image = frame, .confidence = confidence, .outliers = outliers, .found = found_outliers};
     memset(d->found, 0, (size_t)d->threads * sizeof *d->found);
     vd_parallel_blocks(d->threads, d->height, find_rows, &j);
     int found = found_in(d);

@@ -403,6 +403,34 @@ static void guide_rows(void *context, int64_t begin, int64_t end, int thread)
     }
 }
 
+/* Single samples that noise does not explain, which would stay where they are when the picture moves. */
+static void find_spikes(void *context, int64_t begin, int64_t end, int thread)
+{
+    const job *j = context;
+    vd_denoiser *d = j->d;
+    int64_t width = j->image->width, height = j->image->height;
+    double scale = 255 / (j->high - j->low) / sqrt((double)d->channels);
+    float most = (float)fmax(6 * d->params.noise * scale, 4);
+    int found = 0;
+    for (int64_t y = begin; y < end; y++)
+        found |= d->set.holes.spikes(d->outliers + y * width, d->guide + vd_mirror(y - 1, height) * width,
+                                     d->guide + y * width, d->guide + vd_mirror(y + 1, height) * width, most,
+                                     (ptrdiff_t)width);
+    d->found[thread] = found;
+}
+
+/* In their place the mean of two samples beside. */
+static void drop_spikes(vd_denoiser *d, int64_t height, int64_t width)
+{
+    for (int64_t y = 0; y < height; y++) {
+        const uint8_t *row = d->outliers + y * width, *spike = row;
+        while ((spike = memchr(spike, 1, (size_t)(row + width - spike))) != NULL) {
+            float *sample = d->guide + y * width + (spike++ - row);
+            *sample = 0.5f * (sample[-1] + sample[1]); /* of two spikes of one sign none is beside the other */
+        }
+    }
+}
+
 static void blur_rows(void *context, int64_t begin, int64_t end, int thread)
 {
     const job *j = context;
@@ -421,5 +449,14 @@ void vd_make_guide(vd_denoiser *d, const vd_image *picture, double low, double h
     job j = {.d = d, .image = picture, .low = low, .high = high, .blur = &blur};
     vd_parallel_blocks(d->threads, out->height, guide_rows, &j);
     j.image = out;
+    if (d->params.outliers) {
+        int found = 0;
+        memset(d->found, 0, (size_t)d->threads * sizeof *d->found);
+        vd_parallel_blocks(d->threads, out->height, find_spikes, &j);
+        for (int i = 0; i < d->threads; i++)
+            found |= d->found[i];
+        if (found)
+            drop_spikes(d, out->height, out->width);
+    }
     vd_parallel_blocks(d->threads, out->height, blur_rows, &j);
 }

@@ -27,6 +27,7 @@ static void move_params(vd_archive *archive, vd_denoiser_params *p)
     VD_ARCHIVE_VALUE(archive, p->priors);
     VD_ARCHIVE_VALUE(archive, p->fill);
     VD_ARCHIVE_VALUE(archive, p->fill_value);
+    VD_ARCHIVE_VALUE(archive, p->outliers);
 }
 
 static void move_spectrum(vd_archive *archive, vd_denoiser *d)
@@ -76,6 +77,8 @@ static void move_stream(vd_archive *archive, vd_denoiser *d)
         vd_archive_move(archive, d->result.first + y * d->result.pitch, (size_t)(d->width * d->step) * sizeof(float));
     if (d->gaps.unknown)
         vd_archive_move(archive, d->gaps.known, (size_t)(d->height * d->width));
+    if (d->params.outliers)
+        vd_archive_move(archive, d->spots, (size_t)(d->height * d->width));
     for (int l = 0; l < d->params.priors; l++)
         move_prior(archive, d, &d->priors[l]);
     size_t cells = (size_t)((d->rows + 1) * d->phase_pitch) * sizeof(float);

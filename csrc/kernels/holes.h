@@ -15,7 +15,25 @@
 
 enum { VD_SOME_MISSING = 1, VD_SOME_PARTIAL = 2 };
 
+/* What a spot is: see outliers.c. SIGNS are those of the sample less what is around it. */
+enum { VD_SPOT_ABOVE = 1, VD_SPOT_BELOW = 2, VD_SPOT_SIGNS = 3, VD_SPOT_STRICT = 4, VD_SPOT_CHANNELS = 4 };
+
+/* The noise that spots must stand out of: its variance at the mean m of the first luma_channels is power (gain m + offset), but
+ * at least power times `least`. */
+typedef struct vd_spot_test {
+    ptrdiff_t channels, luma_channels;
+    float gain, offset, least, photon, power[VD_SPOT_CHANNELS];
+} vd_spot_test;
+
 typedef struct vd_holes_kernels {
+    /* Whether f - p may be beyond 5 s + 8 photon anywhere; channels follow each other, n samples each. */
+    int (*surprises)(const float *f, const float *p, const vd_spot_test *test, ptrdiff_t n);
+    /* The spots of a row; f and p, NULL without a prior, are the row above, itself and the row below, with one more sample at
+     * either end; lost (NULL: nowhere): where p does not count. Returns whether there are any. */
+    int (*find_spots)(uint8_t *spots, const float *f[3][VD_SPOT_CHANNELS], const float *p[3][VD_SPOT_CHANNELS],
+                      const uint8_t *lost, const vd_spot_test *test, ptrdiff_t n);
+    /* out[x] = 1 where row[x] is more than `most` beyond all eight samples around it, 0 at the ends; returns whether any is */
+    int (*spikes)(uint8_t *out, const float *above, const float *row, const float *below, float most, ptrdiff_t n);
     /* weight[x] = 0 where a plane is NaN; where it is 0, the planes become 0. Returns VD_SOME_MISSING if a weight is below 1,
      * with VD_SOME_PARTIAL if one of those is above 0. */
     int (*present)(float *weight, float *const *planes, ptrdiff_t channels, ptrdiff_t n);

@@ -8,6 +8,123 @@
 
 #include "kernels/holes.h"
 
+static VD_TARGET int surprises(const float *restrict f, const float *restrict p, const vd_spot_test *test, ptrdiff_t n)
+{
+    int found = 0;
+    for (ptrdiff_t c = 0; c < test->channels; c++) {
+        float power = test->power[c], gain = test->gain, offset = test->offset, least = test->least;
+        float more = 8 * test->photon;
+        const float *restrict a = f + c * n, *restrict b = p + c * n;
+        const float *restrict light = p + (test->luma_channels == 1 ? 0 : c) * n;
+        float share = (float)test->luma_channels; /* of one channel, in place of their sum */
+        for (ptrdiff_t x = 0; x < n; x++) {
+            float v = gain * share * light[x] + offset, e = fabsf(a[x] - b[x]) - more;
+            v = power * (v > least ? v : least);
+            found |= (e > 0) & (e * e > 16 * v); /* brightness is not quite that of find_spots */
+        }
+    }
+    return found;
+}
+
+/* Descending; the eight values around column x of three rows, times sign. */
+static inline VD_TARGET void around(float out[8], const float *const rows[3], ptrdiff_t x, float sign)
+{
+    int n = 0;
+    for (int j = 0; j < 3; j++)
+        for (int i = -1; i <= 1; i++) {
+            if (j == 1 && i == 0)
+                continue;
+            float value = sign * rows[j][x + i];
+            int k = n++;
+            for (; k > 0 && out[k - 1] < value; k--)
+                out[k] = out[k - 1];
+            out[k] = value;
+        }
+}
+
+/* How many of the eight |e| around column x are at least `most`. */
+static inline VD_TARGET int rivals(const float *const f[3], const float *const p[3], ptrdiff_t x, float most)
+{
+    int count = 0;
+    for (int j = 0; j < 3; j++)
+        for (int i = -1; i <= 1; i++)
+            count += (j != 1 || i != 0) && fabsf(f[j][x + i] - p[j][x + i]) >= most;
+    return count;
+}
+
+static VD_TARGET int find_spots(uint8_t *spots, const float *f[3][VD_SPOT_CHANNELS],
+                                const float *p[3][VD_SPOT_CHANNELS], const uint8_t *lost, const vd_spot_test *test,
+                                ptrdiff_t n)
+{
+    int found = 0;
+    for (ptrdiff_t x = 0; x < n; x++) {
+        int prior = p[0][0] != NULL && (lost == NULL || lost[x] == 0);
+        float light = 0;
+        for (ptrdiff_t c = 0; c < test->luma_channels; c++)
+            light += 0.25f * ((f[1][c][x - 1] + f[1][c][x + 1]) + (f[0][c][x] + f[2][c][x]));
+        float r = test->gain * light + test->offset;
+        r = r > test->least ? r : test->least;
+        int spot = 0;
+        for (ptrdiff_t c = 0; c < test->channels; c++) {
+            const float *const own[3] = {f[0][c], f[1][c], f[2][c]};
+            float s = sqrtf(test->power[c] * r), value = own[1][x], e = prior ? value - p[1][c][x] : 0;
+            if (prior && !(fabsf(e) > 5 * s + 8 * test->photon))
+                continue;
+            float left = value - own[1][x - 1], right = value - own[1][x + 1], up = value - own[0][x];
+            float down = value - own[2][x], sign = left > 0 ? 1 : -1, margin = 6 * s + 12 * test->photon;
+            float least = sign * left < sign * right ? sign * left : sign * right;
+            least = least < sign * up ? least : sign * up;
+            least = least < sign * down ? least : sign * down;
+            float ring[8];
+            if (least > margin && (!prior || sign * e > 0)) {
+                around(ring, own, x, sign);
+                float spread = ring[1] - ring[6] - 2.2f * s;
+                if (sign * value - ring[0] > margin + 8 * (spread > 0 ? spread : 0)) {
+                    spot |= VD_SPOT_STRICT | (sign > 0 ? VD_SPOT_ABOVE : VD_SPOT_BELOW);
+                    continue;
+                }
+            }
+            if (!prior)
+                continue;
+            const float *const before[3] = {p[0][c], p[1][c], p[2][c]};
+            sign = e > 0 ? 1 : -1;
+            if (rivals(own, before, x, fmaxf(1.5f * s, fabsf(e) / 5)) > 1)
+                continue;
+            around(ring, own, x, sign);
+            if (!(sign * value - ring[1] > 2 * s))
+                continue;
+            around(ring, before, x, sign);
+            float most = ring[0] > sign * before[1][x] ? ring[0] : sign * before[1][x];
+            if (sign * value - most > 2 * s)
+                spot |= sign > 0 ? VD_SPOT_ABOVE : VD_SPOT_BELOW;
+        }
+        spots[x] = (uint8_t)spot;
+        found |= spot;
+    }
+    return found;
+}
+
+static VD_TARGET int spikes(uint8_t *restrict out, const float *restrict above, const float *restrict row,
+                            const float *restrict below, float most, ptrdiff_t n)
+{
+    int found = 0;
+    memset(out, 0, (size_t)n);
+    for (ptrdiff_t x = 1; x < n - 1; x++) {
+        float high = row[x - 1] > row[x + 1] ? row[x - 1] : row[x + 1];
+        float low = row[x - 1] < row[x + 1] ? row[x - 1] : row[x + 1];
+        for (int i = -1; i <= 1; i++) {
+            high = above[x + i] > high ? above[x + i] : high;
+            high = below[x + i] > high ? below[x + i] : high;
+            low = above[x + i] < low ? above[x + i] : low;
+            low = below[x + i] < low ? below[x + i] : low;
+        }
+        int spike = (row[x] - high > most) | (low - row[x] > most);
+        out[x] = (uint8_t)spike;
+        found |= spike;
+    }
+    return found;
+}
+
 static VD_TARGET int present(float *restrict weight, float *const *planes, ptrdiff_t channels, ptrdiff_t n)
 {
     int missing = 0, partial = 0;
@@ -221,6 +338,9 @@ static VD_TARGET void divide_by(float *restrict row, const float *restrict divis
 
 static void fill_holes(vd_holes_kernels *k)
 {
+    k->surprises = surprises;
+    k->find_spots = find_spots;
+    k->spikes = spikes;
     k->present = present;
     k->forget = forget;
     k->mismatch = mismatch;

@@ -152,6 +152,8 @@ cdef extern from "vdcore/vdcore.h" nogil:
         int32_t threads
         int32_t fill
         double fill_value
+        int32_t outliers
+        int32_t reserved
 
     ctypedef struct vd_denoiser:
         pass

@@ -72,6 +72,7 @@ class Denoiser:
         preset: str = "balanced",
         priors: int = 1,
         fill: float | None = None,
+        outliers: bool = False,
         threads: int | None = None,
     ) -> Self: ...
     def push(

@@ -26,7 +26,8 @@ enum {
     PRIORS_AT = PRESET_AT + 4,
     FILL_AT = PRIORS_AT + 4,
     FILL_VALUE_AT = FILL_AT + 4,
-    SPECTRUM_CHANNELS_AT = FILL_VALUE_AT + 8,
+    OUTLIERS_AT = FILL_VALUE_AT + 8,
+    SPECTRUM_CHANNELS_AT = OUTLIERS_AT + 4,
     LASTING_AT = SPECTRUM_CHANNELS_AT + 8,
     SPECTRUM_AT = LASTING_AT + 4,
     LOW_AT = SPECTRUM_AT + 4 * 64 * 4,
@@ -391,6 +392,7 @@ static void test_forged_members(void)
     FORGE(FILL_AT, int32_t, 2, VD_ERROR_STATE);
     FORGE(FILL_VALUE_AT, double, NAN, VD_OK);
     FORGE(FILL_VALUE_AT, double, INFINITY, VD_ERROR_STATE);
+    FORGE(OUTLIERS_AT, int32_t, 2, VD_ERROR_STATE);
     FORGE(UNKNOWN_AT, int32_t, 2, VD_ERROR_STATE);
     FORGE(UNKNOWN_AT, int32_t, 1, VD_ERROR_STATE); /* too short for where it is not known */
     FORGE(LOW_AT, double, 0, VD_OK);

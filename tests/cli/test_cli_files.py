@@ -92,7 +92,9 @@ def test_json_is_the_report(folder, capsys, command):
     assert (report["frames"], report["width"], report["path"]) == (4, 64, str(folder / "out.mkv"))
     assert set(report) == set(vdcore.VideoReport.__dataclass_fields__)
     if name == "denoise":
-        assert report["preset"] == "balanced" and set(report["noise"]) == {"sigma", "gain", "offset"}
+        assert (report["preset"], report["strength"], report["hint"]) == ("balanced", None, "")
+        assert report["noise"].pop("description") == "noise 6"
+        assert (vdcore.NoiseEstimate.from_json(json.dumps(report["noise"])).sigma == 6).all()
 
 
 def test_quiet_says_nothing(folder, capsys):

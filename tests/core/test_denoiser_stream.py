@@ -83,9 +83,9 @@ def test_info_and_repr():
     info = denoiser.info
     assert (info.frames, info.height, info.width, info.channels, info.dtype) == (1, 20, 30, 4, "uint16")
     np.testing.assert_array_equal(info.noise.sigma, [3, 3, 3])
-    assert (
-        repr(denoiser)
-        == "Denoiser(strength=3.0, preset='fast', motion='flow', lookahead=0, fill=None, threads=None)"
+    assert repr(denoiser) == (
+        "Denoiser(strength=3.0, preset='fast', motion='flow', lookahead=0,"
+        " fill=None, hot_pixels='auto', threads=None)"
     )
 
 

@@ -67,7 +67,7 @@ def test_automatic(tmp_path, clip, scene):
     clean, noisy = scene
     report = denoised(clip, tmp_path / "out.mkv")
     found = vdcore.estimate_noise(clip, max_frames=None)
-    np.testing.assert_array_equal(report.noise.sigma, found.sigma)
+    np.testing.assert_allclose(report.noise.sigma, found.sigma, rtol=1e-6)
     np.testing.assert_allclose(found.sigma, 15, rtol=0.1)
     np.testing.assert_array_equal(read_video(report.path), vdcore.denoise(noisy, found))
     assert psnr(read_video(report.path), clean) > psnr(noisy, clean) + 9
@@ -77,7 +77,7 @@ def test_stack_of_arrays_is_estimated_before_it_is_filtered(tmp_path, scene):
     np.save(tmp_path / "in.npy", scene[1][..., ::-1])
     report = vdcore.denoise_video(tmp_path / "in.npy", tmp_path / "out.npy")
     found = vdcore.estimate_noise(scene[1][..., ::-1])
-    np.testing.assert_array_equal(report.noise.sigma, found.sigma)
+    np.testing.assert_allclose(report.noise.sigma, found.sigma, rtol=1e-6)
     np.testing.assert_array_equal(np.load(report.path), vdcore.denoise(scene[1][..., ::-1], found))
 
 
@@ -150,7 +150,7 @@ def test_frames_change_in_place(scene, lookahead):
     """The filter yields the frames that it was given, as soon as it can, and keeps nothing of them."""
     frames = scene[1]
     plane = Plane("colour", frames[0].shape, frames.dtype, channel_order="bgr")
-    parameters = denoiser_parameters(15, "balanced", None, lookahead, None, None)
+    parameters = denoiser_parameters(15, "balanced", None, lookahead, None, "auto", None)
     stage = DenoisingFilter(
         parameters, None, (plane,), Orientation(), None, None, frame_range(None, None, "frames")
     )
@@ -186,7 +186,7 @@ def test_chroma_follows_the_flow_of_luma(scene, lookahead):
         Plane("chroma", chroma[0].shape, chroma.dtype, subsampling=(2, 2)),
     )
     stage = DenoisingFilter(
-        denoiser_parameters(15, "balanced", "flow", lookahead, None, None),
+        denoiser_parameters(15, "balanced", "flow", lookahead, None, "auto", None),
         None,
         planes,
         Orientation(),
@@ -307,13 +307,55 @@ def test_command_equals_the_function(tmp_path, capsys, clip, backend, options, k
     first, second = out.splitlines()
     assert first.startswith(f"{tmp_path / 'out.mkv'}: 10 frames, 160x96, 25 fps, {FFV1[backend]};")
     levels = ", ".join(f"{sigma:.3g}" for sigma in report.noise.sigma)
-    assert second == f"noise: {levels} (standard deviation, 8-bit units)"
+    assert report.strength == keywords.get("strength", "auto") or report.strength is None
+    if report.strength is None:
+        assert second == "noise as given: 12.5, 12.5, 12.5 (standard deviation, 8-bit units)"
+    else:
+        factor = "; light removes 0.7 times that" if report.strength == "light" else ""
+        found = f"found: {report.noise.describe()} (standard deviation {levels}, 8-bit units{factor})"
+        assert second == found and second.startswith("found: noise 1")
 
 
 @each_backend
 def test_command_on_clean_video(tmp_path, capsys, clip):
     assert run(capsys, "denoise", clip, tmp_path / "out.mkv", "--strength", 0)[1].endswith(
-        "noise: 0, 0, 0 (standard deviation, 8-bit units; frames are unchanged)\n"
+        "noise as given: 0, 0, 0 (standard deviation, 8-bit units; frames are unchanged)\n"
+    )
+    still = write_video(tmp_path / "still.mkv", np.full((5, 64, 64, 3), 90, np.uint8))
+    out = run(capsys, "denoise", still, tmp_path / "out.mkv")[1]
+    assert out.endswith("no noise found; frames are unchanged\n")  # and no hint, since FFV1 hides nothing
+
+
+@pytest.mark.parametrize("strength", ["light", "auto", "strong"])
+def test_the_report_says_what_was_found(tmp_path, clip, backend, strength):
+    """Whatever part of it is removed, and from a stream too."""
+    expected = denoised(clip, tmp_path / "out.mkv").noise
+    report = denoised(clip, tmp_path / "out.mkv", strength)
+    np.testing.assert_allclose(report.noise.sigma, expected.sigma)
+    assert report.strength == strength and 12 < report.noise.sigma.mean() < 16
+    frames = (frame for frame in vdcore.video.read_frames(clip))
+    stream = denoised(frames, tmp_path / "out.npy", strength)
+    assert 12 < stream.noise.sigma.mean() < 16
+
+
+def test_a_hint_where_compression_may_hide_the_noise(tmp_path, capsys, scene):
+    pytest.importorskip("av")
+    clean = scene[0][..., ::-1]
+    compressed, lossless = tmp_path / "in.mp4", tmp_path / "lossless.mkv"
+    vdcore.video.write_frames(compressed, clean, 25, codec="h264", quality=40)
+    vdcore.video.write_frames(lossless, clean, 25, codec="lossless")
+    report = denoised(compressed, tmp_path / "out.mkv")
+    assert report.noise.sigma.max() < 1
+    assert report.hint.startswith("little noise was found; compression may hide it: try strength='strong'")
+    assert denoised(lossless, tmp_path / "out.mkv").hint == ""
+    for strength in ("strong", 3, report.noise):
+        assert denoised(compressed, tmp_path / "out.mkv", strength).hint == ""
+    noisy = tmp_path / "noisy.mp4"
+    vdcore.video.write_frames(noisy, scene[1][..., ::-1], 25, codec="h264", quality=5)
+    assert denoised(noisy, tmp_path / "out.mkv").hint == ""
+    assert run(capsys, "denoise", compressed, tmp_path / "out.mkv")[1].splitlines()[-1] == (
+        "Hint: little noise was found; compression may hide it:"
+        " try --strength strong, or a number such as --strength 4"
     )
 
 

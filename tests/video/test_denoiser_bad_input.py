@@ -10,6 +10,7 @@ import vdcore
 from helpers.denoising import psnr, scene, with_noise
 
 NOISE = 12
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 
 def in_array(frames, strength, folder):
@@ -91,11 +92,11 @@ def test_no_harm_to_noisy_video(denoised, name):
 @pytest.mark.parametrize("strength", ["auto", "strong"])
 @pytest.mark.parametrize("name", videos())
 def test_no_harm_to_clean_video(denoised, name, strength):
-    """At most rounding; a little where motion or lamps are all that there is to measure."""
+    """At most rounding; a little where motion is all that there is to measure."""
     clean = videos()[name]
     difference = np.abs(denoised(clean, strength).astype(int) - clean)
-    hard = name in ("two frames", "bands of lamps", "black first")
-    assert difference.max() <= (8 if hard else 1) and difference.mean() < (0.5 if hard else 0.05)
+    hard = name in ("two frames", "black first")
+    assert difference.max() <= (8 if hard else 2) and difference.mean() < (0.5 if hard else 0.05)
 
 
 @pytest.mark.parametrize("strength", ["auto", 12.0])

@@ -390,6 +390,8 @@ typedef struct vd_denoiser_params {
     int32_t threads;    /* >= 1, or VD_THREADS_AUTO; the result does not depend on it */
     int32_t fill;       /* a vd_fill, for missing samples of which nothing was ever known */
     double fill_value;  /* finite, or NaN */
+    int32_t outliers;   /* 1: impulses and dead pixels are found, and count as `outliers` of a push; 0: they are not */
+    int32_t reserved;
 } vd_denoiser_params;
 
 /* Defaults: noise 0, gain 0, balanced, one prior, automatic threads, pass. */

@@ -8,7 +8,7 @@ cdef class Denoiser:
     cdef int32_t priors
 
     def __cinit__(self, noise=None, *, double gain=0, double offset=0, str preset="balanced",
-                  int32_t priors=1, fill=None, threads=None):
+                  int32_t priors=1, fill=None, bint outliers=False, threads=None):
         cdef vd_denoiser_params params
         if noise is None:  # copy and load bring a handle of their own
             return
@@ -21,6 +21,7 @@ cdef class Denoiser:
         params.threads = _threads(threads)
         params.fill = VD_FILL_PASS if fill is None else VD_FILL_VALUE
         params.fill_value = 0 if fill is None else fill
+        params.outliers = outliers
         self.priors = priors
         _check(vd_denoiser_create(&self.handle, &params))
 

@@ -48,6 +48,13 @@ from .process import process
     type=float,
     help="Value, 0 to 255, of missing pixels that were never known; by default the frame's own.",
 )
+@click.option(
+    "--hot-pixels",
+    type=click.Choice(["auto", "off"]),
+    default="auto",
+    show_default=True,
+    help="Replace impulses and dead pixels, or leave them.",
+)
 @file_options
 def denoise(motion: str, **options: Any) -> int:
     """Remove noise from the video IN and write the result to OUT, or from many into a folder.

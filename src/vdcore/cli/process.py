@@ -12,8 +12,10 @@ from typing import Any
 import click
 
 import vdcore
+from vdcore.denoiser import FACTORS, Automatic
+from vdcore.noise import noise_values
 
-from .errors import USER_ERRORS, one_line
+from .errors import USER_ERRORS, in_options, one_line
 
 _VIDEOS = (
     ".264 .265 .3gp .avi .flv .h264 .hevc .ivf .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .npy .nut .ogv"
@@ -103,7 +105,7 @@ def _as_json(report: vdcore.VideoReport) -> dict[str, Any]:
 
     def plain(value: Any) -> Any:
         if isinstance(value, vdcore.NoiseEstimate):
-            return {name: getattr(value, name).tolist() for name in ("sigma", "gain", "offset")}
+            return {"description": value.describe(), **noise_values(value)}
         return str(value) if isinstance(value, Path) else value
 
     return {name: plain(value) for name, value in vars(report).items()}
@@ -126,7 +128,19 @@ def _summary(target: str, report: vdcore.VideoReport) -> str:
         f" encode {report.encode_seconds:.2f})"
     )
     if report.noise is not None:
-        sigma = ", ".join(f"{sigma:.3g}" for sigma in report.noise.sigma)
-        unchanged = "" if report.noise.sigma.any() else "; frames are unchanged"
-        lines += f"\nnoise: {sigma} (standard deviation, 8-bit units{unchanged})"
+        lines += f"\n{_noise_text(report.noise, report.strength)}"
+    if report.hint:
+        lines += f"\nHint: {in_options(report.hint)}"
     return lines
+
+
+def _noise_text(noise: vdcore.NoiseEstimate, strength: Automatic | None) -> str:
+    """The noise that was found or given, in words."""
+    levels = ", ".join(f"{sigma:.3g}" for sigma in noise.sigma)
+    if strength is None:
+        unchanged = "" if noise.sigma.any() else "; frames are unchanged"
+        return f"noise as given: {levels} (standard deviation, 8-bit units{unchanged})"
+    if not noise.sigma.any():
+        return f"{noise.describe()}; frames are unchanged"
+    factor = "" if FACTORS[strength] == 1 else f"; {strength} removes {FACTORS[strength]:g} times that"
+    return f"found: {noise.describe()} (standard deviation {levels}, 8-bit units{factor})"

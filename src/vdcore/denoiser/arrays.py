@@ -10,7 +10,7 @@ from vdcore._regions import Region, resolve_region
 from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate, NoiseMeter
 
-from .parameters import Preset, Strength, denoiser_parameters
+from .parameters import HotPixels, Preset, Strength, denoiser_parameters
 from .samples import check_samples, colour_count, with_gaps
 from .stream import Denoiser
 from .tracking import scheduled, timeline_of
@@ -25,6 +25,7 @@ def denoise(
     lookahead: int = 0,
     confidence: Region = None,
     fill: float | None = None,
+    hot_pixels: HotPixels = "auto",
     channel_axis: int | None = None,
     threads: int | None = None,
     dtype: npt.DTypeLike | None = None,
@@ -45,7 +46,7 @@ def denoise(
         "strong" 1.4 times. With a number the spectrum is estimated as in `Denoiser`.
     confidence : array, callable or iterable, optional
         What is known of each pixel, from 0, missing, to 1; in the forms that `vdcore.diffuse` takes.
-    preset, motion, lookahead, fill, threads
+    preset, motion, lookahead, fill, hot_pixels, threads
         See `Denoiser`, also for the meaning of channels.
     channel_axis : int, optional
         Which axis holds the channels. By default the last of four axes. Three axes are then one colour
@@ -82,7 +83,7 @@ def denoise(
     --------
     >>> clean = vdcore.denoise(video)
     """
-    parameters = denoiser_parameters(strength, preset, motion, lookahead, fill, threads)
+    parameters = denoiser_parameters(strength, preset, motion, lookahead, fill, hot_pixels, threads)
     given = as_frames(frames)
     axis = channels_last(given, channel_axis)
     result = as_output(out, dtype, given.shape, given.dtype, True)

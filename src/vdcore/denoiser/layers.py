@@ -12,7 +12,7 @@ from vdcore.flow import Flow, optical_flow, resized_flow
 from vdcore.noise import NoiseEstimate, colour_is_subsampled
 from vdcore.noise.clipping import RangeMeter
 
-from .parameters import MIN_NOISE, Preset
+from .parameters import MIN_NOISE, HotPixels, Preset
 from .samples import with_channel_axis
 
 _MAX_CORRELATION = 0.99  # that the C library takes
@@ -76,7 +76,7 @@ class Layer:
     ----------
     part : slice
         The channels.
-    preset, fill, threads
+    preset, fill, hot_pixels, threads
         See `Denoiser`.
     noise : Noise
         Of the layer's channels now.
@@ -94,6 +94,7 @@ class Layer:
     part: slice
     preset: Preset
     fill: float | None
+    hot_pixels: HotPixels
     threads: int | None
     noise: Noise = field(default_factory=Noise)
     meter: RangeMeter = field(default_factory=RangeMeter)
@@ -165,7 +166,7 @@ class Layer:
         if self.causal is None:
             return None
         frame = self.channels_of(samples)
-        low, high = (0.0, 255.0) if frame.dtype == np.uint8 else (float(frame.min()), float(frame.max()))
+        low, high = (0.0, 255.0) if frame.dtype == np.uint8 else _usual_range(frame)
         if not low < high:
             return None
         height, width = frame.shape[:2]
@@ -211,7 +212,12 @@ class Layer:
         """The filter, or a new one, with the noise of now."""
         if held is None:
             core = _core.Denoiser(
-                0.0, preset=self.preset, priors=priors, fill=self.fill, threads=self.threads
+                0.0,
+                preset=self.preset,
+                priors=priors,
+                fill=self.fill,
+                outliers=self.hot_pixels == "auto",
+                threads=self.threads,
             )
             held = Filter(core, None)
         if held.noise != self.noise:
@@ -237,3 +243,13 @@ def _assumed_spectrum(spectrum: Array, compressed: bool) -> Array:
     least = np.maximum(least, 1e-3 * flat.max())
     assumed: Array = np.maximum(flat, least[:, None]).reshape(spectrum.shape)
     return assumed
+
+
+def _usual_range(frame: Array) -> tuple[float, float]:
+    """What nearly all samples of a frame lie in, whatever its dead pixels say; all, if those are equal."""
+    step = max(1, int(sqrt(frame.size / 2**16)))
+    some = frame[::step, ::step].ravel()
+    few = some.size // 1000
+    ordered = np.partition(some, (few, some.size - 1 - few))
+    low, high = float(ordered[few]), float(ordered[-1 - few])
+    return (low, high) if low < high else (float(frame.min()), float(frame.max()))

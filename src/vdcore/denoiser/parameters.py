@@ -15,6 +15,7 @@ from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
 
 Preset = Literal["fast", "balanced"]
+HotPixels = Literal["auto", "off"]
 Automatic = Literal["light", "auto", "strong"]
 Strength = Automatic | float | NoiseEstimate
 
@@ -34,6 +35,7 @@ class DenoiserParameters:
     motion: Motion | None
     lookahead: int
     fill: float | None
+    hot_pixels: HotPixels
     threads: int | None
 
 
@@ -43,6 +45,7 @@ def denoiser_parameters(
     motion: Motion | None,
     lookahead: int,
     fill: float | None,
+    hot_pixels: HotPixels,
     threads: int | None,
 ) -> DenoiserParameters:
     """Return the parameters, checked; see `Denoiser` for what they mean.
@@ -60,6 +63,7 @@ def denoiser_parameters(
         motion=motion,
         lookahead=integer(lookahead, "lookahead", 0, MAX_LOOKAHEAD),
         fill=None if fill is None else filling(fill),
+        hot_pixels=cast(HotPixels, choice(hot_pixels, "hot_pixels", ("auto", "off"))),
         threads=None if threads is None else integer(threads, "threads", 1, MAX_THREADS),
     )
 

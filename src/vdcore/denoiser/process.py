@@ -226,5 +226,6 @@ def new_process(parameters: DenoiserParameters) -> Process:
 def new_layers(parameters: DenoiserParameters, shape: tuple[int, ...]) -> list[Layer]:
     """Return the layers of a stream of frames of `shape`, without a frame yet."""
     return [
-        Layer(part, parameters.preset, parameters.fill, parameters.threads) for part in layer_channels(shape)
+        Layer(part, parameters.preset, parameters.fill, parameters.hot_pixels, parameters.threads)
+        for part in layer_channels(shape)
     ]

@@ -71,6 +71,7 @@ def write_state(process: Process) -> bytes:
         "motion": parameters.motion if parameters.motion in (None, "flow") else "callable",
         "lookahead": parameters.lookahead,
         "fill": parameters.fill,
+        "hot_pixels": parameters.hot_pixels,
         "frames": process.frames,
     }
     if process.frames:
@@ -146,6 +147,7 @@ def _process(values: dict[str, Any], parts: "_Reader", threads: int | None) -> P
         values["motion"],
         values["lookahead"],
         values["fill"],
+        values["hot_pixels"],
         threads,
     )
     process = new_process(parameters)

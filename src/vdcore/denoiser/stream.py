@@ -25,6 +25,7 @@ from vdcore.noise import NoiseEstimate
 from .parameters import (
     DenoiserInfo,
     DenoiserParameters,
+    HotPixels,
     Preset,
     Strength,
     check_strength,
@@ -65,6 +66,10 @@ class Denoiser(Resumable, Generic[Result]):
     fill : float or None, optional
         The result for missing samples of which nothing is known yet, in sample units, NaN allowed for float
         frames; None keeps those of the frame. See Notes.
+    hot_pixels : {"auto", "off"}, optional
+        "auto": impulses, and pixels of the sensor that are dead or hot, become missing samples: single ones
+        that differ from all around, and from the last result, by far more than noise and optics explain.
+        Nothing is changed where no noise is found.
     threads : int or None, optional
         Threads to use, >= 1. None takes VDCORE_NUM_THREADS, then OMP_NUM_THREADS, then the processors that
         this process may use. The result does not depend on it. OpenCV has threads of its own.
@@ -122,6 +127,7 @@ class Denoiser(Resumable, Generic[Result]):
         motion: Motion | None = "flow",
         lookahead: Literal[0] = 0,
         fill: float | None = None,
+        hot_pixels: HotPixels = "auto",
         threads: int | None = None,
     ) -> None: ...
 
@@ -134,6 +140,7 @@ class Denoiser(Resumable, Generic[Result]):
         motion: Motion | None = "flow",
         lookahead: int = 0,
         fill: float | None = None,
+        hot_pixels: HotPixels = "auto",
         threads: int | None = None,
     ) -> None: ...
 
@@ -145,10 +152,11 @@ class Denoiser(Resumable, Generic[Result]):
         motion: Motion | None = "flow",
         lookahead: int = 0,
         fill: float | None = None,
+        hot_pixels: HotPixels = "auto",
         threads: int | None = None,
     ) -> None:
         self.parameters: DenoiserParameters = denoiser_parameters(
-            strength, preset, motion, lookahead, fill, threads
+            strength, preset, motion, lookahead, fill, hot_pixels, threads
         )
         self._busy = Lock()
         self._process = new_process(self.parameters)

@@ -96,6 +96,8 @@ class End:
         groups = _flat(near)
         count = sum(group.var(axis=1, ddof=1).sum() for group in groups)
         count = float(count / max(sum(group.mean(axis=1).sum() for group in groups), 1e-300))  # k
+        if count == 0:  # every other sample is the same
+            return
         edges = count * np.array([0.0, 0.7, 1.5, 2.5, 3.5, 4.5])
         if integers:
             step = float(np.gcd.reduce(np.unique(near).astype(np.int64)))

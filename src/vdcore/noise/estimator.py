@@ -384,6 +384,7 @@ def _spectrum(
         heaviness = 1.0  # steps are not normal either
     spectrum = np.array(robust if heaviness < _VERY_HEAVY else plain, np.float64)
     spectrum /= max(float(spectrum[:, HIGH].mean()), 1e-300)
+    _limit_bands(spectrum)
     limits = _TEXTURE if heaviness < _VERY_HEAVY else _TEXTURE_COMPRESSED
     _limit_motion(spectrum, _texture(difference, total), *limits)
     upper = spectrum[:, HIGH].mean(axis=1)
@@ -395,6 +396,13 @@ def _spectrum(
         share = len(squares) / (len(squares) + _PRIOR_BLOCKS)
         spectrum = share * spectrum + (1 - share) * _isotropic(spectrum)
     return spectrum, heaviness
+
+
+def _limit_bands(spectrum: Floats) -> None:
+    """Extrapolate the lowest vertical frequencies, where lamps and a rolling shutter make bands."""
+    grid = spectrum.reshape(-1, BLOCK, BLOCK)  # a view
+    for y in 1, 2:
+        grid[:, y, 0] = np.minimum(grid[:, y, 0], _MEAN_RISE * np.maximum(grid[:, 0, y], grid[:, 3, 0]))
 
 
 def _texture(difference: Array, total: Array) -> Floats:

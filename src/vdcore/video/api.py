@@ -15,7 +15,7 @@ from vdcore._core import build_info
 from vdcore._files import StrPath
 from vdcore._options import accepts
 from vdcore._regions import FrameRange, Region, RegionProvider, frame_range, resolve_region
-from vdcore.denoiser import Preset, Strength, check_strength, denoiser_parameters
+from vdcore.denoiser import HotPixels, Preset, Strength, check_strength, denoiser_parameters
 from vdcore.diffuser.parameters import FilterOptions, Sigma, TimeUnit, filter_parameters
 from vdcore.flow import Motion
 from vdcore.noise import NoiseEstimate
@@ -26,6 +26,7 @@ from .filters.diffusion import DiffusionFilter
 from .filters.regions import PlaneRegions
 from .frame import Frame
 from .info import Quality, VideoInfo
+from .messages import hint_of_noise
 from .opening import Source, is_rewindable, open_reader, resolve_backend
 from .pipeline import Filter, PassThrough, Reader
 
@@ -296,6 +297,7 @@ def denoise_video(
     motion: Motion | None = "flow",
     lookahead: int = 0,
     fill: float | None = None,
+    hot_pixels: HotPixels = "auto",
     time_unit: TimeUnit = "frames",
     threads: int | None = None,
     region: Region = None,
@@ -324,6 +326,8 @@ def denoise_video(
         See `vdcore.Denoiser`. A callable `motion` receives the same pictures as in `diffuse_video`.
     fill : float, optional
         As in `vdcore.Denoiser`, in 8-bit units.
+    hot_pixels : {"auto", "off"}, optional
+        As in `vdcore.Denoiser`.
     confidence : the forms of `region`, optional
         What is known of each pixel, from 0, missing, to 1; see `vdcore.Denoiser`. An iterator is drawn once:
         with it "auto" goes by the frames so far.
@@ -352,14 +356,21 @@ def denoise_video(
     Examples
     --------
     >>> report = vdcore.denoise_video("in.mp4", "out.mkv")
-    >>> print(report.noise.sigma)
+    >>> print(report.noise.describe())
     """
     parameters = denoiser_parameters(
-        strength, preset, motion, lookahead, fill, _free_threads() if threads is None else threads
+        strength,
+        preset,
+        motion,
+        lookahead,
+        fill,
+        hot_pixels,
+        _free_threads() if threads is None else threads,
     )
     check_strength(parameters.strength, 255, "8-bit units (0 to 255) for files of every bit depth")
     frames = frame_range(start, stop, choice(time_unit, "time_unit", ("frames", "seconds")))
     made: list[DenoisingFilter] = []
+    infos: list[VideoInfo] = []
 
     def make_filter(info: VideoInfo) -> Filter:
         _check_channels(parameters.strength, "strength", info)
@@ -371,6 +382,7 @@ def denoise_video(
                 noise = noise_of_planes(
                     _within(frames, reader), info.planes, _regions(confidence, info, "confidence")
                 )
+        infos.append(info)
         weights = _regions(confidence, info, "confidence")
         made.append(
             DenoisingFilter(parameters, noise, info.planes, info.orientation, regions, weights, frames)
@@ -378,7 +390,13 @@ def denoise_video(
         return made[0]
 
     report = filter_video(path, out, make_filter, until=frames, **options)
-    return replace(report, noise=made[0].noise, preset=preset)
+    report = replace(report, noise=made[0].noise, preset=preset)
+    if not isinstance(parameters.strength, str):
+        return report
+    report = replace(report, strength=parameters.strength)
+    if report.noise is None or report.strength == "strong":
+        return report
+    return replace(report, hint=hint_of_noise(infos[0], report.noise))
 
 
 def _within(frames: FrameRange, reader: Reader) -> Iterable[Frame]:

@@ -12,6 +12,7 @@ from typing import TypedDict
 
 from vdcore._files import StrPath
 from vdcore._regions import FrameRange
+from vdcore.denoiser import Automatic
 from vdcore.noise import NoiseEstimate
 
 from .files.targets import open_target
@@ -60,10 +61,16 @@ class VideoReport:
     repaired_frames : int
         Frames with damage that the decoder covered up.
     noise : NoiseEstimate or None
-        Of `denoise_video`: the noise that was assumed, in 8-bit units, of red, green and blue or of the
-        planes of luma and chroma. Where sigma is 0, the frames are unchanged.
+        Of `denoise_video`: the noise that was found or given, in 8-bit units, of red, green and blue or of
+        the planes of luma and chroma. ``noise.describe()`` says it in words. Where sigma is 0, the frames are
+        unchanged.
+    strength : "light", "auto", "strong" or None
+        Of `denoise_video`: how much of the noise was removed; None where the noise was given.
     preset : str or None
         Of `denoise_video`.
+    hint : str
+        What to try where the result may disappoint, such as a compressed file in which little noise was
+        found; otherwise empty.
     """
 
     path: Path
@@ -85,7 +92,9 @@ class VideoReport:
     decode_errors: int = 0
     repaired_frames: int = 0
     noise: NoiseEstimate | None = None
+    strength: Automatic | None = None
     preset: str | None = None
+    hint: str = ""
 
 
 class FileOptions(TypedDict, total=False):

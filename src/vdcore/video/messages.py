@@ -5,8 +5,17 @@ import math
 import sys
 import warnings
 
+from vdcore.noise import NoiseEstimate
+
 from .files.truncation import is_cut_short
 from .info import VideoInfo
+
+_LOSSY = frozenset(
+    "av01 av1 avc1 cinepak dnxhd dvvideo dx50 flv1 h261 h263 h264 hev1 hevc hvc1 mjpeg mjpg mp4v mpeg1video"
+    " mpeg2video mpeg4 msmpeg4v3 prores rv40 theora vc1 vp6f vp8 vp80 vp9 vp90 wmv2 wmv3 xvid".split()
+)  # codecs, by FFmpeg's names and by the four characters that OpenCV gives
+_LITTLE = 1.0  # standard deviation, 8-bit units
+_USUAL = 4  # what to try in its place
 
 
 def damage_text(errors: int, repaired: int) -> str:
@@ -39,6 +48,17 @@ def has_ended_early(info: VideoInfo, frames: int) -> bool:
     """Whether the file is cut off, or clearly has fewer frames than it announces."""
     cut = info.codec != "arrays" and info.path.is_file() and is_cut_short(info.path)
     return cut or _is_short(frames, info.frames)
+
+
+def hint_of_noise(info: VideoInfo, noise: NoiseEstimate) -> str:
+    """What to try where little noise was found, in 8-bit units, in a file that a codec has made; else ""."""
+    lossy = noise.compressed or info.codec.lower() in _LOSSY
+    if not lossy or (noise.sigma >= _LITTLE).any():
+        return ""
+    return (
+        "little noise was found; compression may hide it:"
+        f" try strength='strong', or a number such as strength={_USUAL}"
+    )
 
 
 def _caller_level() -> int:

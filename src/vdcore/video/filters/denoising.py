@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from vdcore._regions import FrameRange
-from vdcore.denoiser import Denoiser, DenoiserParameters, check_samples, scheduled, timeline_of, with_gaps
+from vdcore.denoiser import (
+    FACTORS,
+    Denoiser,
+    DenoiserParameters,
+    check_samples,
+    scheduled,
+    timeline_of,
+    with_gaps,
+)
 from vdcore.flow import Flow
 from vdcore.noise import NoiseEstimate, NoiseMeter, NoiseTimeline
 from vdcore.video.frame import Frame, Orientation, Plane
@@ -53,6 +61,8 @@ class DenoisingFilter(StreamFilter):
     ) -> None:
         super().__init__(region, frames, parameters.threads)
         self._planes = planes
+        self._found = noise
+        self._strength = parameters.strength
         self._confidence = confidence
         self._denoisers: list[Denoiser] = []
         self._changes: list[dict[int, NoiseEstimate]] = []
@@ -73,9 +83,15 @@ class DenoisingFilter(StreamFilter):
 
     @property
     def noise(self) -> NoiseEstimate | None:
-        """The noise assumed, in 8-bit units (0 to 255), channel by channel or plane by plane."""
+        """The noise found or given, in 8-bit units (0 to 255), channel by channel or plane by plane.
+
+        That of the longest part where it changes; None if there was no frame.
+        """
+        if self._found is not None and self._taken:
+            return joined([timeline.prevailing for timeline in self._found], self._planes)
         estimates = [noise for denoiser in self._denoisers if (noise := denoiser.info.noise) is not None]
-        return joined(estimates, self._planes) if estimates else None
+        factor = FACTORS[self._strength] if isinstance(self._strength, str) else 1.0
+        return joined(estimates, self._planes).multiplied(1 / factor) if estimates else None
 
     def _take(self, frame: Frame, outs: Sequence[Array]) -> bool:
         for denoiser, changes in zip(self._denoisers, self._changes, strict=True):

@@ -131,7 +131,7 @@ def test_noise_falls_by_eleven_decibels():
 def test_automatic_is_as_good_as_known_noise(preset):
     clean, noisy = scene()
     known = psnr(denoise(noisy, NOISE, preset=preset), clean)
-    assert psnr(denoise(noisy, preset=preset), clean) > known - 0.1
+    assert psnr(denoise(noisy, preset=preset), clean) > known - 0.15
     assert psnr(stream(Denoiser(preset=preset), noisy), clean) > known - 0.3
 
 

@@ -97,8 +97,8 @@ def test_gain_and_offset(dtype, scale, gain, offset):
     noise = estimate_noise(frames)
     for value in (30, 128, 220):
         expected = (gain * value + offset) * scale**2
-        assert noise.variance(value * scale) == pytest.approx(expected, rel=0.15)
-    assert noise.gain[0] == pytest.approx(gain * scale, rel=0.15)
+        assert noise.variance(value * scale) == pytest.approx(expected, rel=0.12)
+    assert noise.gain[0] == pytest.approx(gain * scale, rel=0.12)
     assert noise.sigma[0] == pytest.approx(np.sqrt((gain * scene + offset).mean()) * scale, rel=0.04)
 
 

@@ -185,9 +185,9 @@ class Layer:
             self.causal = self.late = None
             np.copyto(target, frame, casting="same_kind")
             return
-        self.causal = self._renewed(self.causal, 1)
         meter = self.meter.copy()
         meter.add(frame, self.noise.line, weights)
+        self.causal = self._renewed(self.causal, 1, meter)
         self.causal.set_limits(meter.limits())
         self.causal.core.push(frame, target, ((None, flow, 0.0, None),), weights)
         self.meter = meter
@@ -200,7 +200,7 @@ class Layer:
         if self._is_passing:
             np.copyto(target, frame, casting="same_kind")
             return
-        self.late = self._renewed(self.late, max_priors)
+        self.late = self._renewed(self.late, max_priors, self.meter)
         self.late.set_limits(self.meter.limits())
         self.late.core.push(frame, target, priors, weights)
 
@@ -208,15 +208,18 @@ class Layer:
     def _is_passing(self) -> bool:
         return self.noise.sigma == 0 and not self.gaps
 
-    def _renewed(self, held: Filter | None, priors: int) -> Filter:
-        """The filter, or a new one, with the noise of now."""
+    def _renewed(self, held: Filter | None, priors: int, meter: RangeMeter) -> Filter:
+        """The filter, or a new one, with the noise of now.
+
+        In counts of few photons single bright samples are no outliers.
+        """
         if held is None:
             core = _core.Denoiser(
                 0.0,
                 preset=self.preset,
                 priors=priors,
                 fill=self.fill,
-                outliers=self.hot_pixels == "auto",
+                outliers=self.hot_pixels == "auto" and not meter.low.counts,
                 threads=self.threads,
             )
             held = Filter(core, None)

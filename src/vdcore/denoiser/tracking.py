@@ -12,7 +12,7 @@ from .parameters import Strength, assumed
 from .samples import colour_count, with_gaps
 
 _ALIKE = 1.5  # ratio of a given level and the estimated one, for noise that may be the same
-_PAIRS_PER_ESTIMATE = 4  # once the estimate has settled
+_PAIRS_PER_ESTIMATE = 8  # once the estimate has settled
 
 
 class NoiseTracker:
@@ -71,6 +71,8 @@ class NoiseTracker:
     def _measure(self, samples: Array) -> bool:
         """Take a frame of the estimate; return whether it is worth another look."""
         start = self.estimator.start
+        if isinstance(self.strength, float) and len(self.estimator.pairs) >= _PAIRS_PER_ESTIMATE:
+            return False  # a spectrum is known, and the level was given
         if not self.estimator.add(samples):
             return False
         self.new_pairs += 1

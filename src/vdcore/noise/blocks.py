@@ -17,7 +17,7 @@ from vdcore._arrays import Array
 from .estimate import Floats
 
 BLOCK = 8  # pixels on a side
-MAX_BLOCKS = 2000  # of one pair
+MAX_BLOCKS = 1200  # of one pair
 KEPT = 0.5  # of them, those with the least texture in groups of similar brightness
 MIN_COUNT = 16  # blocks in which noise is found, at least
 _GROUPS = 8

@@ -292,3 +292,20 @@ def run(threads):
     for thread in threads:
         thread.join(60)
         assert not thread.is_alive()
+
+
+def test_the_times_of_frames_that_wait_are_kept():
+    frames = np.random.default_rng(5).random((8, 12, 14))
+    steps = (1, 3, 0.5, 2, 1.5, 0.25, 4, 1)
+
+    def filtered(saved_at):
+        diffuser, results = vdcore.Diffuser(1, 2, lookahead=2), []
+        for i, (frame, dt) in enumerate(zip(frames, steps, strict=True)):
+            if i == saved_at:
+                diffuser = vdcore.Diffuser.from_state(diffuser.state())
+            if (result := diffuser(frame, dt=dt)) is not None:
+                results.append(result)
+        return np.stack([*results, *diffuser.flush()])
+
+    for saved_at in (1, 2, 4):
+        assert_same_bits(filtered(saved_at), filtered(-1))

@@ -9,7 +9,6 @@ from typing import Any, TypedDict, Unpack
 
 import numpy.typing as npt
 
-from vdcore import models
 from vdcore._checks import choice, number
 from vdcore._core import build_info
 from vdcore._files import StrPath
@@ -223,7 +222,6 @@ def diffuse_video(
         raise ValueError("normalize=False makes sums of any size: give gain= to write them to a video")
 
     def make_filter(info: VideoInfo) -> Filter:
-        models.check_shape(checked.model, (info.height, info.width))
         _check_channels(checked.gate, "gate", info)
         return DiffusionFilter(
             vars(checked),

@@ -105,6 +105,31 @@ def verdicts(found: Sequence[Case]) -> list[Row]:
     return rows
 
 
+def published(found: Sequence[Case]) -> dict[str, object]:
+    """Return the means of each kind for the documentation, where all kinds were compared."""
+    names = [names for names, _, _ in TARGETS.values()]
+    rows = []
+    for kind in dict.fromkeys(case.kind for case in found):
+        same = [case for case in found if case.kind == kind]
+        gains = [[case.gain(others) for case in same] for others in names]
+        if any(gain is None for each in gains for gain in each):
+            return {}
+        over = [round(float(np.mean(each)), 2) for each in gains]
+        rows.append(
+            {
+                "kind": kind,
+                "noisy": round(float(np.mean([case.noisy for case in same])), 2),
+                **{
+                    preset: round(float(np.mean([case.ours[preset] for case in same])), 2)
+                    for preset in PRESETS
+                },
+                "over_fixed": over[0],
+                "over_peers": over[1],
+            }
+        )
+    return {"realistic.rows": rows} if len(rows) == len(KINDS) else {}
+
+
 def run(options: Options) -> Answer:
     clips = clean_clips(options.clips, tiny=options.tiny, usual=CROPS)
     kinds = options.kinds or tuple(KINDS)
@@ -112,7 +137,8 @@ def run(options: Options) -> Answer:
     def noise() -> Answer:
         reference = Reference(options.reference, options.write_reference, tiny=options.tiny)
         found = measure(clips, kinds, reference)
-        return Answer(verdicts(found), f"PSNR in dB; in brackets the best setting.\n\n{table(found)}")
+        text = f"PSNR in dB; in brackets the best setting.\n\n{table(found)}"
+        return Answer(verdicts(found), text, published(found))
 
     def estimate() -> Answer:
         made = [(kind, clip, add_kind(kind, clip.frames)) for kind in kinds for clip in clips]
@@ -127,4 +153,5 @@ def run(options: Options) -> Answer:
     }
     answers = [parts[part]() for part in options.parts or PARTS]
     rows = [row for answer in answers for row in answer.rows]
-    return Answer(rows, "\n".join(answer.text for answer in answers if answer.text))
+    figures = {place: figure for answer in answers for place, figure in answer.figures.items()}
+    return Answer(rows, "\n".join(answer.text for answer in answers if answer.text), figures)

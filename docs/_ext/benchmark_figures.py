@@ -157,6 +157,19 @@ class BenchmarkRealNoise(Directive):
         return [_table(header, rows, 4), _command("real_noise")]
 
 
+class BenchmarkRealistic(Directive):
+    """Kinds of noise as footage has them."""
+
+    def run(self) -> list[nodes.Node]:
+        rows = [
+            [row["kind"], *(f"{row[name]:.2f}" for name in ("noisy", *OURS))]
+            + [f"{row[name]:+.2f}" for name in ("over_fixed", "over_peers")]
+            for row in DATA["realistic"]["rows"]
+        ]
+        header = ["noise", "noisy", *(f"`{name}`" for name in OURS), "over fixed strengths", "over FFmpeg"]
+        return [_table(header, rows, len(header) - 1), _command("realistic")]
+
+
 def _command(section: str) -> nodes.paragraph:
     paragraph = nodes.paragraph(classes=["benchmark-command"])
     paragraph += [nodes.Text("Reproduce: "), nodes.literal(text=DATA[section]["command"])]
@@ -218,5 +231,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("benchmark-quality", BenchmarkQuality)
     app.add_directive("benchmark-streaming", BenchmarkStreaming)
     app.add_directive("benchmark-real-noise", BenchmarkRealNoise)
+    app.add_directive("benchmark-realistic", BenchmarkRealistic)
     app.connect("builder-inited", draw)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -22,9 +22,9 @@ from .blocks import BLOCK, FREQUENCY, HIGH, Blocks
 from .curve import Curve, fit_line, groups
 from .estimate import Floats, NoiseEstimate, white_noise
 
-_CHOSEN = 0.15  # of the blocks, for noise as it comes from a sensor
+_CHOSEN = 0.06  # of the blocks, for noise as it comes from a sensor
 _OF_EACH = 0.05  # of the blocks of each brightness
-_CHOSEN_COMPRESSED = 0.3  # a codec takes the noise out of the smoothest blocks
+_CHOSEN_COMPRESSED = 0.12  # a codec takes the noise out of the smoothest blocks
 _MARGIN = 1.2  # times what noise alone explains
 _ROUNDS = 6
 _CLEAR = 0.9  # of a block's samples not clipped; other blocks are used only where there are few of these
@@ -146,6 +146,9 @@ def estimate_from_blocks(
         excess = (1 + _still_share(pool, chosen)) / 2
         chosen, curves = _choose(pool, _CHOSEN_COMPRESSED)
         spectrum, heaviness = _spectrum(pool, chosen, curves, correlation)
+    moving = heaviness > _HEAVY and correlation > 0  # neither a sensor nor a codec: texture that moves
+    if moving:
+        correlation, excess = 0.0, 1.0
     if alone:  # texture cannot be told from noise in low frequencies
         spectrum[:], heaviness = 1, 1
     total = float(spectrum.mean())
@@ -163,7 +166,9 @@ def estimate_from_blocks(
         offset=offset,
         spectrum=None if alone else (spectrum / total).reshape(-1, BLOCK, BLOCK),
         correlation=correlation,
-        compressed=bool(heaviness > _HEAVY and np.max(gain * value + offset) > (_COARSE * pool.step) ** 2),
+        compressed=bool(
+            heaviness > _HEAVY and not moving and np.max(gain * value + offset) > (_COARSE * pool.step) ** 2
+        ),
     )
 
 

@@ -229,3 +229,17 @@ def new_layers(parameters: DenoiserParameters, shape: tuple[int, ...]) -> list[L
         Layer(part, parameters.preset, parameters.fill, parameters.hot_pixels, parameters.threads)
         for part in layer_channels(shape)
     ]
+
+
+def given_flows(flow: object, count: int, shape: tuple[int, ...]) -> list[Flow | None]:
+    """The argument `flow`, checked, as a list of `count` flows; None for what is not given."""
+    if flow is None:
+        return [None] * count
+    if not isinstance(flow, list | tuple):
+        flow = [flow, *[None] * (count - 1)]
+    if len(flow) != count:
+        raise ValueError(f"flow must be an array or a list of {count} (see find_flows), got {len(flow)}")
+    return [
+        None if item is None else checked_flow(item, (shape[0], shape[1]), f"flow[{i}]")
+        for i, item in enumerate(flow)
+    ]

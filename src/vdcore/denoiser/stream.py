@@ -19,7 +19,7 @@ from vdcore._arrays import (
     copy_if_aliased,
 )
 from vdcore._states import Resumable
-from vdcore.flow import Flow, Motion, checked_flow
+from vdcore.flow import Flow, Motion
 from vdcore.noise import NoiseEstimate
 
 from .parameters import (
@@ -31,7 +31,7 @@ from .parameters import (
     check_strength,
     denoiser_parameters,
 )
-from .process import Process, new_process
+from .process import Process, given_flows, new_process
 from .samples import check_samples, colour_count, without_gaps
 from .states import read_state, write_state
 
@@ -209,7 +209,7 @@ class Denoiser(Resumable, Generic[Result]):
             samples = as_frame(frame)
             weights, gaps = self._check(samples, confidence)
             result = as_output(out, dtype, samples.shape, samples.dtype, True)
-            given = _given_flows(flow, self._process.flow_count, samples.shape)
+            given = given_flows(flow, self._process.flow_count, samples.shape)
             weights = copy_if_aliased(weights, result)
             ready = self._process.take(samples, weights, gaps, result, given)
             return cast(Result, (result if out is None else out) if ready else None)
@@ -238,7 +238,7 @@ class Denoiser(Resumable, Generic[Result]):
             with self._alone():
                 process = self._process
                 result = as_output(out, dtype, process.shape, process.dtype, True)
-                given = _given_flows(flow, len(process.queue) - 1, process.shape)
+                given = given_flows(flow, len(process.queue) - 1, process.shape)
                 process.finish(process.find_future_flows(given), result)
                 flow = None
             yield result if out is None else out
@@ -442,17 +442,3 @@ class Denoiser(Resumable, Generic[Result]):
                 f" got {strength.sigma.size}"
             )
         return weights, gaps
-
-
-def _given_flows(flow: object, count: int, shape: tuple[int, ...]) -> list[Flow | None]:
-    """The argument `flow`, checked, as a list of `count` flows; None for what is not given."""
-    if flow is None:
-        return [None] * count
-    if not isinstance(flow, list | tuple):
-        flow = [flow, *[None] * (count - 1)]
-    if len(flow) != count:
-        raise ValueError(f"flow must be an array or a list of {count} (see find_flows), got {len(flow)}")
-    return [
-        None if item is None else checked_flow(item, (shape[0], shape[1]), f"flow[{i}]")
-        for i, item in enumerate(flow)
-    ]

@@ -21,6 +21,7 @@ from .reference import BY_HAND, PEERS, Best, Reference
 
 PARTS = ("noise", "estimate", "cases", "endurance")
 AUTO = "balanced"
+GAINS = ("over_fixed", "over_peers")  # names of the figures, in the order of TARGETS
 TARGETS = {  # over what: names, mean gain, least gain in dB
     "the best fixed strength": ((BY_HAND,), 0.5, -0.2),
     "nlmeans and hqdn3d, tuned on the clean clip": (PEERS, 1.5, 0.0),
@@ -56,6 +57,30 @@ def measure(clips: Sequence[Clip], kinds: Sequence[str], reference: Reference) -
     return found
 
 
+@dataclass(frozen=True)
+class KindMean:
+    """The means over the clips of one kind of noise, in dB; a gain is None where one of them is not known."""
+
+    kind: str
+    noisy: float
+    ours: dict[str, float]
+    gains: list[float | None]
+
+
+def kind_means(found: Sequence[Case]) -> list[KindMean]:
+    """Return the means of each kind, in the order in which they come."""
+    means = []
+    for kind in dict.fromkeys(case.kind for case in found):
+        same = [case for case in found if case.kind == kind]
+        gains: list[float | None] = []
+        for names, _, _ in TARGETS.values():
+            known = [gain for case in same if (gain := case.gain(names)) is not None]
+            gains.append(float(np.mean(known)) if len(known) == len(same) else None)
+        ours = {preset: float(np.mean([case.ours[preset] for case in same])) for preset in PRESETS}
+        means.append(KindMean(kind, float(np.mean([case.noisy for case in same])), ours, gains))
+    return means
+
+
 def table(found: Sequence[Case]) -> str:
     """Return a line for each kind and clip, and the means over the clips."""
     others = (BY_HAND, *PEERS)
@@ -73,14 +98,10 @@ def table(found: Sequence[Case]) -> str:
             ]
         )
     header = ["kind", "clip", "noisy", f"`{AUTO}`", "`fast`", *others, "over by hand", "over the peers"]
-    means = []
-    for kind in dict.fromkeys(case.kind for case in found):
-        same = [case for case in found if case.kind == kind]
-        gains = [[case.gain(names) for case in same] for names, _, _ in TARGETS.values()]
-        means.append(
-            [kind, f"{np.mean([case.ours[AUTO] for case in same]):.2f}"]
-            + [signed(None if None in each else float(np.mean(each))) for each in gains]  # type: ignore
-        )
+    means = [
+        [mean.kind, f"{mean.ours[AUTO]:.2f}", *(signed(gain) for gain in mean.gains)]
+        for mean in kind_means(found)
+    ]
     means_header = ["kind, mean over the clips", f"`{AUTO}`", "over by hand", "over the peers"]
     return f"{markdown(header, lines)}\n{markdown(means_header, means)}"
 
@@ -107,27 +128,14 @@ def verdicts(found: Sequence[Case]) -> list[Row]:
 
 def published(found: Sequence[Case]) -> dict[str, object]:
     """Return the means of each kind for the documentation, where all kinds were compared."""
-    names = [names for names, _, _ in TARGETS.values()]
-    rows = []
-    for kind in dict.fromkeys(case.kind for case in found):
-        same = [case for case in found if case.kind == kind]
-        gains = [[case.gain(others) for case in same] for others in names]
-        if any(gain is None for each in gains for gain in each):
-            return {}
-        over = [round(float(np.mean(each)), 2) for each in gains]
-        rows.append(
-            {
-                "kind": kind,
-                "noisy": round(float(np.mean([case.noisy for case in same])), 2),
-                **{
-                    preset: round(float(np.mean([case.ours[preset] for case in same])), 2)
-                    for preset in PRESETS
-                },
-                "over_fixed": over[0],
-                "over_peers": over[1],
-            }
-        )
-    return {"realistic.rows": rows} if len(rows) == len(KINDS) else {}
+    rows = [
+        {"kind": mean.kind, "noisy": round(mean.noisy, 2)}
+        | {preset: round(mean.ours[preset], 2) for preset in PRESETS}
+        | {name: round(gain, 2) for name, gain in zip(GAINS, mean.gains, strict=True) if gain is not None}
+        for mean in kind_means(found)
+    ]
+    complete = len(rows) == len(KINDS) and all(name in row for row in rows for name in GAINS)
+    return {"realistic.rows": rows} if complete else {}
 
 
 def run(options: Options) -> Answer:

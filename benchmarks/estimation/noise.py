@@ -30,7 +30,9 @@ WORK = "noise added to clips, 5 to 40"
 def read_clip(path: Path) -> np.ndarray:
     """Return the first frames of a clip, (T, H, W, C)."""
     count, rows, columns = CROPS.get(path.name, (30, slice(None), slice(None)))
-    frames = np.stack([frame[rows, columns] for frame in islice(read_frames(path), count)])
+    frames = np.stack(
+        [frame[rows, columns] for frame in islice(read_frames(path, backend="opencv"), count)]
+    )  # 8 bits
     return frames.reshape(*frames.shape[:3], -1)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The noise of a video: what is known of it, and its estimate from the video alone."""
 
-from .blocks import BLOCK, Blocks
-from .estimate import NoiseEstimate, colour_is_subsampled, estimate_from, noise_values, white_noise
+from .blocks import Blocks
+from .estimate import BLOCK, NoiseEstimate, colour_is_subsampled, estimate_from, noise_values, white_noise
 from .estimator import MAX_PAIRS, Estimator
 from .timeline import NoiseMeter, NoiseTimeline
 

@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from vdcore._arrays import Array
 
-from .estimate import Floats
+from .estimate import BLOCK, HIGH, LOW, Floats
 
-BLOCK = 8  # pixels on a side
 MAX_BLOCKS = 1200  # of one pair
 KEPT = 0.5  # of them, those with the least texture in groups of similar brightness
 MIN_COUNT = 16  # blocks in which noise is found, at least
@@ -44,9 +43,6 @@ def _cosines() -> Floats:
 
 
 _COSINES = _cosines()
-FREQUENCY = np.add.outer(np.arange(BLOCK), np.arange(BLOCK)).ravel()  # y + x
-LOW = (FREQUENCY > 0) & (FREQUENCY <= 8)
-HIGH = FREQUENCY > 8
 
 _OPPONENTS = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]) / np.sqrt([[3.0], [2.0], [6.0]])
 

@@ -6,8 +6,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .blocks import BLOCK
-from .estimate import Floats
+from .estimate import BLOCK, Floats
 
 MAX_GROUPS = 24  # of blocks of similar values
 GROUP_SIZE = 60  # blocks, at least

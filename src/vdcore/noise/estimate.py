@@ -11,6 +11,11 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+BLOCK = 8  # samples on a side of the cosine transform
+FREQUENCY = np.add.outer(np.arange(BLOCK), np.arange(BLOCK)).ravel()  # y + x
+LOW = (FREQUENCY > 0) & (FREQUENCY <= 8)
+HIGH = FREQUENCY > 8
+
 _SMOOTH, _COARSE = 1.6, 0.6  # energy in low over energy in high frequencies: above, below
 _EVEN = 1.25  # ratio of standard deviations that is not worth a word
 _SUBSAMPLED = 0.08  # high over all frequencies of colour
@@ -103,7 +108,7 @@ class NoiseEstimate:
             return []
         luma, *chroma = self.spectrum
         words = []
-        frequency = np.add.outer(np.arange(8), np.arange(8))
+        frequency = FREQUENCY.reshape(BLOCK, BLOCK)
         inner = luma[1:, 1:]  # rows and columns are told separately
         low = inner[frequency[1:, 1:] <= 6].mean()
         high = inner[frequency[1:, 1:] > 8].mean()
@@ -157,8 +162,7 @@ def colour_is_subsampled(spectrum: Floats) -> bool:
     if len(spectrum) != 3:
         return False
     colour = spectrum[1:].reshape(2, -1)
-    high = np.add.outer(np.arange(8), np.arange(8)).ravel() > 8
-    return bool(colour[:, high].mean() < _SUBSAMPLED * colour.mean())
+    return bool(colour[:, HIGH].mean() < _SUBSAMPLED * colour.mean())
 
 
 def white_noise(sigma: npt.ArrayLike) -> NoiseEstimate:
@@ -183,7 +187,12 @@ def estimate_from(values: dict[str, Any]) -> NoiseEstimate:
     sound = sound and bool(np.isfinite([sigma, gain, offset]).all() and (sigma >= 0).all())
     sound = sound and 0 <= correlation < 1 and isinstance(values["compressed"], bool)
     if spectrum is not None:
-        sound = sound and spectrum.ndim == 3 and spectrum.shape[1:] == (8, 8) and len(spectrum) == sigma.size
+        sound = (
+            sound
+            and spectrum.ndim == 3
+            and spectrum.shape[1:] == (BLOCK, BLOCK)
+            and len(spectrum) == sigma.size
+        )
         sound = sound and bool(np.isfinite(spectrum).all() and (spectrum >= 0).all() and spectrum.any())
     if not sound:
         raise ValueError("noise")

@@ -9,9 +9,9 @@ import numpy as np
 
 from vdcore._arrays import Array
 
-from .blocks import BLOCK, Blocks, has_noise, measure
+from .blocks import Blocks, has_noise, measure
 from .clipping import RangeMeter
-from .estimate import NoiseEstimate, white_noise
+from .estimate import BLOCK, NoiseEstimate, white_noise
 from .pooling import estimate_from_blocks
 
 MAX_PAIRS = 12  # that are kept

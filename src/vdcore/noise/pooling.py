@@ -18,9 +18,9 @@ import numpy as np
 
 from vdcore._arrays import Array
 
-from .blocks import BLOCK, FREQUENCY, HIGH, Blocks
+from .blocks import Blocks
 from .curve import Curve, fit_line, groups
-from .estimate import Floats, NoiseEstimate, white_noise
+from .estimate import BLOCK, FREQUENCY, HIGH, Floats, NoiseEstimate, white_noise
 
 _CHOSEN = 0.06  # of the blocks, for noise as it comes from a sensor
 _OF_EACH = 0.05  # of the blocks of each brightness

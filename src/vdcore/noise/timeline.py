@@ -7,8 +7,7 @@ import numpy as np
 
 from vdcore._arrays import Array
 
-from .blocks import BLOCK
-from .estimate import NoiseEstimate, white_noise
+from .estimate import BLOCK, NoiseEstimate, white_noise
 from .estimator import Estimator
 
 

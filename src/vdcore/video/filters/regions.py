@@ -71,8 +71,8 @@ def in_plane(noise: NoiseEstimate, plane: Plane, number: int) -> NoiseEstimate:
     unit = plane.unit
     if noise.sigma.size == 1 or plane.kind == "colour":
         order = slice(None, None, -1 if plane.channel_order == "bgr" else 1)
-        sigma, gain, offset = noise.sigma[order], noise.gain[order], noise.offset[order]
-        return replace(noise, sigma=sigma * unit, gain=gain * unit, offset=offset * unit**2)
+        ordered = {name: getattr(noise, name)[order] for name in ("sigma", "gain", "offset")}
+        return replace(noise, **ordered).scaled(unit)
     red, blue = np.array((1.0, 0, 0)) - _LUMA, np.array((0, 0, 1.0)) - _LUMA
     rows = np.stack((_LUMA, blue / (2 * blue[2]), red / (2 * red[0])))
     if plane.limited:
